@@ -1,0 +1,179 @@
+"""Equations, programs and derivations: immutable values that everything else maps to one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+from sympy import Expr
+
+from derive.index import Axis, Entry, Index, Tensor, free_indices, lies_on, tensors
+
+
+class ProgramError(ValueError):
+    """A program that cannot mean anything: it names the equation and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """tensor[indices] = body. The number is its label in the document, the comment in the code and the proof."""
+
+    tensor: Tensor
+    indices: tuple[Index, ...]
+    body: Expr
+    number: str = ""
+    note: str = ""
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(self.tensor, *self.indices)
+
+    @property
+    def reads(self) -> tuple[Tensor, ...]:
+        return tensors(self.body)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A declared property of the data: `left = right` for all values of the indices (one-hot rows sum to 1)."""
+
+    left: Expr
+    right: Expr
+    indices: tuple[Index, ...]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Declared conventions of evaluation at the edge of a formula's domain (PyTorch's, for binary cross-entropy)."""
+
+    log: Expr | None = None  # log(u) is evaluated as max(log(u), floor)
+    denominator: Expr | None = None  # 1/u is evaluated as 1/max(u, floor)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A list of equations in the order of computation."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    targets: tuple[Tensor, ...]
+    parameters: tuple[Tensor, ...]
+    equations: tuple[Equation, ...]
+    outputs: tuple[Tensor, ...]
+    facts: tuple[Fact, ...] = ()
+    floors: dict[str, Floors] = field(default_factory=dict[str, Floors])  # by the name of the equation's tensor
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def defining(self, tensor: Tensor) -> Equation | None:
+        """The equation that computes a tensor; None for an input, a target or a parameter."""
+        return next((e for e in self.equations if e.tensor == tensor), None)
+
+    def reading(self, tensor: Tensor) -> tuple[Equation, ...]:
+        """The equations that read a tensor."""
+        return tuple(e for e in self.equations if tensor in e.reads)
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        return (*self.inputs, *self.targets, *self.parameters)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        every = (*self.given, *(e.tensor for e in self.equations))
+        return tuple(dict.fromkeys(a for t in every for a in t.axes))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rewrite: `before = after` for all values of the free indices, by `rule`, given the equations that it uses.
+
+    `uses` names the tensors whose definitions the step relies on: nothing else may be assumed of them.
+    """
+
+    rule: str
+    before: Expr
+    after: Expr
+    indices: tuple[Index, ...]
+    uses: tuple[str, ...] = ()
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """An equation and the steps that led to it: the first step starts from `start`, the last one ends in the body."""
+
+    equation: Equation
+    steps: tuple[Step, ...]
+    of: Tensor | None = None  # the tensor whose gradient this is; None for a forward equation in stable form
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The forward program, its gradients with all steps, and the program that is computed.
+
+    `backward` holds every gradient that the derivation shows, in the order of computation. `stable` holds the equations of
+    `computed` that differ from the mathematical ones, with the steps that led to them. `computed` is forward and backward
+    in numerically stable form, shared parts named, nothing that the gradients do not need.
+    """
+
+    forward: Program
+    backward: tuple[Derived, ...]
+    stable: tuple[Derived, ...]
+    computed: Program
+
+    def gradient(self, tensor: Tensor) -> Derived:
+        """The derived equation of dL/d(tensor)."""
+        return next(d for d in self.backward if d.of == tensor)
+
+
+def gradient_of(tensor: Tensor) -> Tensor:
+    """The tensor that holds dL/d(tensor): same axes, name with a d in front."""
+    return Tensor("d" + tensor.name, tensor.axes)
+
+
+def renumber(equations: tuple[Equation, ...], start: int = 1) -> tuple[Equation, ...]:
+    """The equations with consecutive numbers."""
+    return tuple(replace(e, number=str(k)) for k, e in enumerate(equations, start))
+
+
+def check(program: Program) -> None:
+    """Raise ProgramError unless every equation can be computed from what stands before it."""
+    known = {t.name: t for t in program.given}
+    if len(known) != len(program.given):
+        raise ProgramError(f"{program.name}: two given tensors share a name")
+    for equation in program.equations:
+        _check_equation(program.name, equation, known)
+        known[equation.tensor.name] = equation.tensor
+    for tensor in program.outputs:
+        if known.get(tensor.name) != tensor:
+            raise ProgramError(f"{program.name}: the output {tensor.name} is never computed")
+
+
+def _check_equation(name: str, equation: Equation, known: dict[str, Tensor]) -> None:
+    where = f"{name}, equation ({equation.number}) for {equation.tensor.name}"
+    if equation.tensor.name in known:
+        raise ProgramError(f"{where}: the tensor is defined twice")
+    if tuple(i.axis for i in equation.indices) != equation.tensor.axes:
+        raise ProgramError(f"{where}: its indices do not run over its axes")
+    if len(set(equation.indices)) != len(equation.indices):
+        raise ProgramError(f"{where}: an index stands twice on the left")
+    loose = [i.label for i in free_indices(equation.body) if i not in equation.indices]
+    if loose:
+        raise ProgramError(f"{where}: free on the right but not on the left: {', '.join(loose)}")
+    for node in sp.preorder_traversal(equation.body):
+        if isinstance(node, Entry):
+            _check_entry(where, node, known)
+
+
+def _check_entry(where: str, entry: Entry, known: dict[str, Tensor]) -> None:
+    declared = known.get(entry.tensor.name)
+    if declared is None:
+        raise ProgramError(f"{where}: reads {entry.tensor.name} before it is computed")
+    if declared != entry.tensor:
+        raise ProgramError(f"{where}: reads {entry.tensor.name} with other axes than declared")
+    for position, axis in zip(entry.indices, entry.tensor.axes, strict=True):
+        if isinstance(position, Index) and not lies_on(position, axis):
+            raise ProgramError(f"{where}: index {position.label} of {entry.tensor.name} runs over {position.axis.name}, not {axis.name}")
