@@ -51,9 +51,15 @@ class Expm1(Stable):
         return sp.exp(x) - 1
 
 
-def at_least(x: Expr, bound: Expr) -> Expr:
-    """max(x, bound), written so that NaN stays NaN."""
-    return sp.Piecewise((bound, x < bound), (x, True))
+class AtLeast(sp.Function):
+    """max(x, bound) of two numbers, NaN where x is NaN."""
+
+    @classmethod
+    def eval(cls, x: Expr, bound: Expr) -> Expr | None:
+        return None
+
+    def _eval_is_real(self) -> bool:
+        return True
 
 
 def where(condition: Expr, then: Expr | int, otherwise: Expr | int) -> Expr:

@@ -311,6 +311,8 @@ class Sum(Binder):
         scale = sp.Mul(*[i.axis.count for i in indices if i not in used])
         if not used:
             return scale * body
+        if body.is_Add and all(t.could_extract_minus_sign() for t in body.args):
+            body, scale = -body, -scale
         outside = [f for f in sp.Mul.make_args(body) if not f.free_symbols & set(used)]
         inside = sp.Mul(*[f for f in sp.Mul.make_args(body) if f.free_symbols & set(used)])
         scale = scale * sp.Mul(*outside)
