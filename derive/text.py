@@ -28,6 +28,8 @@ def letters(bound: tuple[Index, ...], taken: set[str], prime: str) -> dict[Index
 class TextPrinter(StrPrinter):
     """SymPy's text printer with binders as `sum_i`, products by juxtaposition and readable bound letters."""
 
+    printmethod = "_chainrule_text"  # the nodes' own short names are for debugging only
+
     def __init__(self, reserved: tuple[Index, ...] = ()) -> None:
         super().__init__({"order": "none"})
         self.names: dict[Index, str] = {i: i.label for i in reserved}
