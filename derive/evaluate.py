@@ -21,7 +21,7 @@ import sympy as sp
 from scipy import special
 from sympy import Basic, Expr
 
-from derive.functions import Expm1, Log1p, Sigmoid
+from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Axis, Delta, Entry, Index, Indicator, InRange, Max, Size, Sum, Tensor
 from derive.program import Program
 
@@ -192,7 +192,7 @@ def _erf(x: Array) -> Array:
 
 FUNCTIONS: Mapping[type[Basic], Callable[..., Array]] = {
     sp.exp: np.exp, sp.log: np.log, sp.tanh: np.tanh, sp.erf: _erf, sp.Abs: np.abs, sp.sign: np.sign,
-    Sigmoid: special.expit, Log1p: np.log1p, Expm1: np.expm1,
+    AtLeast: np.maximum, Sigmoid: special.expit, Log1p: np.log1p, Expm1: np.expm1,
 }  # fmt: skip
 
 RELATIONS: Mapping[type[Basic], Callable[[Array, Array], npt.NDArray[np.bool_]]] = {
