@@ -40,9 +40,9 @@ def _needed(equations: tuple[Equation, ...], outputs: tuple[Tensor, ...]) -> tup
     kept: list[Equation] = []
     for equation in reversed(equations):
         if equation.tensor in wanted:
-            kept.insert(0, equation)
+            kept.append(equation)
             wanted.update(dict.fromkeys(equation.reads))
-    return tuple(kept)
+    return tuple(reversed(kept))
 
 
 def _stabilised(equation: Equation, program: Program) -> Derived:
