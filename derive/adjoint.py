@@ -51,6 +51,7 @@ class _Sweep:
         loss = self.program.outputs[-1]
         matter = self._matter(loss)
         wanted = [t for t in self._order() if t in matter]
+        wanted += [t for t in self.program.parameters if t not in matter]  # their gradient is 0
         for number, tensor in enumerate(wanted, len(self.program.equations) + 1):
             self.done[tensor] = self._gradient(tensor, loss, str(number))
         return tuple(self.done.values())
