@@ -45,8 +45,8 @@ class Axis:
         return Index(self.name, self, next(_serials))
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return (self.name, self.size, str(self.extent))
+    def key(self) -> tuple[str, str, str, str]:
+        return (self.name, self.size, str(self.extent), self.meaning)
 
 
 class Size(sp.Symbol):
@@ -103,7 +103,7 @@ class Tensor(sp.Atom):
         return made
 
     def _hashable_content(self) -> tuple[object, ...]:
-        values = self.values.key if self.values else ("", "", "")
+        values = self.values.key if self.values else ("", "", "", "")
         return (self.name, tuple(a.key for a in self.axes), values, self.sign)
 
     def __getnewargs__(self) -> tuple[object, ...]:

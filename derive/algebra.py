@@ -1,0 +1,175 @@
+"""Rational normal forms over opaque atoms: entries, sums and functions are symbols, only + * / and powers are touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from derive.index import Binder, Delta, Entry, Index, Indicator, Sum, rewrite
+from derive.terms import eliminate, split
+
+Back = dict[Basic, Basic]
+
+
+def opaque(e: Expr) -> bool:
+    """Whether algebra sees this node as one symbol."""
+    if isinstance(e, Entry | Binder | Indicator | sp.Piecewise | sp.Function):
+        return True
+    return bool(e.is_NumberSymbol or (e.is_Pow and not e.exp.is_Integer))
+
+
+def flatten(e: Expr) -> tuple[Expr, Back]:
+    """The expression with a symbol for every opaque atom, and the way back.
+
+    exp(sum of c_i m_i) splits into powers of exp(m_i), so that exp(x) and exp(-x) are one symbol and its inverse.
+    """
+    forth: dict[Expr, Expr] = {}
+
+    def symbol(atom: Expr) -> Expr:
+        if atom not in forth:
+            forth[atom] = sp.Dummy(f"z{len(forth)}", positive=True) if atom.is_positive else sp.Dummy(f"z{len(forth)}", real=True)
+        return forth[atom]
+
+    def exponential(argument: Expr) -> Expr:
+        powers: list[Expr] = []
+        for term in sp.Add.make_args(sp.expand(argument)):
+            number, rest = term.as_coeff_Mul()
+            if number.is_Rational and rest != 1:
+                powers.append(symbol(sp.exp(rest / number.q)) ** number.p)
+            else:
+                powers.append(symbol(sp.exp(term)))
+        return sp.Mul(*powers)
+
+    def go(node: Expr) -> Expr:
+        if isinstance(node, sp.exp):
+            return exponential(node.args[0])
+        if opaque(node):
+            return symbol(node)
+        return node.func(*[go(a) for a in node.args]) if node.args else node
+
+    flat = go(e)
+    return flat, {s: atom for atom, s in forth.items()}
+
+
+def cost(e: Expr) -> int:
+    """Operations of an expression; transcendental functions and sums count more."""
+    heavy = sum(isinstance(n, sp.exp | sp.log | sp.tanh | sp.erf) for n in sp.preorder_traversal(e))
+    sums = sum(isinstance(n, Binder) for n in sp.preorder_traversal(e))
+    return int(sp.count_ops(e)) + 2 * heavy + 4 * sums
+
+
+def cancel(e: Expr) -> Expr:
+    """The cheapest of the expression itself and its quotient of polynomials in the opaque atoms, factored or not."""
+    e = _branches(e)
+    flat, back = flatten(e)
+    quotient = sp.cancel(flat)
+    forms = [sp.factor_terms(quotient), sp.factor(quotient), quotient]
+    candidates = [*(orient(form.xreplace(back)) for form in forms), e]
+    return min(candidates, key=cost)
+
+
+def equal(a: Expr, b: Expr) -> bool:
+    """Whether two expressions are the same rational function of their opaque atoms."""
+    return sp.cancel(flatten(a - b)[0]) == 0
+
+
+def _branches(e: Expr) -> Expr:
+    """Cancel inside the branches of Piecewise; equal neighbours become one branch."""
+
+    def change(node: Expr) -> Expr | None:
+        if not isinstance(node, sp.Piecewise):
+            return None
+        cases = [(cancel(value), condition) for value, condition in node.args]
+        merged = [cases[-1]]
+        for value, condition in reversed(cases[:-1]):
+            if not equal(value, merged[0][0]):
+                merged.insert(0, (value, condition))
+        return sp.Piecewise(*merged)
+
+    return rewrite(e, change) if e.has(sp.Piecewise) else e
+
+
+def orient(e: Expr) -> Expr:
+    """Signs as a person writes them: 1 - p rather than -(p - 1), no minus before a difference that can be turned round."""
+
+    def change(node: Expr) -> Expr | None:
+        if not node.is_Mul:
+            return None
+        sign, factors = 1, list(node.args)
+        for k, factor in enumerate(factors):
+            base, power = factor.as_base_exp()
+            if base.is_Add and power.is_Integer and _backward(base):
+                factors[k] = sp.Add(*[-t for t in base.args]) ** power
+                sign *= -1 if power.is_odd else 1
+        number = sp.Mul(*[f for f in factors if f.is_Number]) * sign
+        factors = [f for f in factors if not f.is_Number]
+        if number.is_negative:
+            for k, factor in enumerate(factors):
+                if factor.is_Add and any(t.could_extract_minus_sign() for t in factor.args) and not any(t.is_Number for t in factor.args):
+                    factors[k] = sp.Add(*[-t for t in factor.args])
+                    number = -number
+                    break
+        new = sp.Mul(number, *factors)
+        return new if new != node else None
+
+    return rewrite(e, change)
+
+
+def _backward(e: Expr) -> bool:
+    """p - 1, which reads better as 1 - p."""
+    number = sp.Add(*[t for t in e.args if t.is_Number])
+    return bool(number.is_negative) and not all(t.could_extract_minus_sign() for t in e.args)
+
+
+def expand_products(e: Expr) -> Expr:
+    """Multiply out, seeing opaque atoms and the inverses of sums as symbols."""
+    forth: dict[Expr, Expr] = {}
+
+    def go(node: Expr) -> Expr:
+        inverse = node.is_Pow and node.base.is_Add and node.exp.is_negative
+        if opaque(node) or inverse:
+            return forth.setdefault(node, sp.Dummy(f"z{len(forth)}", real=True))
+        return node.func(*[go(a) for a in node.args]) if node.args else node
+
+    flat = sp.expand(go(e), power_base=False, power_exp=False, log=False)
+    return flat.xreplace({s: atom for atom, s in forth.items()})
+
+
+def sum_out(e: Expr) -> Expr:
+    """Expand the bodies of sums that hold deltas and use these deltas, outside sums too."""
+
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, Sum) and node.body.has(Delta):
+            body, indices = node.open()
+            return sp.Add(*[eliminate(split(t, indices)).expr() for t in sp.Add.make_args(expand_products(body))])
+        return None
+
+    done = rewrite(e, change)
+    return sift(done) if done.has(Delta) else done
+
+
+def sift(e: Expr) -> Expr:
+    """f(c) * delta(c, y) = f(y) * delta(c, y), for an index c and a label (or another index) y."""
+
+    def change(node: Expr) -> Expr | None:
+        deltas = [f for f in node.args if isinstance(f, Delta)] if node.is_Mul else []
+        if not deltas:
+            return None
+        factors = [f for f in node.args if not isinstance(f, Delta)]
+        for delta in deltas:
+            a, b = delta.args
+            old, new = (a, b) if isinstance(a, Index) and not isinstance(b, Index) else (b, a)
+            if isinstance(old, Index):
+                factors = [f.xreplace({old: new}) for f in factors]
+        return sp.Mul(*factors, *deltas)
+
+    return rewrite(expand_products(e), change)
+
+
+def per_branch(e: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """Apply a change to an expression, or to each branch of a Piecewise."""
+    if isinstance(e, sp.Piecewise):
+        return sp.Piecewise(*[(change(value), condition) for value, condition in e.args])
+    return change(e)
