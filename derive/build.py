@@ -42,7 +42,7 @@ class _Builder:
         self.batch = Axis("n", "N", None, "examples")
         self.equations: list[Equation] = []
         self.parameters: list[Tensor] = []
-        self.loss: Loss = LOSSES[self.network.loss.kind, self.network.loss.target]
+        self.loss: Loss = LOSSES[self.network.loss.kind, self.network.loss.targets]
 
     def program(self) -> Program:
         axes = self._feature_axes()
