@@ -121,13 +121,13 @@ class _Writer:
 
     def fitted(self, before: str, value: Expr, after: str, depth: int) -> None:
         """One assignment; parts of a value that is too long for a line get variables of their own."""
-        room = WIDTH - len(INDENT) * depth
+        room, taken = WIDTH - len(INDENT) * depth, set(self.taken)
         while len(before + code(value) + after) > room:
             part = _part(value, room)
             if part is None:
                 break
             word, inner = part
-            named = Entry(Tensor(unused(word, self.taken)))
+            named = Entry(Tensor(unused(word, taken)))
             self.put(f"{named.tensor.name} = {code(inner)}", depth)
             value = value.xreplace({inner: named})
         self.put(before + code(value) + after, depth)
