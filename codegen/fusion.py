@@ -136,6 +136,7 @@ def in_registers(statements: Sequence[Statement], taken: set[str]) -> tuple[Stat
     """The statements with sums that a loop adds to one array entry held in a variable meanwhile.
 
     Without it a compiler must store the entry in every iteration, since it cannot know that no array overlaps another.
+    A variable with a name in capitals is spared too: it reads as a constant, so it gets its value once.
     """
     done: list[Statement] = []
     for statement in statements:
@@ -145,7 +146,8 @@ def in_registers(statements: Sequence[Statement], taken: set[str]) -> tuple[Stat
         statement = replace(statement, body=in_registers(statement.body, taken))
         after: list[Statement] = []
         for leaf in [s for s in statement.body if isinstance(s, Accumulate)]:
-            if not leaf.target.indices or statement.index in leaf.target.free_symbols or not _only(leaf, statement):
+            variable = not leaf.target.indices and not leaf.target.tensor.name.isupper()
+            if variable or statement.index in leaf.target.free_symbols or not _only(leaf, statement):
                 continue
             held = Entry(Tensor(unused(f"{leaf.operation}_{leaf.target.tensor.name}", taken)))
             statement = Loop(statement.index, tuple(replace(s, target=held) if s == leaf else s for s in statement.body))

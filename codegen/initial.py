@@ -40,7 +40,9 @@ def _start(forward: Program, tensor: Tensor) -> Start:
     if slopes is not None and abs(slopes[1] - 1) < 0.01 and abs(slopes[0]) < 0.5:
         leak = abs(slopes[0])
         gain = "2" if leak < 1e-6 else f"2 / (1 + {float(f'{leak:.6g}')!r}**2)"
-        return Start(tensor, f"rng.standard_normal(({shape})) * math.sqrt({gain} / {fan_in})", "He: about half of the activations are near zero")
+        return Start(
+            tensor, f"rng.standard_normal(({shape})) * math.sqrt({gain} / {fan_in})", "He: about half of the activations are near zero"
+        )
     return Start(tensor, f"rng.uniform(-1, 1, ({shape})) * math.sqrt(6 / ({fan_in} + {fan_out}))", "Glorot")
 
 

@@ -34,7 +34,23 @@ TEMPLATES = Environment(
 
 OWN_NAMES = frozenset(
     {
-        *("theta", "gradient", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "FAST", "OPTIMIZERS", "Parameters", "NamedTuple", "Any"),
+        *(
+            "theta",
+            "gradient",
+            "work",
+            "real",
+            "math",
+            "np",
+            "npt",
+            "njit",
+            "Array",
+            "Labels",
+            "FAST",
+            "OPTIMIZERS",
+            "Parameters",
+            "NamedTuple",
+            "Any",
+        ),
         *("init", "predict", "loss", "gradients", "train", "max", "min", "abs", "range", "float", "int"),
     }
 )
@@ -253,6 +269,3 @@ def _batch_view(vector: str, columns: int, flipped: bool) -> str:
     stop = _size(Size(each=columns))
     colon = ":" if stop.isalnum() else " : "
     return f"{vector}[0{colon}{stop}].reshape({f'{columns}, N' if flipped else f'N, {columns}'})"
-
-
-
