@@ -13,7 +13,6 @@ from sympy import Expr
 from codegen.initial import starts
 from codegen.lines import INDENT, WIDTH, comment, lines
 from codegen.loops import Assign, nested
-
 from codegen.schedule import Kernel, Range, Size, View, kernel, laid_out, run_time_axis
 from derive.formulas.losses import LOSSES
 from derive.formulas.optimisers import OPTIMISERS, Optimiser
