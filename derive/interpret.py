@@ -17,7 +17,23 @@ from sympy import Basic, Expr
 from derive.domains.dual import Dual, DualDomain
 from derive.domains.number import Domain, Number, Outside
 from derive.functions import AtLeast, Stable
-from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Max, Partial, Size, Sum, Tensor, free_indices
+from derive.index import (
+    ArgMax,
+    AtMost,
+    Axis,
+    Binder,
+    Delta,
+    Entry,
+    Index,
+    Indicator,
+    InRange,
+    Max,
+    Partial,
+    Size,
+    Sum,
+    Tensor,
+    free_indices,
+)
 from derive.program import Equation
 
 Place = tuple[int, ...]
@@ -38,9 +54,7 @@ class Interpreter:
     `reached` records which branches of every Piecewise were taken.
     """
 
-    def __init__(
-        self, domain: Domain, extents: Mapping[Axis, int], equations: Mapping[str, Equation], floors: Sequence[Expr] = ()
-    ) -> None:
+    def __init__(self, domain: Domain, extents: Mapping[Axis, int], equations: Mapping[str, Equation], floors: Sequence[Expr] = ()) -> None:
         self.domain = domain
         self.extents = extents
         self.equations = equations
@@ -62,7 +76,9 @@ class Interpreter:
     def define(self, equation: Equation) -> None:
         """Compute a tensor by its equation."""
         if equation.tensor.values:
-            self.labels[equation.tensor.name] = {p: self.position(equation.body, _at(equation.indices, p)) for p in self.places(equation.indices)}
+            self.labels[equation.tensor.name] = {
+                p: self.position(equation.body, _at(equation.indices, p)) for p in self.places(equation.indices)
+            }
         else:
             self.tables[equation.tensor.name] = self.table(equation.body, equation.indices)
 

@@ -59,7 +59,9 @@ def setting(derivation: Derivation) -> Setting:
     )
 
 
-def point(setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str], *, facts: bool) -> Interpreter:
+def point(
+    setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str], *, facts: bool
+) -> Interpreter:
     """A random point: the tensors that are read, those named in `uses` computed by their equations and all others drawn.
 
     facts: whether the declared facts hold at the point. Raises Outside where the drawn numbers lie outside a formula's domain.
