@@ -42,7 +42,7 @@ class _Builder:
         self.batch = Axis("n", "N", None, "examples")
         self.equations: list[Equation] = []
         self.parameters: list[Tensor] = []
-        self.loss: Loss = LOSSES[self.network.loss.kind, self.network.loss.target]
+        self.loss: Loss = LOSSES[self.network.loss.kind, self.network.loss.targets]
 
     def program(self) -> Program:
         axes = self._feature_axes()
@@ -101,7 +101,7 @@ class _Builder:
         target, at_target = self._target(prediction, axis)
         read = prediction if self.loss.of_link else z
         elements = self.loss.over == "elements"
-        options = {name: getattr(self.network.loss, name) for name in self.loss.options}
+        options = self.network.loss.options
         own = c if elements else axis.fresh()
         loss = self.loss.formula(lambda f: self._at(read, f), at_target, own, **options)
         over = [i for i in self._indices(prediction) if elements or i != c]

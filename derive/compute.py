@@ -1,4 +1,195 @@
-"""temporary"""
-from derive.program import Program
-def computed_program(program, backward):
-    return (), program
+"""The program that code implements: stable forms, inner sums and repeated functions named, nothing that is not needed.
+
+Every equation of it is an elementwise expression of entries plus sums of elementwise expressions: a loop nest or a matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from derive.index import Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
+from derive.program import Derived, Equation, Floors, Program, Step, gradient_of
+from derive.stabilise import stable_forms
+
+
+def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[tuple[Derived, ...], Program]:
+    """The equations in stable form that differ from the mathematical ones, and the whole program that is computed.
+
+    Its outputs are the prediction, the loss and the gradients of the parameters, in that order.
+    """
+    gradients = tuple(gradient_of(t) for t in program.parameters)
+    outputs = (*program.outputs, *gradients)
+    mathematical = _needed((*program.equations, *(d.equation for d in backward)), outputs)
+    stable = [_stabilised(e, program) for e in mathematical]
+    namer = _Namer(_repeated([d.equation.body for d in stable]))
+    namer.taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
+    for derived in stable:
+        namer.name(derived)
+    equations = _needed(tuple(d.equation for d in namer.done), outputs)
+    changed = tuple(d for d in namer.done if d.equation in equations and d.equation not in mathematical)
+    computed = replace(program, equations=equations, outputs=outputs, floors={})
+    return changed, computed
+
+
+def _needed(equations: tuple[Equation, ...], outputs: tuple[Tensor, ...]) -> tuple[Equation, ...]:
+    """The equations that the outputs depend on."""
+    wanted = dict.fromkeys(outputs)
+    kept: list[Equation] = []
+    for equation in reversed(equations):
+        if equation.tensor in wanted:
+            kept.append(equation)
+            wanted.update(dict.fromkeys(equation.reads))
+    return tuple(reversed(kept))
+
+
+def _stabilised(equation: Equation, program: Program) -> Derived:
+    steps: list[Step] = []
+    body = equation.body
+    for rule, after, uses, reason in stable_forms(body, program, _floors(equation, program)):
+        steps.append(Step(rule, body, after, equation.indices, uses, reason))
+        body = after
+    return Derived(replace(equation, body=body), tuple(steps))
+
+
+def _floors(equation: Equation, program: Program) -> Floors | None:
+    """The floors of the loss hold for the loss itself and for the gradient of what it reads."""
+    for name, floors in program.floors.items():
+        loss = next(e for e in program.equations if e.tensor.name == name)
+        if equation.tensor.name in (name, *(gradient_of(t).name for t in loss.reads)):
+            return floors
+    return None
+
+
+# -- names for shared parts ----------------------------------------------------------------------------------------------
+
+
+def _repeated(bodies: list[Expr]) -> set[Expr]:
+    """The functions of entries that are evaluated more than once outside branches, at their axes' own letters."""
+    seen: dict[Expr, int] = {}
+    for body in bodies:
+        for part in _functions(body):
+            seen[_lettered(part)] = seen.get(_lettered(part), 0) + 1
+    return {part for part, count in seen.items() if count > 1}
+
+
+def _functions(e: Expr) -> list[Expr]:
+    """The function calls in an expression, binders opened; what stands in a branch is evaluated only there."""
+    if isinstance(e, sp.Piecewise | Entry):
+        return []
+    if isinstance(e, Binder):
+        return _functions(e.open()[0])
+    own = [e] if isinstance(e, sp.Function) and _costly(e) else []
+    return own + [f for a in e.args for f in _functions(a)]
+
+
+def _costly(e: Expr) -> bool:
+    return len(e.args) == 1 and not isinstance(e, sp.Abs | sp.sign) and bool(tensors(e)) and bool(free_indices(e))
+
+
+def _lettered(e: Expr) -> Expr:
+    """The expression with its free indices renamed to their axes' own letters, so that equal parts compare equal."""
+    rule: dict[Basic, Basic] = {}
+    for index in free_indices(e):
+        repeats = sum(i.axis == index.axis for i in rule.values() if isinstance(i, Index))
+        rule[index] = index.axis.index(index.axis.name + "'" * repeats)
+    return e.xreplace(rule)
+
+
+def _ordered(e: Expr) -> tuple[Index, ...]:
+    """The free indices in the order in which they stand in the entry that holds most of them."""
+    free = free_indices(e)
+    entries = [n for n in sp.preorder_traversal(e) if isinstance(n, Entry)]
+    widest = max(entries, key=lambda n: len(set(n.indices) & set(free)))
+    first = [i for i in widest.indices if i in free]
+    return (*first, *(i for i in free if i not in first))
+
+
+@dataclass
+class _Namer:
+    """Gives names to the inner sums, maxima and repeated functions of a program's equations."""
+
+    repeated: set[Expr]
+    names: dict[Expr, Tensor] = field(default_factory=dict[Expr, Tensor])
+    done: list[Derived] = field(default_factory=list[Derived])
+    taken: set[str] = field(default_factory=set[str])
+
+    def name(self, derived: Derived) -> None:
+        """Append the equation, preceded by those of the parts that it is the first to need."""
+        self.letter = 0
+        equation, steps = derived.equation, derived.steps
+        terms = [self._term(t, equation) for t in sp.Add.make_args(equation.body)]
+        body = sp.Add(*terms)
+        if body != equation.body:
+            uses = self._named_parts(body)
+            steps = (*steps, Step("name", equation.body, body, equation.indices, uses, "parts that are used more than once"))
+        number = equation.number + self._next() if steps else equation.number
+        self.done.append(Derived(replace(equation, body=body, number=number), steps))
+
+    def _named_parts(self, body: Expr) -> tuple[str, ...]:
+        """The named tensors that an expression reads, each after those that its own equation reads."""
+        found: dict[str, None] = {}
+        for derived in self.done:
+            if derived.equation.tensor in tensors(body) and derived.equation.tensor in self.names.values():
+                found.update(dict.fromkeys((*self._named_parts(derived.equation.body), derived.equation.tensor.name)))
+        return tuple(found)
+
+    def _term(self, term: Expr, equation: Equation) -> Expr:
+        """A top-level sum stays a sum where every index on the left stands in it: a contraction, nothing is repeated."""
+        whole = set(equation.indices)
+        factors: list[Expr] = []
+        for factor in sp.Mul.make_args(term):
+            if isinstance(factor, Sum) and whole <= set(free_indices(factor)) and not any(isinstance(f, Sum) for f in factors):
+                body, indices = factor.open()
+                factors.append(Sum(self._named(body, equation.number), *indices))
+            else:
+                factors.append(self._named(factor, equation.number))
+        return sp.Mul(*factors)
+
+    def _named(self, e: Expr, number: str) -> Expr:
+        """The expression with every binder and every repeated function replaced by an entry of a named tensor."""
+        if isinstance(e, Entry) or not e.args:
+            return e
+        if isinstance(e, Binder) or _lettered(e) in self.repeated:
+            return self._entry(e, number)
+        return e.func(*[self._named(a, number) for a in e.args])
+
+    def _entry(self, part: Expr, number: str) -> Expr:
+        lettered = _lettered(part)
+        if lettered not in self.names:
+            body = self._parts_named(lettered, number)
+            indices = _ordered(lettered)
+            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), sign=_sign(lettered))
+            self.names[lettered] = tensor
+            self.done.append(Derived(Equation(tensor, indices, body, number + self._next(), "shared part"), ()))
+        return Entry(self.names[lettered], *_ordered(part))
+
+    def _parts_named(self, e: Expr, number: str) -> Expr:
+        if isinstance(e, Binder):
+            body, indices = e.open()
+            return e.bind(self._named(body, number), indices)
+        return e.func(*[self._named(a, number) for a in e.args])
+
+    def _next(self) -> str:
+        self.letter += 1
+        return _letters(self.letter)
+
+    def _word(self, part: Expr) -> str:
+        kind = type(part).__name__.lower()
+        parts = dict.fromkeys(t.name for t in tensors(part) if not t.name.startswith("max_"))
+        word = "_".join([kind, *parts])
+        while word in self.taken:
+            word += "_2"
+        self.taken.add(word)
+        return word
+
+
+def _letters(k: int) -> str:
+    """1 -> a, 26 -> z, 27 -> aa."""
+    return "" if k == 0 else _letters((k - 1) // 26) + chr(ord("a") + (k - 1) % 26)
+
+
+def _sign(e: Expr) -> Sign:
+    return "positive" if e.is_positive else "nonnegative" if e.is_nonnegative else "real"

@@ -10,6 +10,17 @@ from derive.index import ArgMax, Axis, Binder, Delta, Entry, Index, Partial, Sum
 from derive.program import Equation
 
 
+def decimal(number: sp.Rational) -> str:
+    """A fraction such as 8943/200000 as the decimal 0.044715 that a person wrote; "" where that is not shorter or not exact."""
+    if number.q <= 10:
+        return ""
+    rest = number.q
+    for factor in (2, 5):
+        while rest % factor == 0:
+            rest //= factor
+    return repr(float(number)) if rest == 1 and sp.Rational(repr(float(number))) == number else ""
+
+
 def spelled(letter: str, taken: set[str], prime: str) -> str:
     """The letter, with as many primes as keep it apart from the letters in use."""
     while letter in taken:
@@ -77,15 +88,17 @@ class TextPrinter(StrPrinter):
 
     def _print_Mul(self, e: Expr) -> str:
         coefficient, rest = e.as_coeff_Mul()
-        below = [f for f in sp.Mul.make_args(rest) if f.is_Pow and f.exp.is_Number and f.exp.is_negative]
+        below = [f for f in sp.Mul.make_args(rest) if isinstance(f, sp.Pow) and f.exp.is_Number and f.exp.is_negative]
         above = [f for f in sp.Mul.make_args(rest) if f not in below and f != 1]
         above.sort(key=lambda f: (isinstance(f, Binder), bool(f.atoms(Binder)), not f.is_Symbol))
         sign = "-" if coefficient.is_negative else ""
         number = abs(coefficient)
-        tops = [self._print(sp.Integer(number.p))] if number.is_Rational and number.p != 1 else []
-        if not number.is_Rational and number != 1:
-            tops = [self._print(number)]
-        bottoms = [self._print(sp.Integer(number.q))] if number.is_Rational and number.q != 1 else []
+        tops: list[str] = []
+        bottoms: list[str] = []
+        if isinstance(number, sp.Rational):
+            short = decimal(number)
+            tops = [short] if short else [str(number.p)] if number.p != 1 else []
+            bottoms = [str(number.q)] if not short and number.q != 1 else []
         tops += [self._factor(f, last=k == len(above) - 1) for k, f in enumerate(above)]
         bottoms += [self._factor(sp.Pow(f.base, -f.exp), last=False) for f in below]
         top = " ".join(tops) or "1"
@@ -100,7 +113,10 @@ class TextPrinter(StrPrinter):
         text = self._print(f)
         return f"({text})" if f.is_Add or (isinstance(f, Binder) and not last) else text
 
-    def _print_Add(self, e: Expr, order: object = None) -> str:
+    def _print_Rational(self, e: sp.Rational) -> str:
+        return decimal(e) or f"{e.p}/{e.q}"
+
+    def _print_Add(self, e: Expr, _order: object = None) -> str:
         terms = sorted(e.args, key=lambda t: t.could_extract_minus_sign())
         text = self._print(terms[0])
         for term in terms[1:]:

@@ -1,0 +1,1 @@
+"""The command line: reads specs, prints results, writes files."""
