@@ -16,6 +16,7 @@ from sympy import Basic, Expr
 
 from derive.domains.dual import Dual, DualDomain
 from derive.domains.number import Domain, Number
+from derive.functions import Stable
 from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Size, Tensor, free_indices
 from derive.program import Equation
 from derive.proof.meaning import CONDITIONS, MEANINGS, At, Meaningless, Place
@@ -45,6 +46,7 @@ class Interpreter:
         self._known: dict[tuple[Expr, Place], Number] = {}
         self._free: dict[Expr, tuple[Index, ...]] = {}
         self._numbers: dict[Expr, Number] = {}
+        self._definitions: dict[Expr, Expr] = {}
         self._local: dict[tuple[Tensor, Tensor], Interpreter] = {}
 
     # -- tensors ---------------------------------------------------------------------------------------------------
@@ -98,6 +100,8 @@ class Interpreter:
             return self.number(e)
         meaning = MEANINGS.get(type(e))
         if meaning is None:
+            if isinstance(e, Stable):
+                return self.value(self._definition(e), at)
             raise Meaningless(f"a {type(e).__name__} has no meaning here: {e}")
         return meaning(self, e, at)
 
@@ -106,6 +110,12 @@ class Interpreter:
         known = self._numbers.get(e)
         if known is None:
             known = self._numbers[e] = self.domain.constant(Fraction(int(e.p), int(e.q)))
+        return known
+
+    def _definition(self, e: Stable) -> Expr:
+        known = self._definitions.get(e)
+        if known is None:
+            known = self._definitions[e] = e.definition(e.args[0])
         return known
 
     def position(self, e: Expr, at: At) -> int:

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy import Basic, Expr
 
 from derive.domains.number import Number, Outside
-from derive.functions import AtLeast, Expm1, Log1p, Sigmoid, Stable
+from derive.functions import AtLeast
 from derive.index import ArgMax, AtMost, Delta, Entry, Index, Indicator, InRange, Max, Partial, Size, Sum
 
 if TYPE_CHECKING:
@@ -57,18 +57,6 @@ def _tanh(run: Interpreter, e: Expr, at: At) -> Number:
     """tanh(x) = 1 - 2 / (exp(2x) + 1)."""
     one, two = run.number(sp.S.One), run.number(sp.Integer(2))
     return one + -(two * ((two * run.value(e.args[0], at)).exp() + one).reciprocal())
-
-
-def _sigmoid(run: Interpreter, e: Expr, at: At) -> Number:
-    return (run.number(sp.S.One) + (-run.value(e.args[0], at)).exp()).reciprocal()
-
-
-def _log1p(run: Interpreter, e: Expr, at: At) -> Number:
-    return (run.number(sp.S.One) + run.value(e.args[0], at)).log()
-
-
-def _expm1(run: Interpreter, e: Expr, at: At) -> Number:
-    return run.value(e.args[0], at).exp() + run.number(sp.S.NegativeOne)
 
 
 def _sign(run: Interpreter, e: Expr, at: At) -> Number:
@@ -137,9 +125,6 @@ MEANINGS: Mapping[type[Basic], Callable[..., Number]] = {
     sp.tanh: _tanh,
     sp.Abs: _abs,
     sp.sign: _sign,
-    Sigmoid: _sigmoid,
-    Log1p: _log1p,
-    Expm1: _expm1,
     AtLeast: _at_least,
     type(sp.pi): lambda run, e, at: run.domain.pi(),
     type(sp.E): lambda run, e, at: run.number(sp.S.One).exp(),

@@ -1,7 +1,7 @@
-"""Points at which a proof tests a claim: tiny sizes, random entries, and tensors that are computed by their equations.
+"""Points at which a proof tests a claim: random entries, and tensors that are computed by their equations.
 
-Extents are small and differ between axes that meet in one formula, so that a transposed read, a sum over the wrong axis or a
-lost 1/N shows. Entries respect what is declared: a tensor's sign, a label's range, and between 0 and 1 where a logarithm is taken.
+Entries respect what is declared: a tensor's sign, a label's range, between 0 and 1 where the forward program takes a logarithm, and
+where a step relies on them, the facts.
 """
 
 from __future__ import annotations
@@ -16,27 +16,26 @@ from sympy import Basic, Expr
 
 from derive.domains.dual import Dual
 from derive.domains.number import Domain, Number, Outside, Unsupported
-from derive.functions import Log1p
-from derive.index import ArgMax, Axis, Entry, Index, InRange, Partial, Size, Tensor, tensors
-from derive.interpret import Interpreter, Meaningless, Place
+from derive.index import Entry, Partial, Tensor, tensors
 from derive.program import Derivation, Equation, Fact
-
-Extents = Mapping[Axis, int]
+from derive.proof.interpret import Interpreter, placed
+from derive.proof.sizes import Extents, tiny_extents
 
 
 @dataclass(frozen=True)
 class Style:
-    """How the free entries of a point are drawn: between -reach and reach, and with `zeros` a third of them exactly 0."""
+    """How a point is drawn: entries between -reach and reach, with `zeros` a third of them exactly 0; which of the tiny sizes."""
 
     reach: float
     zeros: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Setting:
     """What all points of one derivation share."""
 
-    extents: Extents
+    sizes: tuple[Extents, ...]
     definitions: Mapping[str, Equation]  # every named tensor's equation, the mathematical one where there are two
     forward: Mapping[str, Equation]
     unit: frozenset[str]  # tensors whose entries lie between 0 and 1
@@ -50,7 +49,7 @@ def setting(derivation: Derivation) -> Setting:
     equations = [*derivation.computed.equations, *(d.equation for d in derivation.backward), *program.equations]
     bounds = (bound for f in program.floors.values() for bound in (f.log, f.denominator) if bound is not None)
     return Setting(
-        tiny_extents(derivation),
+        (tiny_extents(derivation, 2), tiny_extents(derivation, 3)),
         {e.tensor.name: e for e in equations},
         {e.tensor.name: e for e in program.equations},
         frozenset(name for e in program.equations for name in _under_log(e.body)),
@@ -59,22 +58,49 @@ def setting(derivation: Derivation) -> Setting:
     )
 
 
-def point(setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str], *, facts: bool) -> Interpreter:
+def point(setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str] = ()) -> Interpreter:
     """A random point: the tensors that are read, those named in `uses` computed by their equations and all others drawn.
 
-    facts: whether the declared facts hold at the point. Raises Outside where the drawn numbers lie outside a formula's domain.
+    Raises Outside where the drawn numbers lie outside a formula's domain.
     """
-    drawing = _Point(setting, Interpreter(domain, setting.extents, setting.forward, setting.floors), rng, style, frozenset(uses))
-    if facts:
-        for fact in setting.facts:
-            drawing.impose(fact)
+    drawing = _drawing(setting, domain, rng, style, uses)
     for tensor in read:
         drawing.provide(tensor)
     return drawing.interpreter
 
 
+def point_of_facts(
+    setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str] = ()
+) -> Interpreter:
+    """A random point as above at which the declared facts hold."""
+    drawing = _drawing(setting, domain, rng, style, uses)
+    for fact in setting.facts:
+        drawing.impose(fact)
+    for tensor in read:
+        drawing.provide(tensor)
+    return drawing.interpreter
+
+
+def reads(setting: Setting, *expressions: Expr) -> tuple[Tensor, ...]:
+    """The tensors that expressions need, those of the forward equations behind local derivatives included."""
+    found: list[Tensor] = []
+    for e in expressions:
+        found += tensors(e)
+        for node in sp.preorder_traversal(e):
+            if isinstance(node, Partial) and node.of.tensor.name in setting.forward:
+                found += setting.forward[node.of.tensor.name].reads
+    return tuple(dict.fromkeys(found))
+
+
+def _drawing(setting: Setting, domain: Domain, rng: Random, style: Style, uses: Iterable[str]) -> _Drawing:
+    interpreter = Interpreter(domain, setting.sizes[style.size], setting.forward, setting.floors)
+    return _Drawing(setting, interpreter, rng, style, frozenset(uses))
+
+
 @dataclass
-class _Point:
+class _Drawing:
+    """A point in the making."""
+
     setting: Setting
     interpreter: Interpreter
     rng: Random
@@ -90,16 +116,17 @@ class _Point:
         if tensor.name not in self.uses or equation is None:
             self._draw(tensor)
             return
-        for below in reads(equation.body, self.setting):
+        for below in reads(self.setting, equation.body):
             self.provide(below)
         known.define(equation)
 
     def _draw(self, tensor: Tensor) -> None:
-        places = list(self.interpreter.places(tensor.indices()))
+        known = self.interpreter
+        places = list(known.places(tensor.indices()))
         if tensor.values:
-            self.interpreter.labels[tensor.name] = {p: self.rng.randrange(self.setting.extents[tensor.values]) for p in places}
+            known.labels[tensor.name] = {p: self.rng.randrange(known.extents[tensor.values]) for p in places}
         else:
-            self.interpreter.tables[tensor.name] = {p: self._entry(tensor) for p in places}
+            known.tables[tensor.name] = {p: self._entry(tensor) for p in places}
 
     def _entry(self, tensor: Tensor) -> Number:
         domain, reach = self.interpreter.domain, self.style.reach
@@ -116,107 +143,28 @@ class _Point:
 
         A fact is linear in each entry, so one step of Newton's method meets it exactly.
         """
-        read = tensors(fact.left - fact.right)
-        for tensor in read:
+        known, gap = self.interpreter, fact.left - fact.right
+        read = {t.name: t for t in tensors(gap)}
+        for tensor in read.values():
             self.provide(tensor)
-        known = self.interpreter
-        signs = {t.name: t.sign for t in read}
         for place in known.places(fact.indices):
-            at = dict(zip(fact.indices, place, strict=True))
-            gap = known.differentiated(signs).value(fact.left - fact.right, at)
-            if not isinstance(gap, Dual) or not gap.tangents:
+            at = placed(fact.indices, place)
+            missed = known.differentiated(read).value(gap, at)
+            if not isinstance(missed, Dual) or not missed.tangents:
                 raise Unsupported(f"the fact that {fact.meaning}")
-            (name, entry), slope = _last(gap)
-            table = dict(known.tables[name])
-            table[entry] = table[entry] + -(gap.value * slope.reciprocal())
-            zero = known.domain.constant(Fraction(0))
-            if signs[name] != "real" and table[entry].compare(zero) < 0:
+            (name, entry), slope = list(missed.tangents.items())[-1]
+            met = known.tables[name][entry] + -(missed.value * slope.reciprocal())
+            if read[name].sign != "real" and met.compare(known.domain.constant(Fraction(0))) < 0:
                 raise Outside(f"no entry of the sign of {name} meets the fact that {fact.meaning}")
-            known.set_table(name, table)
-
-
-def _last(gap: Dual) -> tuple[tuple[str, Place], Number]:
-    variable, slope = list(gap.tangents.items())[-1]
-    assert isinstance(variable, tuple)
-    return variable, slope
-
-
-def reads(e: Expr, setting: Setting) -> tuple[Tensor, ...]:
-    """The tensors that an expression needs, those of the forward equation behind a local derivative included."""
-    found = list(tensors(e))
-    for node in sp.preorder_traversal(e):
-        if isinstance(node, Partial) and node.of.tensor.name in setting.forward:
-            found += setting.forward[node.of.tensor.name].reads
-    return tuple(dict.fromkeys(found))
-
-
-# -- sizes ---------------------------------------------------------------------------------------------------------
-
-
-def tiny_extents(derivation: Derivation) -> dict[Axis, int]:
-    """An extent from 2 up for every axis: different for axes that meet in one formula, and no reads past the end."""
-    groups = [list(_axes(e)) for e in _formulas(derivation)]
-    extents: dict[Axis, int] = {}
-    for axis in dict.fromkeys(a for group in groups for a in group):
-        extents[axis] = _unused(axis, groups, extents, 2)
-    for _ in extents:  # an extent that grows may push another one
-        for entry, place, axis in _computed_reads(derivation):
-            needed = _highest(entry.indices[place], extents) + 1
-            if needed > extents[axis]:
-                extents[axis] = _unused(axis, groups, extents, needed)
-    return extents
-
-
-def _unused(axis: Axis, groups: list[list[Axis]], extents: Extents, start: int) -> int:
-    taken = [extents[other] for group in groups if axis in group for other in group if other != axis and other in extents]
-    while start in taken:
-        start += 1
-    return start
-
-
-def _formulas(derivation: Derivation) -> list[Expr]:
-    derived = (*derivation.backward, *derivation.stable)
-    equations = [*derivation.forward.equations, *derivation.computed.equations, *(d.equation for d in derived)]
-    steps = [e for d in derived for s in d.steps for e in (s.before, s.after)]
-    return [sp.Tuple(e.entry, e.body) for e in equations] + steps
-
-
-def _axes(e: Expr) -> Iterable[Axis]:
-    for node in sp.preorder_traversal(e):
-        if isinstance(node, Index | Size):
-            yield node.axis
-        elif isinstance(node, Tensor):
-            yield from node.axes
-            if node.values:
-                yield node.values
-
-
-def _computed_reads(derivation: Derivation) -> Iterable[tuple[Entry, int, Axis]]:
-    """The reads of the forward program at index expressions such as 2t + p that no indicator guards."""
-    for equation in derivation.forward.equations:
-        nodes: list[Basic] = list(sp.preorder_traversal(equation.body))
-        guarded = [n.args[0] for n in nodes if isinstance(n, InRange)]
-        for entry in (n for n in nodes if isinstance(n, Entry)):
-            for place, (index, axis) in enumerate(zip(entry.indices, entry.tensor.axes, strict=True)):
-                if not isinstance(index, Index | Entry | ArgMax) and index not in guarded:
-                    yield entry, place, axis
-
-
-def _highest(index: Expr, extents: Extents) -> int:
-    """The largest value of an affine index expression."""
-    symbols = sorted((s for s in index.free_symbols if isinstance(s, Index)), key=str)
-    sizes = {s: extents[s.axis] for s in index.free_symbols if isinstance(s, Size)}
-    ends = {i: extents[i.axis] - 1 if sp.expand(index).coeff(i).is_positive else 0 for i in symbols}
-    value = index.xreplace({**ends, **sizes})
-    if not value.is_Integer:
-        raise Meaningless(f"the range of the index {index} cannot be found")
-    return int(value)
+            known.set_table(name, {**known.tables[name], entry: met})
+            if not known.value(fact.left, at).equals(known.value(fact.right, at)):
+                raise Unsupported(f"the fact that {fact.meaning}")
 
 
 def _under_log(e: Expr) -> Iterable[str]:
     """The names of the tensors whose entries a logarithm is taken of, but not of their exponential."""
     for node in sp.preorder_traversal(e):
-        if isinstance(node, sp.log | Log1p):
+        if isinstance(node, sp.log):
             yield from _outside_exp(node.args[0])
 
 
