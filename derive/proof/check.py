@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import sympy as sp
@@ -77,7 +78,7 @@ def _broken(derivation: Derivation, derived: Derived) -> str | None:
     before = steps[0].before if steps else equation.body
     if expected is not None and before != expected:
         return f"the first step starts from {text(before)}, not from {text(expected)}"
-    for k, (step, following) in enumerate(zip(steps, steps[1:], strict=False), 1):
+    for k, (step, following) in enumerate(itertools.pairwise(steps), 1):
         if step.after != following.before:
             return f"step {k} ends in {text(step.after)}, but step {k + 1} starts from {text(following.before)}"
     if steps and steps[-1].after != equation.body:

@@ -16,7 +16,7 @@ from derive.functions import Log1p
 from derive.index import Index
 from derive.proof.interpret import Table
 from derive.proof.meaning import Meaningless, branches
-from derive.proof.sampling import Setting, Style, point, point_of_facts, reads
+from derive.proof.sampling import DRAWS, Setting, Style, point, point_of_facts, reads
 from derive.text import text
 
 FIELD: Domain = FieldPair()
@@ -24,7 +24,6 @@ DIGITS: Domain = Digits()
 
 POINTS = (Style(3.0), Style(1.5, zeros=True, size=1), Style(2.0), Style(1.0, size=1))
 FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0))  # only while a branch has not been reached
-DRAWS = 40  # of a point, until one lies in the domain of the formulas
 FEW_DRAWS = 6  # where there may be no such point
 
 

@@ -11,10 +11,10 @@ from derive.domains.dual import Dual
 from derive.domains.number import Outside, Unsupported
 from derive.index import Tensor
 from derive.program import Derivation, Equation, Program, gradient_of
-from derive.proof.claim import DIGITS, DRAWS
+from derive.proof.claim import DIGITS
 from derive.proof.interpret import Interpreter, Table
 from derive.proof.meaning import Meaningless
-from derive.proof.sampling import Setting, Style, point_of_facts
+from derive.proof.sampling import DRAWS, Setting, Style, point_of_facts
 from derive.proof.verdict import Verdict
 from derive.text import text
 

@@ -6,7 +6,7 @@ where a step relies on them, the facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
@@ -20,6 +20,9 @@ from derive.index import Entry, Partial, Tensor, tensors
 from derive.program import Derivation, Equation, Fact
 from derive.proof.interpret import Interpreter, placed
 from derive.proof.sizes import Extents, tiny_extents
+
+
+DRAWS = 40  # of a point, until one lies in the domain of the formulas and meets the facts
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,7 @@ def point_of_facts(
 ) -> Interpreter:
     """A random point as above at which the declared facts hold."""
     drawing = _drawing(setting, domain, rng, style, uses)
-    for fact in setting.facts:
-        drawing.impose(fact)
+    drawing.impose(setting.facts)
     for tensor in read:
         drawing.provide(tensor)
     return drawing.interpreter
@@ -114,22 +116,22 @@ class _Drawing:
             return
         equation = self.setting.definitions.get(tensor.name)
         if tensor.name not in self.uses or equation is None:
-            self._draw(tensor)
+            self._draw(tensor, self.style.reach)
             return
         for below in reads(self.setting, equation.body):
             self.provide(below)
         known.define(equation)
 
-    def _draw(self, tensor: Tensor) -> None:
+    def _draw(self, tensor: Tensor, reach: float) -> None:
         known = self.interpreter
         places = list(known.places(tensor.indices()))
         if tensor.values:
             known.labels[tensor.name] = {p: self.rng.randrange(known.extents[tensor.values]) for p in places}
         else:
-            known.tables[tensor.name] = {p: self._entry(tensor) for p in places}
+            known.tables[tensor.name] = {p: self._entry(tensor, reach) for p in places}
 
-    def _entry(self, tensor: Tensor) -> Number:
-        domain, reach = self.interpreter.domain, self.style.reach
+    def _entry(self, tensor: Tensor, reach: float) -> Number:
+        domain = self.interpreter.domain
         if tensor.name in self.setting.unit:
             return domain.random(self.rng, 0.02, 0.98)
         if tensor.sign == "positive":
@@ -138,27 +140,38 @@ class _Drawing:
             return domain.constant(Fraction(0))
         return domain.random(self.rng, 0 if tensor.sign == "nonnegative" else -reach, reach)
 
-    def impose(self, fact: Fact) -> None:
+    def impose(self, facts: Sequence[Fact]) -> None:
+        """Draw the tensors that facts are about until the facts hold, from smaller and smaller numbers where signs demand it."""
+        about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
+        for draw in range(DRAWS):
+            for tensor in about:
+                self._draw(tensor, self.style.reach / (1 + draw))
+            try:
+                for fact in facts:
+                    self._meet(fact, {t.name for t in about if t.sign != "real"})
+            except Outside:
+                continue
+            return
+        raise Unsupported("the declared facts: no point that meets them was found")
+
+    def _meet(self, fact: Fact, signed: Container[str]) -> None:
         """Change one drawn entry for each position of a fact's indices so that the fact holds there.
 
         A fact is linear in each entry, so one step of Newton's method meets it exactly.
         """
         known, gap = self.interpreter, fact.left - fact.right
-        read = {t.name: t for t in tensors(gap)}
-        for tensor in read.values():
-            self.provide(tensor)
         for place in known.places(fact.indices):
             at = placed(fact.indices, place)
-            missed = known.differentiated(read).value(gap, at)
+            missed = known.differentiated(known.tables).value(gap, at)
             if not isinstance(missed, Dual) or not missed.tangents:
                 raise Unsupported(f"the fact that {fact.meaning}")
             (name, entry), slope = list(missed.tangents.items())[-1]
             met = known.tables[name][entry] + -(missed.value * slope.reciprocal())
-            if read[name].sign != "real" and met.compare(known.domain.constant(Fraction(0))) < 0:
+            if name in signed and met.compare(known.domain.constant(Fraction(0))) < 0:
                 raise Outside(f"no entry of the sign of {name} meets the fact that {fact.meaning}")
             known.set_table(name, {**known.tables[name], entry: met})
             if not known.value(fact.left, at).equals(known.value(fact.right, at)):
-                raise Unsupported(f"the fact that {fact.meaning}")
+                raise Unsupported(f"the fact that {fact.meaning}: it is not linear")
 
 
 def _under_log(e: Expr) -> Iterable[str]:
