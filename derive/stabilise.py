@@ -13,7 +13,7 @@ from sympy import Expr
 from derive.algebra import cost, flatten, orient, per_branch
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import Entry, Max, Sum, inline, rewrite
-from derive.program import Equation, Floors, Program
+from derive.program import Floors, Program
 
 Change = Callable[[Expr], Expr]
 
@@ -241,4 +241,3 @@ def _squares(e: Expr) -> Expr:
         return None
 
     return rewrite(e, change)
-

@@ -33,9 +33,7 @@ class Interpreter:
     `reached` records which branches of every formula by cases were taken, by their numbers.
     """
 
-    def __init__(
-        self, domain: Domain, extents: Mapping[Axis, int], equations: Mapping[str, Equation], floors: Sequence[Expr] = ()
-    ) -> None:
+    def __init__(self, domain: Domain, extents: Mapping[Axis, int], equations: Mapping[str, Equation], floors: Sequence[Expr] = ()) -> None:
         self.domain = domain
         self.extents = extents
         self.equations = equations

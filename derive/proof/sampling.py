@@ -21,7 +21,6 @@ from derive.program import Derivation, Equation, Fact
 from derive.proof.interpret import Interpreter, placed
 from derive.proof.sizes import Extents, tiny_extents
 
-
 DRAWS = 40  # of a point, until one lies in the domain of the formulas and meets the facts
 
 
