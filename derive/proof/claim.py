@@ -17,7 +17,7 @@ from derive.index import Index
 from derive.proof.interpret import Table
 from derive.proof.meaning import Meaningless, branches
 from derive.proof.sampling import DRAWS, Setting, Style, point, point_of_facts, reads
-from derive.text import text
+from derive.text import TextPrinter
 
 FIELD: Domain = FieldPair()
 DIGITS: Domain = Digits()
@@ -95,11 +95,11 @@ def _at_points(claim: Claim, setting: Setting, domain: Domain) -> Finding:
         for node, numbers in found.reached.items():
             reached.setdefault(node, set()).update(numbers)
         entries, points = entries + found.entries, points + 1
-    missed = "".join(f"; never reached: {text(condition)}" for condition in _unreached(reached))
+    missed = "".join(f"; never reached: {TextPrinter().doprint(condition)}" for condition in _unreached(reached))
     return Finding(domain.name, True, f"{entries} values at {points} points{missed}")
 
 
-def _unreached(reached: Mapping[Expr, set[int]]) -> list[Expr]:
+def _unreached(reached: Mapping[Expr, set[int]]) -> list[Basic]:
     """The conditions of the branches that no point has reached, but for those that cannot hold."""
     return [
         condition

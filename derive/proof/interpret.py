@@ -43,7 +43,7 @@ class Interpreter:
         self.reached: dict[Expr, set[int]] = {}
         self._known: dict[tuple[Expr, Place], Number] = {}
         self._free: dict[Expr, tuple[Index, ...]] = {}
-        self._numbers: dict[Expr, Number] = {}
+        self._numbers: dict[sp.Rational, Number] = {}
         self._definitions: dict[Expr, Expr] = {}
         self._local: dict[tuple[Tensor, Tensor], Interpreter] = {}
 
@@ -94,7 +94,7 @@ class Interpreter:
 
     def value(self, e: Expr, at: At) -> Number:
         """The value of an expression where its free indices have the given positions."""
-        if e.is_Rational:
+        if isinstance(e, sp.Rational):
             return self.number(e)
         meaning = MEANINGS.get(type(e))
         if meaning is None:
@@ -103,17 +103,17 @@ class Interpreter:
             raise Meaningless(f"a {type(e).__name__} has no meaning here: {e}")
         return meaning(self, e, at)
 
-    def number(self, e: Expr) -> Number:
+    def number(self, e: sp.Rational) -> Number:
         """A rational constant."""
         known = self._numbers.get(e)
         if known is None:
-            known = self._numbers[e] = self.domain.constant(Fraction(int(e.p), int(e.q)))
+            known = self._numbers[e] = self.domain.constant(Fraction(e.p, e.q))
         return known
 
     def _definition(self, e: Stable) -> Expr:
         known = self._definitions.get(e)
         if known is None:
-            known = self._definitions[e] = e.definition(e.args[0])
+            known = self._definitions[e] = type(e).definition(e.args[0])
         return known
 
     def position(self, e: Expr, at: At) -> int:
@@ -122,7 +122,7 @@ class Interpreter:
             if e not in at:
                 raise Meaningless(f"the index {e.label} has no value")
             return at[e]
-        if e.is_Integer:
+        if isinstance(e, sp.Integer):
             return int(e)
         if isinstance(e, Size):
             return self.extents[e.axis]
@@ -168,11 +168,10 @@ class Interpreter:
         """Whether a condition on values holds."""
         if condition == sp.true:
             return True
-        test = CONDITIONS.get(type(condition))
-        if test is None:
-            raise Meaningless(f"a {type(condition).__name__} is no condition: {condition}")
+        if not isinstance(condition, sp.Rel):
+            raise Meaningless(f"a {type(condition).__name__} is no condition on values: {condition}")
         left, right = condition.args
-        return test(self.value(left, at).compare(self.value(right, at)))
+        return CONDITIONS[type(condition)](self.value(left, at).compare(self.value(right, at)))
 
     # -- binders and local derivatives -----------------------------------------------------------------------------
 

@@ -48,9 +48,9 @@ def _mul(run: Interpreter, e: Expr, at: At) -> Number:
 
 def _pow(run: Interpreter, e: Expr, at: At) -> Number:
     base, exponent = e.args
-    if not exponent.is_Rational:
+    if not isinstance(exponent, sp.Rational):
         raise Meaningless(f"the power {exponent} is no number")
-    return run.value(base, at).power(Fraction(int(exponent.p), int(exponent.q)))
+    return run.value(base, at).power(Fraction(exponent.p, exponent.q))
 
 
 def _tanh(run: Interpreter, e: Expr, at: At) -> Number:
@@ -70,7 +70,7 @@ def _abs(run: Interpreter, e: Expr, at: At) -> Number:
     return run.value(e.args[0], at) * _sign(run, e, at)
 
 
-def _piecewise(run: Interpreter, e: Expr, at: At) -> Number:
+def _piecewise(run: Interpreter, e: sp.Piecewise, at: At) -> Number:
     for branch, (value, condition) in enumerate(e.args):
         if run.holds(condition, at):
             run.reached.setdefault(e, set()).add(branch)
@@ -114,20 +114,52 @@ def _entry(run: Interpreter, e: Entry, at: At) -> Number:
     return _position(run, e, at) if e.tensor.values else run.entry(e, at)
 
 
+def _exp(run: Interpreter, e: Expr, at: At) -> Number:
+    return run.value(e.args[0], at).exp()
+
+
+def _log(run: Interpreter, e: Expr, at: At) -> Number:
+    return run.value(e.args[0], at).log()
+
+
+def _erf(run: Interpreter, e: Expr, at: At) -> Number:
+    return run.value(e.args[0], at).erf()
+
+
+def _pi(run: Interpreter, e: Expr, at: At) -> Number:
+    return run.domain.pi()
+
+
+def _e(run: Interpreter, e: Expr, at: At) -> Number:
+    return run.number(sp.S.One).exp()
+
+
+def _sum(run: Interpreter, e: Sum, at: At) -> Number:
+    return run.total(e, at)
+
+
+def _max(run: Interpreter, e: Max, at: At) -> Number:
+    return run.largest(e, at)[0]
+
+
+def _partial(run: Interpreter, e: Partial, at: At) -> Number:
+    return run.partial(e.of, e.by, at)
+
+
 MEANINGS: Mapping[type[Basic], Callable[..., Number]] = {
     sp.Add: _add,
     sp.Mul: _mul,
     sp.Pow: _pow,
     sp.Piecewise: _piecewise,
-    sp.exp: lambda run, e, at: run.value(e.args[0], at).exp(),
-    sp.log: lambda run, e, at: run.value(e.args[0], at).log(),
-    sp.erf: lambda run, e, at: run.value(e.args[0], at).erf(),
+    sp.exp: _exp,
+    sp.log: _log,
+    sp.erf: _erf,
     sp.tanh: _tanh,
     sp.Abs: _abs,
     sp.sign: _sign,
     AtLeast: _at_least,
-    type(sp.pi): lambda run, _e, _at: run.domain.pi(),
-    type(sp.E): lambda run, _e, _at: run.number(sp.S.One).exp(),
+    type(sp.pi): _pi,
+    type(sp.E): _e,
     Entry: _entry,
     Index: _position,
     Size: _position,
@@ -135,12 +167,12 @@ MEANINGS: Mapping[type[Basic], Callable[..., Number]] = {
     Delta: _indicator,
     InRange: _indicator,
     AtMost: _indicator,
-    Sum: lambda run, e, at: run.total(e, at),
-    Max: lambda run, e, at: run.largest(e, at)[0],
-    Partial: lambda run, e, at: run.partial(e.of, e.by, at),
+    Sum: _sum,
+    Max: _max,
+    Partial: _partial,
 }
 
-CONDITIONS: Mapping[type[Basic], Callable[[int], bool]] = {
+CONDITIONS: Mapping[type[sp.Rel], Callable[[int], bool]] = {
     sp.Lt: lambda order: order < 0,
     sp.Le: lambda order: order <= 0,
     sp.Gt: lambda order: order > 0,
