@@ -49,7 +49,9 @@ class _Sweep:
 
     def run(self) -> tuple[Derived, ...]:
         loss = self.program.outputs[-1]
-        wanted = [t for t in self._order() if self._matters(t)]
+        matter = self._matter(loss)
+        wanted = [t for t in self._order() if t in matter]
+        wanted += [t for t in self.program.parameters if t not in matter]  # their gradient is 0
         for number, tensor in enumerate(wanted, len(self.program.equations) + 1):
             self.done[tensor] = self._gradient(tensor, loss, str(number))
         return tuple(self.done.values())
@@ -65,10 +67,13 @@ class _Sweep:
         inputs = [t for t in order if t in self.program.inputs]
         return [t for t in order if t not in inputs] + inputs
 
-    def _matters(self, tensor: Tensor) -> bool:
-        """Whether the loss depends on the tensor."""
-        loss = self.program.outputs[-1]
-        return any(e.tensor == loss or self._matters(e.tensor) for e in self.program.reading(tensor))
+    def _matter(self, loss: Tensor) -> dict[Tensor, None]:
+        """The tensors that the loss depends on."""
+        found: dict[Tensor, None] = {loss: None}
+        for equation in reversed(self.program.equations):
+            if equation.tensor in found:
+                found.update(dict.fromkeys(equation.reads))
+        return found
 
     def _readers(self, tensor: Tensor, loss: Tensor) -> list[Equation]:
         return [e for e in self.program.reading(tensor) if e.tensor == loss or e.tensor in self.done]

@@ -101,7 +101,7 @@ class _Builder:
         target, at_target = self._target(prediction, axis)
         read = prediction if self.loss.of_link else z
         elements = self.loss.over == "elements"
-        options = {name: getattr(self.network.loss, name) for name in self.loss.options}
+        options = self.network.loss.options
         own = c if elements else axis.fresh()
         loss = self.loss.formula(lambda f: self._at(read, f), at_target, own, **options)
         over = [i for i in self._indices(prediction) if elements or i != c]

@@ -40,9 +40,9 @@ def _needed(equations: tuple[Equation, ...], outputs: tuple[Tensor, ...]) -> tup
     kept: list[Equation] = []
     for equation in reversed(equations):
         if equation.tensor in wanted:
-            kept.insert(0, equation)
+            kept.append(equation)
             wanted.update(dict.fromkeys(equation.reads))
-    return tuple(kept)
+    return tuple(reversed(kept))
 
 
 def _stabilised(equation: Equation, program: Program) -> Derived:
@@ -123,10 +123,18 @@ class _Namer:
         terms = [self._term(t, equation) for t in sp.Add.make_args(equation.body)]
         body = sp.Add(*terms)
         if body != equation.body:
-            uses = tuple(t.name for t in tensors(body) if t in self.names.values())
+            uses = self._named_parts(body)
             steps = (*steps, Step("name", equation.body, body, equation.indices, uses, "parts that are used more than once"))
         number = equation.number + self._next() if steps else equation.number
         self.done.append(Derived(replace(equation, body=body, number=number), steps))
+
+    def _named_parts(self, body: Expr) -> tuple[str, ...]:
+        """The named tensors that an expression reads, each after those that its own equation reads."""
+        found: dict[str, None] = {}
+        for derived in self.done:
+            if derived.equation.tensor in tensors(body) and derived.equation.tensor in self.names.values():
+                found.update(dict.fromkeys((*self._named_parts(derived.equation.body), derived.equation.tensor.name)))
+        return tuple(found)
 
     def _term(self, term: Expr, equation: Equation) -> Expr:
         """A top-level sum stays a sum where every index on the left stands in it: a contraction, nothing is repeated."""

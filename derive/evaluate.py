@@ -20,15 +20,18 @@ import numpy.typing as npt
 import sympy as sp
 from scipy import special
 from sympy import Basic, Expr
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Axis, Delta, Entry, Index, Indicator, InRange, Max, Size, Sum, Tensor
 from derive.program import Program
 
 Array = npt.NDArray[np.floating]
+Given = npt.NDArray[np.number]  # real numbers, or integers where the tensor holds labels
 
 
-def evaluate(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.generic]]:
+def evaluate(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, Given]:
     """Every tensor of the program by name: the given arrays, then the value of each equation, in the order of computation.
 
     An array has one axis for each axis of its tensor, in that order; a tensor of no axes is a 0-d array. Real arrays become
@@ -46,9 +49,7 @@ def evaluate(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, 
     return arrays
 
 
-def value(
-    e: Expr, indices: Sequence[Index], arrays: Mapping[str, npt.NDArray[np.generic]], extents: Mapping[str, int]
-) -> npt.NDArray[np.generic]:
+def value(e: Expr, indices: Sequence[Index], arrays: Mapping[str, Given], extents: Mapping[str, int]) -> Array:
     """The value of an expression for all values of `indices`: one array axis for each, in that order.
 
     `arrays` holds the tensors that it reads, by name; `extents` the number of positions of each axis, by the axis' size symbol
@@ -66,7 +67,7 @@ class _Scope:
     """What an expression may refer to: its indices (one array axis each), the arrays, the extents; and the type to compute in."""
 
     indices: tuple[Index, ...]
-    arrays: Mapping[str, npt.NDArray[np.generic]]
+    arrays: Mapping[str, Given]
     extents: Mapping[str, int]
     dtype: np.dtype[np.floating]
 
@@ -152,7 +153,8 @@ def _binder(e: Sum | Max | ArgMax, scope: _Scope) -> Array:
         return flat.sum(axis=-1)
     if isinstance(e, Max):
         return flat.max(axis=-1)  # NaN where one of the values is NaN
-    return np.unravel_index(flat.argmax(axis=-1), extents)[e.place].astype(scope.dtype)  # the first of equal maxima
+    first = flat.argmax(axis=-1)  # of equal maxima
+    return np.asarray(np.unravel_index(first, extents)[e.place], dtype=scope.dtype)
 
 
 def _piecewise(e: sp.Piecewise, scope: _Scope) -> Array:
@@ -163,11 +165,11 @@ def _piecewise(e: sp.Piecewise, scope: _Scope) -> Array:
     return found
 
 
-def _condition(condition: Basic, scope: _Scope) -> npt.NDArray[np.bool_]:
+def _condition(condition: Boolean, scope: _Scope) -> npt.NDArray[np.bool_]:
     """Where a condition holds: nowhere on NaN."""
     if condition in (sp.true, sp.false):
         return np.asarray(condition == sp.true)
-    if type(condition) not in RELATIONS:
+    if not isinstance(condition, Relational):
         raise ValueError(f"a condition of kind {type(condition).__name__} has no numerical value: {condition}")
     left, right = (_value(side, scope) for side in condition.args)
     return np.asarray(RELATIONS[type(condition)](left, right)) & ~np.isnan(left) & ~np.isnan(right)
@@ -200,7 +202,7 @@ RELATIONS: Mapping[type[Basic], Callable[[Array, Array], npt.NDArray[np.bool_]]]
 }  # fmt: skip
 
 
-def _arrays(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.generic]]:
+def _arrays(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, Given]:
     """The given arrays in the type of the computation; labels stay as they are."""
     names = [t.name for t in program.given]
     missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
@@ -212,7 +214,7 @@ def _arrays(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, n
     return {t.name: arrays[t.name] if t.values else arrays[t.name].astype(real) for t in program.given}
 
 
-def _extents(tensors: Sequence[Tensor], arrays: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, int]:
+def _extents(tensors: Sequence[Tensor], arrays: Mapping[str, Given]) -> dict[str, int]:
     """The extent of every axis by its size symbol, from the shapes of the arrays and from the axes themselves."""
     found: dict[str, tuple[int, str]] = {}
     for tensor in tensors:
@@ -234,7 +236,7 @@ def _extent(axis: Axis, extents: Mapping[str, int]) -> int:
     return extent
 
 
-def _check_labels(tensor: Tensor, labels: npt.NDArray[np.generic], count: int) -> None:
+def _check_labels(tensor: Tensor, labels: Given, count: int) -> None:
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{tensor.name} holds labels: integers, not {labels.dtype}")
     if labels.size and not (labels.min() >= 0 and labels.max() < count):

@@ -5,20 +5,22 @@ They are never differentiated: a formula is differentiated first and stabilised 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import sympy as sp
 from sympy import Expr
+from sympy.logic.boolalg import Boolean
 
 
 class Stable(sp.Function):
     """A function with a numerically careful implementation; `definition` is its mathematical meaning."""
 
-    @classmethod
-    def eval(cls, x: Expr) -> Expr | None:
-        return None
+    definition: ClassVar[Callable[[Expr], Expr]]
 
-    @staticmethod
-    def definition(x: Expr) -> Expr:
-        raise NotImplementedError
+    @classmethod
+    def eval(cls, _x: Expr) -> Expr | None:
+        return None
 
     def _eval_is_real(self) -> bool:
         return True
@@ -55,13 +57,13 @@ class AtLeast(sp.Function):
     """max(x, bound) of two numbers, NaN where x is NaN."""
 
     @classmethod
-    def eval(cls, x: Expr, bound: Expr) -> Expr | None:
+    def eval(cls, _x: Expr, _bound: Expr) -> Expr | None:
         return None
 
     def _eval_is_real(self) -> bool:
         return True
 
 
-def where(condition: Expr, then: Expr | int, otherwise: Expr | int) -> Expr:
+def where(condition: Boolean, then: Expr | int, otherwise: Expr | int) -> Expr:
     """`then` where the condition holds, `otherwise` elsewhere (and for NaN)."""
     return sp.Piecewise((then, condition), (otherwise, True))

@@ -9,15 +9,14 @@ capture cannot happen. A tensor's sign is part of its declaration.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import sympy as sp
 from sympy import Basic, Expr
 
 Sign = Literal["real", "nonnegative", "positive"]
-Rule = Mapping[Basic, Basic]
 
 _serials = itertools.count(1)
 
@@ -123,10 +122,7 @@ class Tensor(sp.Atom):
             found.append(axis.index(axis.name + "'" * repeats))
         return tuple(found)
 
-    def sort_key(self, order: object = None) -> tuple[object, ...]:
-        return self.class_key(), (1, (self.name,)), sp.S.One.sort_key(), sp.S.One
-
-    def _sympystr(self, printer: object) -> str:
+    def _sympystr(self, _printer: sp.StrPrinter) -> str:
         return self.name
 
 
@@ -142,7 +138,7 @@ class Entry(Expr):
 
     @property
     def tensor(self) -> Tensor:
-        return self.args[0]
+        return cast("Tensor", self.args[0])  # the one argument that is no Expr
 
     @property
     def indices(self) -> tuple[Expr, ...]:
@@ -163,7 +159,7 @@ class Entry(Expr):
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.tensor.values or self.tensor.sign != "real" else None
 
-    def _eval_derivative(self, symbol: Expr) -> Expr:
+    def _eval_derivative(self, _symbol: Expr) -> Expr:
         return sp.S.Zero
 
     def _sympystr(self, printer: sp.StrPrinter) -> str:
@@ -179,8 +175,13 @@ class Partial(Expr):
     def __new__(cls, of: Entry, by: Entry) -> Self:
         return Expr.__new__(cls, of, by)
 
-    of = property(lambda self: self.args[0])
-    by = property(lambda self: self.args[1])
+    @property
+    def of(self) -> Entry:
+        return cast("Entry", self.args[0])
+
+    @property
+    def by(self) -> Entry:
+        return cast("Entry", self.args[1])
 
     def _eval_is_real(self) -> bool:
         return True
@@ -197,7 +198,7 @@ class Indicator(Expr):
     def _eval_is_nonnegative(self) -> bool:
         return True
 
-    def _eval_derivative(self, symbol: Expr) -> Expr:
+    def _eval_derivative(self, _symbol: Expr) -> Expr:
         return sp.S.Zero
 
     def _eval_power(self, exponent: Expr) -> Expr | None:
@@ -266,7 +267,7 @@ class Binder(Expr):
 
     @property
     def bound(self) -> tuple[Index, ...]:
-        return self.args[1:]
+        return cast("tuple[Index, ...]", self.args[1:])
 
     @property
     def free_symbols(self) -> set[Basic]:
@@ -281,7 +282,7 @@ class Binder(Expr):
         """The same kind of binder over another body."""
         return type(self)(body, *indices)
 
-    def _eval_derivative(self, symbol: Expr) -> Expr:
+    def _eval_derivative(self, _symbol: Expr) -> Expr:
         return sp.S.Zero
 
     def _eval_is_real(self) -> bool:
@@ -336,7 +337,7 @@ class Max(Binder):
 class ArgMax(Binder):
     """The value of bound index number `place` where the body is largest; the first such position in row-major order."""
 
-    def __new__(cls, body: Expr, place: Expr | int, *indices: Index) -> Expr:
+    def __new__(cls, body: Expr, place: sp.Integer | int, *indices: Index) -> Expr:
         level = _height(body)
         named = [Index(i.label, i.axis, -(level + 1 + k)) for k, i in enumerate(indices)]
         made = Expr.__new__(cls, body.xreplace(dict(zip(indices, named, strict=True))), sp.Integer(place), *named)
@@ -349,7 +350,7 @@ class ArgMax(Binder):
 
     @property
     def bound(self) -> tuple[Index, ...]:
-        return self.args[2:]
+        return cast("tuple[Index, ...]", self.args[2:])
 
     def bind(self, body: Expr, indices: Sequence[Index]) -> Expr:
         return ArgMax(body, self.place, *indices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import sympy as sp
 from sympy import Expr
@@ -28,7 +29,7 @@ class Equation:
     def entry(self) -> Entry:
         return Entry(self.tensor, *self.indices)
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Tensor, ...]:
         return tensors(self.body)
 
@@ -70,11 +71,23 @@ class Program:
 
     def defining(self, tensor: Tensor) -> Equation | None:
         """The equation that computes a tensor; None for an input, a target or a parameter."""
-        return next((e for e in self.equations if e.tensor == tensor), None)
+        return self._definitions.get(tensor)
 
     def reading(self, tensor: Tensor) -> tuple[Equation, ...]:
         """The equations that read a tensor."""
-        return tuple(e for e in self.equations if tensor in e.reads)
+        return tuple(self._readers.get(tensor, ()))
+
+    @cached_property
+    def _definitions(self) -> dict[Tensor, Equation]:
+        return {e.tensor: e for e in self.equations}
+
+    @cached_property
+    def _readers(self) -> dict[Tensor, list[Equation]]:
+        found: dict[Tensor, list[Equation]] = {}
+        for equation in self.equations:
+            for tensor in equation.reads:
+                found.setdefault(tensor, []).append(equation)
+        return found
 
     @property
     def given(self) -> tuple[Tensor, ...]:

@@ -88,18 +88,17 @@ class TextPrinter(StrPrinter):
 
     def _print_Mul(self, e: Expr) -> str:
         coefficient, rest = e.as_coeff_Mul()
-        below = [f for f in sp.Mul.make_args(rest) if f.is_Pow and f.exp.is_Number and f.exp.is_negative]
+        below = [f for f in sp.Mul.make_args(rest) if isinstance(f, sp.Pow) and f.exp.is_Number and f.exp.is_negative]
         above = [f for f in sp.Mul.make_args(rest) if f not in below and f != 1]
         above.sort(key=lambda f: (isinstance(f, Binder), bool(f.atoms(Binder)), not f.is_Symbol))
         sign = "-" if coefficient.is_negative else ""
         number = abs(coefficient)
-        if number.is_Rational and (short := decimal(number)):
-            number, tops = sp.S.One, [short]
-        else:
-            tops = []
-        if number.is_Rational and number.p != 1:
-            tops = [self._print(sp.Integer(number.p))]
-        bottoms = [self._print(sp.Integer(number.q))] if number.is_Rational and number.q != 1 else []
+        tops: list[str] = []
+        bottoms: list[str] = []
+        if isinstance(number, sp.Rational):
+            short = decimal(number)
+            tops = [short] if short else [str(number.p)] if number.p != 1 else []
+            bottoms = [str(number.q)] if not short and number.q != 1 else []
         tops += [self._factor(f, last=k == len(above) - 1) for k, f in enumerate(above)]
         bottoms += [self._factor(sp.Pow(f.base, -f.exp), last=False) for f in below]
         top = " ".join(tops) or "1"
@@ -117,7 +116,7 @@ class TextPrinter(StrPrinter):
     def _print_Rational(self, e: sp.Rational) -> str:
         return decimal(e) or f"{e.p}/{e.q}"
 
-    def _print_Add(self, e: Expr, order: object = None) -> str:
+    def _print_Add(self, e: Expr, _order: object = None) -> str:
         terms = sorted(e.args, key=lambda t: t.could_extract_minus_sign())
         text = self._print(terms[0])
         for term in terms[1:]:

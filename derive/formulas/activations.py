@@ -32,7 +32,7 @@ class Elementwise:
     source: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict[str, Parameter])
 
-    def body(self, x: Expr, feature: Index, **values: Expr) -> Expr:
+    def body(self, x: Expr, _feature: Index, **values: Expr) -> Expr:
         return self.formula(x, **values)
 
 
@@ -45,32 +45,67 @@ class AlongFeatures:
     parameters: Mapping[str, Parameter] = field(default_factory=dict[str, Parameter])
 
     def body(self, x: Expr, feature: Index, **values: Expr) -> Expr:
-        return self.formula(lambda i: x.xreplace({feature: i}), feature, feature.axis.fresh(), **values)
+        def at(i: Index) -> Expr:
+            return x.xreplace({feature: i})
+
+        return self.formula(at, feature, feature.axis.fresh(), **values)
 
 
 Activation = Elementwise | AlongFeatures
 
-TORCH = "torch.nn"
+
+def identity(x: Expr) -> Expr:
+    return x
+
+
+def relu(x: Expr) -> Expr:
+    return where(x <= 0, 0, x)
+
+
+def leaky_relu(x: Expr, slope: Expr) -> Expr:
+    return where(x <= 0, slope * x, x)
+
+
+def elu(x: Expr, alpha: Expr) -> Expr:
+    return where(x <= 0, alpha * (exp(x) - 1), x)
+
+
+def sigmoid(x: Expr) -> Expr:
+    return 1 / (1 + exp(-x))
+
+
+def softplus(x: Expr, beta: Expr, threshold: Expr) -> Expr:
+    return where(beta * x > threshold, x, log(1 + exp(beta * x)) / beta)
+
+
+def silu(x: Expr) -> Expr:
+    return x / (1 + exp(-x))
+
+
+def gelu(x: Expr) -> Expr:
+    return x * (1 + erf(x / sqrt(2))) / 2
+
+
+def gelu_tanh(x: Expr) -> Expr:
+    return x * (1 + tanh(sqrt(2 / pi) * (x + Rational(44715, 1000000) * x**3))) / 2
+
+
+def softmax(x: Callable[[Index], Expr], c: Index, k: Index) -> Expr:
+    return exp(x(c)) / Sum(exp(x(k)), k)
+
 
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": Elementwise(lambda x: x, f"{TORCH}.Identity"),
-    "relu": Elementwise(lambda x: where(x <= 0, 0, x), "Nair and Hinton 2010"),
-    "leaky_relu": Elementwise(lambda x, slope: where(x <= 0, slope * x, x), "Maas et al. 2013", {"slope": Parameter(0.01)}),
-    "elu": Elementwise(lambda x, alpha: where(x <= 0, alpha * (exp(x) - 1), x), "Clevert et al. 2016", {"alpha": Parameter(1.0)}),
-    "sigmoid": Elementwise(lambda x: 1 / (1 + exp(-x)), f"{TORCH}.Sigmoid"),
-    "tanh": Elementwise(lambda x: tanh(x), f"{TORCH}.Tanh"),
-    "softplus": Elementwise(
-        lambda x, beta, threshold: where(beta * x > threshold, x, log(1 + exp(beta * x)) / beta),
-        f"{TORCH}.Softplus",
-        {"beta": Parameter(1.0, positive=True), "threshold": Parameter(20.0)},
-    ),
-    "silu": Elementwise(lambda x: x / (1 + exp(-x)), "Elfwing et al. 2018"),
-    "gelu": Elementwise(lambda x: x * (1 + erf(x / sqrt(2))) / 2, "Hendrycks and Gimpel 2016"),
-    "gelu_tanh": Elementwise(
-        lambda x: x * (1 + tanh(sqrt(2 / pi) * (x + Rational(44715, 1000000) * x**3))) / 2,
-        "Hendrycks and Gimpel 2016, equation (2)",
-    ),
-    "softmax": AlongFeatures(lambda x, c, k: exp(x(c)) / Sum(exp(x(k)), k), "Bridle 1990"),
+    "identity": Elementwise(identity, "torch.nn.Identity"),
+    "relu": Elementwise(relu, "Nair and Hinton 2010"),
+    "leaky_relu": Elementwise(leaky_relu, "Maas et al. 2013", {"slope": Parameter(0.01)}),
+    "elu": Elementwise(elu, "Clevert et al. 2016", {"alpha": Parameter(1.0)}),
+    "sigmoid": Elementwise(sigmoid, "torch.nn.Sigmoid"),
+    "tanh": Elementwise(tanh, "torch.nn.Tanh"),
+    "softplus": Elementwise(softplus, "torch.nn.Softplus", {"beta": Parameter(1.0, positive=True), "threshold": Parameter(20.0)}),
+    "silu": Elementwise(silu, "Elfwing et al. 2018"),
+    "gelu": Elementwise(gelu, "Hendrycks and Gimpel 2016"),
+    "gelu_tanh": Elementwise(gelu_tanh, "Hendrycks and Gimpel 2016, equation (2)"),
+    "softmax": AlongFeatures(softmax, "Bridle 1990"),
 }
 
 

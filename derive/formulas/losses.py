@@ -9,7 +9,7 @@ from typing import Literal
 import sympy as sp
 from sympy import Expr, exp, log
 
-from derive.index import Sum
+from derive.index import Index, Sum
 from derive.program import Floors
 
 
@@ -35,26 +35,48 @@ class Loss:
     options: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
-TORCH = "torch.nn"
 BCE_FLOORS = Floors(sp.Integer(-100), sp.Rational("1e-12"), "as PyTorch does, so that p = 0 and p = 1 give finite values")
+
+At = Callable[[Expr], Expr]  # the entries at a feature index
+
+
+def cross_entropy_of_label(p: At, y: Expr, _k: Index) -> Expr:
+    return -log(p(y))
+
+
+def cross_entropy(p: At, y: At, k: Index) -> Expr:
+    return -Sum(y(k) * log(p(k)), k)
+
+
+def negative_log_likelihood(q: At, y: Expr, _k: Index) -> Expr:
+    return -q(y)
+
+
+def binary_cross_entropy(p: At, y: At, k: Index) -> Expr:
+    return -(y(k) * log(p(k)) + (1 - y(k)) * log(1 - p(k)))
+
+
+def binary_cross_entropy_with_logits(z: At, y: At, k: Index) -> Expr:
+    return log(1 + exp(z(k))) - y(k) * z(k)
+
+
+def squared_error(f: At, y: At, k: Index, half: bool) -> Expr:
+    return (f(k) - y(k)) ** 2 * (sp.Rational(1, 2) if half else 1)
+
 
 LOSSES: dict[tuple[str, str], Loss] = {
     ("softmax_cross_entropy", "labels"): Loss(
-        lambda p, y, k: -log(p(y)), f"{TORCH}.CrossEntropyLoss", "examples", "labels", "Z", link="softmax", of_link=True
+        cross_entropy_of_label, "torch.nn.CrossEntropyLoss", "examples", "labels", "Z", link="softmax", of_link=True
     ),
     ("softmax_cross_entropy", "probabilities"): Loss(
-        lambda p, y, k: -Sum(y(k) * log(p(k)), k), f"{TORCH}.CrossEntropyLoss", "examples", "probabilities", "Z", link="softmax", of_link=True
+        cross_entropy, "torch.nn.CrossEntropyLoss", "examples", "probabilities", "Z", link="softmax", of_link=True
     ),
-    ("negative_log_likelihood", "labels"): Loss(lambda q, y, k: -q(y), f"{TORCH}.NLLLoss", "examples", "labels", "Yhat"),
+    ("negative_log_likelihood", "labels"): Loss(negative_log_likelihood, "torch.nn.NLLLoss", "examples", "labels", "Yhat"),
     ("binary_cross_entropy", "unit"): Loss(
-        lambda p, y, k: -(y(k) * log(p(k)) + (1 - y(k)) * log(1 - p(k))),
-        f"{TORCH}.BCELoss", "elements", "unit", "P", unit_prediction=True, floors=BCE_FLOORS,
+        binary_cross_entropy, "torch.nn.BCELoss", "elements", "unit", "P", unit_prediction=True, floors=BCE_FLOORS
     ),
     ("binary_cross_entropy_with_logits", "unit"): Loss(
-        lambda z, y, k: log(1 + exp(z(k))) - y(k) * z(k), f"{TORCH}.BCEWithLogitsLoss", "elements", "unit", "Z", link="sigmoid"
+        binary_cross_entropy_with_logits, "torch.nn.BCEWithLogitsLoss", "elements", "unit", "Z", link="sigmoid"
     ),
-    ("mean_squared_error", "values"): Loss(
-        lambda f, y, k, half: (f(k) - y(k)) ** 2 * (sp.Rational(1, 2) if half else 1),
-        f"{TORCH}.MSELoss", "elements", "values", "Yhat", options={"half": False},
-    ),
+    ("mean_squared_error", "values"): Loss(squared_error, "torch.nn.MSELoss", "elements", "values", "Yhat", options={"half": False}),
 }

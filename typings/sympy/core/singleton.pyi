@@ -1,0 +1,17 @@
+from sympy.core.numbers import Exp1, Infinity, Integer, NaN, NegativeInfinity, Pi, Rational
+from sympy.logic.boolalg import BooleanFalse, BooleanTrue
+
+class SingletonRegistry:
+    Zero: Integer
+    One: Integer
+    NegativeOne: Integer
+    Half: Rational
+    Pi: Pi
+    Exp1: Exp1
+    Infinity: Infinity
+    NegativeInfinity: NegativeInfinity
+    NaN: NaN
+    true: BooleanTrue
+    false: BooleanFalse
+
+S: SingletonRegistry

@@ -1,0 +1,3 @@
+from sympy.core.expr import Expr
+
+def sqrt(arg: Expr | float, evaluate: bool | None = None) -> Expr: ...

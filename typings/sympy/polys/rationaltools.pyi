@@ -1,0 +1,3 @@
+from sympy.core.expr import Expr
+
+def together(expr: Expr, deep: bool = False, fraction: bool = True) -> Expr: ...

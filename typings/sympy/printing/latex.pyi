@@ -1,0 +1,9 @@
+from sympy.core.basic import Basic
+from sympy.core.expr import Expr
+from sympy.printing.printer import Printer
+
+class LatexPrinter(Printer):
+    def parenthesize(self, item: Basic, level: int, is_neg: bool = False, strict: bool = False) -> str: ...
+    def _print_Pow(self, e: Expr) -> str: ...
+
+def latex(expr: Basic) -> str: ...

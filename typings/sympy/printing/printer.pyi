@@ -1,0 +1,9 @@
+from collections.abc import Mapping
+
+from sympy.core.basic import Basic
+
+class Printer:
+    _settings: dict[str, object]
+    def __init__(self, settings: Mapping[str, object] | None = None) -> None: ...
+    def doprint(self, expr: Basic) -> str: ...
+    def _print(self, expr: Basic, **kwargs: object) -> str: ...
