@@ -10,13 +10,14 @@ import multiprocessing
 import shlex
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import codegen
 import derive
-from chainrule.files import write_atomic
+from chainrule.commands import Format
+from chainrule.files import make_folder, write_atomic
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
@@ -25,7 +26,8 @@ from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")
-FORMATS = {"markdown": ".md", "latex": ".tex"}
+FORMATS: Mapping[Format, str] = {"markdown": ".md", "latex": ".tex"}
+KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS.values())}
 BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
 SHOWN_LINES = 12  # of a diff
 
@@ -34,21 +36,21 @@ Files = dict[Path, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """A file that is not as it should be; `diff` shows the first lines that a repair would change."""
+    """A file that is not as it should be: what it should hold (None: it should not be there), and the first lines of the difference."""
 
-    file: str
+    file: Path
     state: Literal["stale", "missing", "extra"]
+    wanted: str | None = None
     diff: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Check:
-    """How many files were compared, what was found, and which files were written."""
+    """How many files were compared, what was found, and which of the findings have been repaired since."""
 
-    root: str
     files: int
     findings: tuple[Finding, ...]
-    written: tuple[str, ...] = ()
+    written: tuple[Path, ...] = ()
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -60,38 +62,46 @@ class Check:
         return not self.open
 
     @property
-    def repair(self) -> tuple[str, ...]:
+    def commands(self) -> tuple[str, ...]:
         """The commands that settle what is open."""
-        extra = [f.file for f in self.open if f.state == "extra"]
+        extra = [str(f.file) for f in self.open if f.state == "extra"]
         fix = ["chainrule check --fix"] if len(extra) < len(self.open) else []
         return (*fix, *([shlex.join(["rm", "--", *extra])] if extra else []))
 
     def record(self) -> dict[str, object]:
-        findings = [asdict(f) for f in self.findings]
         return {
             "holds": self.holds,
             "files": self.files,
-            "findings": findings,
-            "written": list(self.written),
-            "repair": list(self.repair),
+            "findings": [{"file": str(f.file), "state": f.state, "diff": list(f.diff)} for f in self.findings],
+            "written": [str(path) for path in self.written],
+            "commands": list(self.commands),
         }
 
 
-def check(root: Path, *, fix: bool = False, processes: int = 2, report: Report = silent) -> Check:
-    """Compare the committed files below `root` with what its specs give; with `fix`, write those that are stale or missing.
+def check(root: Path, processes: int = 2, report: Report = silent) -> Check:
+    """Compare the committed files below `root` with what its specs give.
 
-    Raises SpecError for a wrong spec, InputError where there are no specs, OSError when a file cannot be read or written.
+    Raises SpecError for a wrong spec, InputError where there are no specs or two of them ask for one file, OSError when a file
+    cannot be read.
     """
-    networks = _networks(root / "networks")
     wanted: Files = {}
-    for made in _rendered(networks, processes, report):
+    for made in _rendered(_networks(root / "networks"), processes, report):
+        twice = next((path for path in made if path in wanted), None)
+        if twice is not None:
+            raise InputError(f"two networks ask for the file {twice}: rename one of them")
         wanted |= made
-    found = compare(root, wanted)
-    repairable = [Path(f.file) for f in found if f.state != "extra"] if fix else []
-    for path in repairable:
-        _make_folder(root, path.parent)
-        write_atomic(root / path, wanted[path], within=root)
-    return Check(str(root), len(wanted), found, tuple(map(str, repairable)))
+    return Check(len(wanted), compare(root, wanted))
+
+
+def repair(root: Path, found: Check) -> Check:
+    """Write the files that are stale or missing. Raises OSError when one cannot be written."""
+    written: list[Path] = []
+    for finding in found.open:
+        if finding.wanted is not None:
+            make_folder((root / finding.file).parent, within=root)
+            write_atomic(root / finding.file, finding.wanted, within=root)
+            written.append(finding.file)
+    return replace(found, written=(*found.written, *written))
 
 
 def render(network: Network) -> Files:
@@ -106,14 +116,16 @@ def render(network: Network) -> Files:
 
 def compare(root: Path, wanted: Mapping[Path, str]) -> tuple[Finding, ...]:
     """What differs between the files below the root and the wanted ones, in the order of their paths."""
-    there = {p.relative_to(root) for folder, ends in ((MODULES, [".py"]), (DOCUMENTS, [".md", ".tex"])) for p in _files(root / folder, ends)}
-    findings = [Finding(str(path), "extra") for path in there - set(wanted) - BY_HAND]
-    findings += [Finding(str(path), "missing") for path in set(wanted) - there]
-    for path in set(wanted) & there:
-        text = (root / path).read_text(encoding="utf-8", errors="replace")
-        if text != wanted[path]:
-            findings.append(Finding(str(path), "stale", _diff(text, wanted[path])))
-    return tuple(sorted(findings, key=lambda f: f.file))
+    there = {p.relative_to(root) for folder, ends in KEPT.items() for p in _files(root / folder, ends)}
+    findings = [Finding(path, "extra") for path in there - set(wanted) - BY_HAND]
+    for path, text in wanted.items():
+        if path not in there:
+            findings.append(Finding(path, "missing", text))
+            continue
+        old = (root / path).read_text(encoding="utf-8", errors="replace")
+        if old != text:
+            findings.append(Finding(path, "stale", text, _diff(old, text)))
+    return tuple(sorted(findings, key=lambda finding: finding.file))
 
 
 def _networks(folder: Path) -> list[Network]:
@@ -143,7 +155,7 @@ def _documents(network: Network, derivation: Derivation, name: str) -> Files:
     return {DOCUMENTS / (name + end): derive.document(derivation, network, format=form) for form, end in FORMATS.items()}
 
 
-def _files(folder: Path, ends: list[str]) -> list[Path]:
+def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:
     return [p for p in folder.iterdir() if p.suffix in ends and not p.name.startswith(".")] if folder.is_dir() else []
 
 
@@ -153,7 +165,3 @@ def _diff(there: str, wanted: str) -> tuple[str, ...]:
     every = list(lines)
     more = len(every) - SHOWN_LINES
     return tuple(every) if more <= 1 else (*every[:SHOWN_LINES], f"... and {more} lines more")
-
-
-def _make_folder(root: Path, below: Path) -> None:
-    (root / below).mkdir(parents=True, exist_ok=True)

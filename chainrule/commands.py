@@ -64,7 +64,7 @@ def prove(network: Network, report: Report = silent) -> Proof:
 
 def document(
     network: Network,
-    format: Format,  # noqa: A002
+    form: Format,
     convention: Convention | None,
     examples: Examples,
     output: Path | None,
@@ -75,7 +75,7 @@ def document(
     written = network.model_copy(update={"convention": convention or network.convention})
     derivation = derive.differentiate(written.program(examples=examples))
     report(f"writing up {network.name}")
-    return _put(Text(network.name, format, derive.document(derivation, written, format=format), output))
+    return _put(Text(network.name, form, derive.document(derivation, written, format=form), output))
 
 
 def generate(network: Network, output: Path | None, report: Report = silent) -> Text:
@@ -97,7 +97,9 @@ def check_module_name(path: Path) -> None:
     if path.suffix != ".py":
         raise InputError(f"cannot write the module to {path}: right would be a name that ends in .py")
     if not (name.isascii() and name.isidentifier()) or name.startswith("_") or keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise InputError(f"cannot write the module to {path}: {name!r} is no name for a Python module; right would be letters, digits and _")
+        raise InputError(
+            f"cannot write the module to {path}: {name!r} is no name for a Python module; right would be letters, digits and _"
+        )
     if name in sys.stdlib_module_names or name in OTHER_MODULES:
         raise InputError(f"cannot write the module to {path}: it would hide the Python module {name}; choose another name")
 
