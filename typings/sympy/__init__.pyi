@@ -1,5 +1,6 @@
 from sympy.core.add import Add as Add
 from sympy.core.basic import Atom as Atom, Basic as Basic
+from sympy.core.containers import Tuple as Tuple
 from sympy.core.expr import AtomicExpr as AtomicExpr, Expr as Expr
 from sympy.core.exprtools import factor_terms as factor_terms
 from sympy.core.function import (
