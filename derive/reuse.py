@@ -92,4 +92,5 @@ def _unify(pattern: Basic, target: Basic, indices: tuple[Index, ...], at: dict[B
 def _denominators(e: Expr) -> set[Basic]:
     """The opaque atoms below the fraction bar."""
     flat, back = flatten(e)
-    return {back[s] for s in sp.fraction(sp.cancel(flat))[1].free_symbols if s in back}
+    below = sp.fraction(sp.cancel(flat))[1].free_symbols
+    return {atom for symbol, atom in back.items() if symbol in below}

@@ -30,9 +30,7 @@ def stable_forms(body: Expr, definitions: Definitions, floors: Floors | None) ->
             body = after
 
 
-def _rules(
-    definitions: Mapping[Tensor, Equation], floors: Floors | None
-) -> Iterator[tuple[str, Callable[[Expr], tuple[Expr, tuple[str, ...]]], str]]:
+def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[tuple[str, Callable[[Expr], Changed], str]]:
     def alone(change: Change) -> Callable[[Expr], Changed]:
         return lambda e: (change(e), ())
 
