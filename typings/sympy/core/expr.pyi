@@ -7,7 +7,6 @@ from sympy.core.symbol import Symbol
 from sympy.logic.boolalg import Boolean
 
 _K = TypeVar("_K", bound=Basic)
-_Operand = Expr | int | float
 
 class Expr(Basic):
     is_commutative: bool
@@ -83,3 +82,5 @@ class Expr(Basic):
 class AtomicExpr(Atom, Expr):  # pyright: ignore[reportIncompatibleMethodOverride]
     @property
     def args(self) -> tuple[()]: ...
+
+_Operand = Expr | int | float
