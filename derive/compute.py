@@ -129,7 +129,7 @@ def _ordered(e: Expr) -> tuple[Index, ...]:
     free = free_indices(e)
     entries = [n for n in sp.preorder_traversal(e) if isinstance(n, Entry)]
     widest = max(entries, key=lambda n: len(set(n.indices) & set(free)))
-    first = [i for i in widest.indices if i in free]
+    first = [i for i in widest.indices if isinstance(i, Index) and i in free]
     return (*first, *(i for i in free if i not in first))
 
 
