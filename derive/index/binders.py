@@ -63,7 +63,7 @@ class Sum(Binder):
     """The sum of a body over indices; factors that do not depend on them stand outside."""
 
     def __new__(cls, body: Expr, *indices: Index) -> Expr:
-        if body.is_zero:
+        if body == 0:
             return sp.S.Zero
         used = [i for i in indices if i in body.free_symbols]
         scale = sp.Mul(*[i.axis.count for i in indices if i not in used])
