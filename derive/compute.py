@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
+from derive.index import ArgMax, Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
 from derive.program import Derived, Equation, Floors, Program, Step, gradient_of
 from derive.stabilise import stable_forms
 from derive.template import canonical
@@ -188,7 +188,8 @@ class _Namer:
         if lettered not in self.names:
             body = self._parts_named(lettered, number)
             indices = _ordered(lettered)
-            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), sign=_sign(lettered))
+            values = lettered.bound[lettered.place].axis if isinstance(lettered, ArgMax) else None
+            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), values, _sign(lettered))
             self.names[lettered], self.parts[tensor] = tensor, body
             self.done.append(Derived(Equation(tensor, indices, body, number + self._next(), "shared part"), ()))
         return Entry(self.names[lettered], *_ordered(part))
