@@ -1,0 +1,1 @@
+"""The document of a derivation, in LaTeX or Markdown."""
