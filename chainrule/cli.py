@@ -18,7 +18,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import Format, Text, document, generate, prove
+from chainrule.commands import Text, document, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.progress import shown
@@ -27,6 +27,7 @@ from chainrule.training import Settings, train
 from chainrule.verify import verify
 from derive import SpecError
 from derive.build import Examples
+from derive.document import Format
 from derive.network import Convention
 
 FAILED, WRONG_INPUT = 1, 2
