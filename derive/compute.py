@@ -5,14 +5,16 @@ Every equation of it is an elementwise expression of entries plus sums of elemen
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
+from derive.index import ArgMax, Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
 from derive.program import Derived, Equation, Floors, Program, Step, gradient_of
 from derive.stabilise import stable_forms
+from derive.template import canonical
 
 
 def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[tuple[Derived, ...], Program]:
@@ -23,13 +25,15 @@ def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[t
     gradients = tuple(gradient_of(t) for t in program.parameters)
     outputs = (*program.outputs, *gradients)
     mathematical = _needed((*program.equations, *(d.equation for d in backward)), outputs)
-    stable = [_stabilised(e, program) for e in mathematical]
+    stable = list(map(_Stabiliser(program), mathematical))
     namer = _Namer(_repeated([d.equation.body for d in stable]))
     namer.taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
     for derived in stable:
         namer.name(derived)
     equations = _needed(tuple(d.equation for d in namer.done), outputs)
-    changed = tuple(d for d in namer.done if d.equation in equations and d.equation not in mathematical)
+    before = {e.tensor: e for e in mathematical}
+    kept = {e.tensor for e in equations}
+    changed = tuple(d for d in namer.done if d.equation.tensor in kept and d.equation != before.get(d.equation.tensor))
     computed = replace(program, equations=equations, outputs=outputs, floors={})
     return changed, computed
 
@@ -45,13 +49,30 @@ def _needed(equations: tuple[Equation, ...], outputs: tuple[Tensor, ...]) -> tup
     return tuple(reversed(kept))
 
 
-def _stabilised(equation: Equation, program: Program) -> Derived:
-    steps: list[Step] = []
+@dataclass
+class _Stabiliser:
+    """Stable forms of a program's equations; equations that differ only in names are worked out once."""
+
+    program: Program
+    known: dict[tuple[object, ...], tuple[Step, ...]] = field(default_factory=dict[tuple[object, ...], tuple[Step, ...]])
+
+    def __call__(self, equation: Equation) -> Derived:
+        definitions = [d for t in equation.reads if equation.body.has(sp.log) and (d := self.program.defining(t))]
+        naming = canonical((equation, *definitions), ())
+        general = [naming.equation(e) for e in (equation, *definitions)]
+        floors = _floors(equation, self.program)
+        key = (*general, floors)
+        if key not in self.known:
+            self.known[key] = tuple(_steps(general[0], {d.tensor: d for d in general[1:]}, floors))
+        steps = tuple(naming.inverse.step(s) for s in self.known[key])
+        return Derived(replace(equation, body=steps[-1].after if steps else equation.body), steps)
+
+
+def _steps(equation: Equation, definitions: dict[Tensor, Equation], floors: Floors | None) -> Iterator[Step]:
     body = equation.body
-    for rule, after, uses, reason in stable_forms(body, program, _floors(equation, program)):
-        steps.append(Step(rule, body, after, equation.indices, uses, reason))
+    for rule, after, uses, reason in stable_forms(body, definitions, floors):
+        yield Step(rule, body, after, equation.indices, uses, reason)
         body = after
-    return Derived(replace(equation, body=body), tuple(steps))
 
 
 def _floors(equation: Equation, program: Program) -> Floors | None:
@@ -67,22 +88,27 @@ def _floors(equation: Equation, program: Program) -> Floors | None:
 
 
 def _repeated(bodies: list[Expr]) -> set[Expr]:
-    """The functions of entries that are evaluated more than once outside branches, at their axes' own letters."""
+    """The functions of entries that are evaluated more than once, at their axes' own letters.
+
+    What stands in a branch is evaluated only there and does not count; nor do the parts of a function that is met again.
+    """
     seen: dict[Expr, int] = {}
+
+    def visit(e: Expr) -> None:
+        if isinstance(e, Binder):
+            visit(e.open()[0])
+        elif not isinstance(e, sp.Piecewise | Entry):
+            if isinstance(e, sp.Function) and _costly(e):
+                part = _lettered(e)
+                seen[part] = seen.get(part, 0) + 1
+                if seen[part] > 1:
+                    return
+            for argument in e.args:
+                visit(argument)
+
     for body in bodies:
-        for part in _functions(body):
-            seen[_lettered(part)] = seen.get(_lettered(part), 0) + 1
+        visit(body)
     return {part for part, count in seen.items() if count > 1}
-
-
-def _functions(e: Expr) -> list[Expr]:
-    """The function calls in an expression, binders opened; what stands in a branch is evaluated only there."""
-    if isinstance(e, sp.Piecewise | Entry):
-        return []
-    if isinstance(e, Binder):
-        return _functions(e.open()[0])
-    own = [e] if isinstance(e, sp.Function) and _costly(e) else []
-    return own + [f for a in e.args for f in _functions(a)]
 
 
 def _costly(e: Expr) -> bool:
@@ -103,7 +129,7 @@ def _ordered(e: Expr) -> tuple[Index, ...]:
     free = free_indices(e)
     entries = [n for n in sp.preorder_traversal(e) if isinstance(n, Entry)]
     widest = max(entries, key=lambda n: len(set(n.indices) & set(free)))
-    first = [i for i in widest.indices if i in free]
+    first = [i for i in widest.indices if isinstance(i, Index) and i in free]
     return (*first, *(i for i in free if i not in first))
 
 
@@ -113,6 +139,7 @@ class _Namer:
 
     repeated: set[Expr]
     names: dict[Expr, Tensor] = field(default_factory=dict[Expr, Tensor])
+    parts: dict[Tensor, Expr] = field(default_factory=dict[Tensor, Expr])
     done: list[Derived] = field(default_factory=list[Derived])
     taken: set[str] = field(default_factory=set[str])
 
@@ -131,9 +158,9 @@ class _Namer:
     def _named_parts(self, body: Expr) -> tuple[str, ...]:
         """The named tensors that an expression reads, each after those that its own equation reads."""
         found: dict[str, None] = {}
-        for derived in self.done:
-            if derived.equation.tensor in tensors(body) and derived.equation.tensor in self.names.values():
-                found.update(dict.fromkeys((*self._named_parts(derived.equation.body), derived.equation.tensor.name)))
+        for tensor in tensors(body):
+            if tensor in self.parts:
+                found.update(dict.fromkeys((*self._named_parts(self.parts[tensor]), tensor.name)))
         return tuple(found)
 
     def _term(self, term: Expr, equation: Equation) -> Expr:
@@ -161,8 +188,9 @@ class _Namer:
         if lettered not in self.names:
             body = self._parts_named(lettered, number)
             indices = _ordered(lettered)
-            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), sign=_sign(lettered))
-            self.names[lettered] = tensor
+            values = lettered.bound[lettered.place].axis if isinstance(lettered, ArgMax) else None
+            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), values, _sign(lettered))
+            self.names[lettered], self.parts[tensor] = tensor, body
             self.done.append(Derived(Equation(tensor, indices, body, number + self._next(), "shared part"), ()))
         return Entry(self.names[lettered], *_ordered(part))
 

@@ -1,0 +1,271 @@
+"""Index expressions as LaTeX.
+
+The expressions use a closed set of nodes (derive/index.py), so the printer is a function over that set: signs in front, numbers
+and extents as one fraction, sums last in a product, no bound letter that repeats a letter in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+from sympy import Expr
+from sympy.core.relational import Relational
+
+from derive.document.symbols import Symbols, index_letter, joined, size_letter
+from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
+from derive.program import Equation
+from derive.text import letters, spelled
+
+FUNCTIONS: dict[type[sp.Function], str] = {
+    sp.exp: r"\exp",
+    sp.log: r"\log",
+    sp.tanh: r"\tanh",
+    sp.erf: r"\operatorname{erf}",
+    sp.sign: r"\operatorname{sign}",
+    Sigmoid: r"\sigma",
+    Log1p: r"\operatorname{log1p}",
+    Expm1: r"\operatorname{expm1}",
+}
+RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
+BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\operatorname*{arg\,max}"}
+
+
+def parenthesised(text: str) -> str:
+    return rf"\left({text}\right)"
+
+
+def signed_sum(terms: Sequence[str]) -> str:
+    """Terms joined by their signs; a term that is subtracted starts with a minus sign."""
+    first, *rest = terms
+    return first + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in rest)
+
+
+def number_latex(value: Expr) -> str:
+    """An integer, a fraction with a short denominator, or else the decimal number that it is: 1/2, 0.01, 10^{-12}."""
+    if not value.is_Rational:
+        return sp.latex(value)
+    p, q = int(value.p), int(value.q)
+    digits = next((k for k in range(1, 400) if 10**k % q == 0), None)
+    if q == 1:
+        return str(p)
+    if q < 10 or digits is None:
+        return rf"{'-' if p < 0 else ''}\frac{{{abs(p)}}}{{{q}}}"
+    scaled = p * 10**digits // q
+    if digits > 7:
+        return rf"10^{{-{digits}}}" if scaled == 1 else rf"{scaled} \cdot 10^{{-{digits}}}"
+    sign, figures = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
+    return f"{sign}{figures[:-digits]}.{figures[-digits:]}"
+
+
+@dataclass(frozen=True)
+class IndexPrinter:
+    """Prints expressions. `order`: the indices of the left-hand side, which lead; `names`: the letters of indices in use."""
+
+    symbols: Symbols
+    order: tuple[Index, ...] = ()
+    names: Mapping[Index, str] = field(default_factory=dict[Index, str])
+
+    def latex(self, e: Expr) -> str:
+        """An expression as one line."""
+        return signed_sum(self.terms(e))
+
+    def terms(self, e: Expr) -> list[str]:
+        """The terms of an expression, each with its sign: where a long line may be broken."""
+        named = self._with_free(e)
+        return named._terms(e)
+
+    def _with_free(self, e: Expr) -> IndexPrinter:
+        names = dict(self.names)
+        for index in (*self.order, *free_indices(e)):
+            if index not in names:
+                names[index] = spelled(index.label, set(names.values()), "'")
+        return replace(self, names=names)
+
+    def _terms(self, e: Expr) -> list[str]:
+        if not e.is_Add or negative(e):
+            return [self._signed(e)]
+        return [self._signed(t) for t in sorted(e.args, key=self._term_key)]
+
+    def _term_key(self, term: Expr) -> tuple[object, ...]:
+        return (negative(term), not term.is_number, not term.has(Sum), self._signed(term))
+
+    def _whole(self, e: Expr) -> str:
+        return signed_sum(self._terms(e))
+
+    def _signed(self, e: Expr) -> str:
+        return "-" + self._factor(opposite(e), last=True) if negative(e) else self._plain(e)
+
+    # -- one node ------------------------------------------------------------------------------------------------------
+
+    def _plain(self, e: Expr) -> str:
+        """An expression without brackets of its own."""
+        match e:
+            case Entry():
+                return self.symbols.symbol(e.tensor).latex(joined([self._plain(i) for i in e.indices]))
+            case Index():
+                return index_letter(self.names.get(e, e.label))
+            case Size():
+                return size_letter(e.axis)
+            case Partial():
+                return rf"\frac{{\partial {self._plain(e.of)}}}{{\partial {self._plain(e.by)}}}"
+            case Delta():
+                return rf"\delta_{{{joined([self._plain(a) for a in e.args])}}}"
+            case InRange():
+                return rf"\mathbf{{1}}[0 \le {self._plain(e.args[0])} < {self._plain(e.args[1])}]"
+            case AtMost():
+                return rf"\mathbf{{1}}[{self._plain(e.args[0])} \le {self._plain(e.args[1])}]"
+            case Binder():
+                return self._binder(e)
+            case sp.Add():
+                return self._whole(e)
+            case sp.Mul():
+                return self._product(e)
+            case sp.Pow():
+                return self._power(e)
+            case sp.Piecewise():
+                return self._branches(e)
+            case sp.Function():
+                return self._call(e)
+            case _:
+                return number_latex(e)
+
+    def _factor(self, e: Expr, *, last: bool) -> str:
+        """An expression as a factor: bracketed where the product would otherwise be read differently."""
+        open_ended = isinstance(e, Binder | sp.Piecewise) and not (isinstance(e, sp.Piecewise) and indicator(e) is not None)
+        if e.is_Add or negative(e) or (open_ended and not last):
+            return parenthesised(self._whole(e))
+        return self._plain(e)
+
+    def _binder(self, e: Binder) -> str:
+        named = replace(self, names={**self.names, **letters(e.bound, set(self.names.values()), "'")})
+        entries = sorted(e.body.atoms(Entry), key=lambda entry: (-sum(i in e.bound for i in entry.indices), str(entry)))
+        written = [i for entry in entries for i in entry.indices if i in e.bound]  # in the order of the largest entry
+        over = joined([named._plain(i) for i in dict.fromkeys((*written, *e.bound))])
+        return rf"{BINDERS[type(e)]}_{{{over}}} {named._factor(e.body, last=True)}"
+
+    def _power(self, e: Expr) -> str:
+        base, exponent = e.base, e.exp
+        if exponent.is_negative:
+            return rf"\frac{{1}}{{{self._plain(sp.Pow(base, -exponent))}}}"
+        if exponent == sp.Rational(1, 2):
+            return rf"\sqrt{{{self._whole(base)}}}"
+        if isinstance(base, sp.tanh | sp.log):
+            return rf"{FUNCTIONS[base.func]}^{{{self._plain(exponent)}}}{parenthesised(self._whole(base.args[0]))}"
+        entry = isinstance(base, Entry) and not self.symbols.symbol(base.tensor).superscript
+        atom = entry or base.is_Symbol or (base.is_Integer and base.is_positive)
+        return f"{self._plain(base) if atom else parenthesised(self._whole(base))}^{{{self._plain(exponent)}}}"
+
+    def _branches(self, e: sp.Piecewise) -> str:
+        if (condition := indicator(e)) is not None:
+            return rf"\mathbf{{1}}[{self._condition(condition)}]"
+        if (bound := lower_bound(e)) is not None:
+            return rf"\max\left({self._whole(bound)}, {self._whole(e.args[1][0])}\right)"
+        *cases, (otherwise, _) = e.args
+        rows = [f"{self._whole(value)} & {self._condition(condition)}" for value, condition in cases]
+        rows.append(rf"{self._whole(otherwise)} & \text{{otherwise}}")
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+    def _condition(self, condition: Relational) -> str:
+        return f"{self._whole(condition.lhs)} {RELATIONS[condition.rel_op]} {self._whole(condition.rhs)}"
+
+    def _call(self, e: Expr) -> str:
+        argument = e.args[0]
+        inside = self._whole(argument)
+        if isinstance(e, AtLeast):
+            return rf"\max\left({self._whole(e.args[1])}, {inside}\right)"
+        if isinstance(e, sp.Abs):
+            return rf"\left|{inside}\right|"
+        if isinstance(e, sp.exp) and not argument.has(Binder, sp.Piecewise, sp.Function) and not (argument.is_Add or argument.has(sp.Add)):
+            return f"e^{{{inside}}}"
+        if isinstance(e, sp.log) and isinstance(argument, Entry):
+            return rf"\log {inside}"
+        return FUNCTIONS[e.func] + parenthesised(inside)
+
+    # -- products ------------------------------------------------------------------------------------------------------
+
+    def _product(self, e: Expr) -> str:
+        """Numbers and extents as one fraction, then the entries, then sums; entries share the fraction with their denominators."""
+        coefficient, rest = e.as_coeff_Mul()
+        factors = sorted(sp.Mul.make_args(rest), key=self._factor_key)
+        below = [sp.Pow(f.base, -f.exp) for f in factors if f.is_Pow and f.exp.is_Number and f.exp.is_negative]
+        below.sort(key=self._factor_key)
+        above = [f for f in factors if not (f.is_Pow and f.exp.is_Number and f.exp.is_negative)]
+        decimal = coefficient.is_Rational and coefficient.q >= 10
+        top = [number_latex(coefficient)] if decimal or not coefficient.is_Rational else [str(coefficient.p)]
+        bottom = [] if decimal or not coefficient.is_Rational or coefficient.q == 1 else [str(coefficient.q)]
+        scalars = [f for f in above if not f.has(Entry, Binder, Index)]
+        body = [f for f in above if f not in scalars]
+        top = [t for t in top if t != "1"] + [self._factor(f, last=False) for f in scalars]
+        bottom += [self._factor(f, last=len(below) == 1 and not bottom) for f in below]
+        together = any(f.has(Entry, Binder) for f in below) and not any(f.has(Sum, Partial, sp.Piecewise) for f in body)
+        tail = [self._factor(f, last=k == len(body) - 1) for k, f in enumerate(body)]
+        if together:
+            top, tail = top + tail, []
+        if len(below) == 1 and len(bottom) == 1 and below[0].is_Add:
+            bottom = [self._plain(below[0])]
+        if len(top) == 1 and together and len(body) == 1 and body[0].is_Add:
+            top = [self._plain(body[0])]
+        front = [rf"\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"] if bottom else top
+        return " ".join(front + tail)
+
+    def _factor_key(self, f: Expr) -> tuple[object, ...]:
+        """Entries in the order of the left-hand side's indices, gradients first, then what is longer, then sums."""
+        kinds: list[type[Expr] | tuple[type[Expr], ...]] = [Size, Entry, sp.Pow, sp.Add, sp.Function, Delta, Partial, sp.Piecewise, Binder]
+        kind = next((k for k, types in enumerate(kinds) if isinstance(f, types)), 0)
+        places = [self.order.index(i) for i in free_indices(f) if i in self.order]
+        earliest = min(places, default=len(self.order))
+        gradient = isinstance(f, Entry) and f.tensor.name in self.symbols.gradients
+        known = isinstance(f, Size) and f.axis.extent is not None
+        return (kind, known, earliest, not gradient, self._plain(f))
+
+
+def negative(e: Expr) -> bool:
+    """Whether an expression is written with a minus sign in front."""
+    if e.is_Number:
+        return bool(e.is_negative)
+    if e.is_Add:
+        return all(negative(t) for t in e.args)
+    if e.is_Mul:
+        return sum(negative(f) for f in e.args) % 2 == 1
+    if isinstance(e, Sum):
+        return negative(e.body)
+    return False
+
+
+def opposite(e: Expr) -> Expr:
+    """-e, for an expression that is written with a minus sign in front."""
+    if e.is_Add:
+        return sp.Add(*(opposite(t) for t in e.args))
+    if e.is_Mul:
+        return sp.Mul(*(opposite(f) if negative(f) else f for f in e.args))
+    if isinstance(e, Sum):
+        body, indices = e.open()
+        return Sum(opposite(body), *indices)
+    return -e
+
+
+def indicator(e: sp.Piecewise) -> Relational | None:
+    """The condition that a Piecewise of 1 and 0 indicates."""
+    if len(e.args) != 2 or not isinstance(e.args[0][1], Relational):
+        return None
+    (first, condition), (second, _) = e.args
+    if (first, second) == (1, 0):
+        return condition
+    return condition.negated if (first, second) == (0, 1) else None
+
+
+def lower_bound(e: sp.Piecewise) -> Expr | None:
+    """The b of max(b, x), from `b where x <= b, x elsewhere`."""
+    if len(e.args) != 2 or not isinstance(e.args[0][1], sp.Le | sp.Lt):
+        return None
+    (bound, condition), (x, _) = e.args
+    return bound if (condition.lhs, condition.rhs) == (x, bound) else None
+
+
+def equation_latex(equation: Equation, symbols: Symbols) -> tuple[str, list[str]]:
+    """The left-hand side and the terms of the right-hand side."""
+    printer = IndexPrinter(symbols, equation.indices)
+    return printer.latex(equation.entry), printer.terms(equation.body)

@@ -1,0 +1,127 @@
+"""The symbols of tensors, indices and extents in LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from derive.index import Axis, Tensor
+
+LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "theta": r"\theta", "eta": r"\eta"}
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A letter with what stands beside it: W and 1 for W_1, G and W_1 for G_{W_1}, Z and max for Z^max."""
+
+    letter: str
+    subscript: str = ""
+    superscript: str = ""
+
+    def latex(self, indices: str = "") -> str:
+        """The symbol, or its entry at these indices: W_{1,ji}."""
+        below = ",".join(part for part in (self.subscript, indices) if part)
+        return self.letter + _script("_", below) + _script("^", self.superscript)
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """The symbol of every tensor.
+
+    tensors: every tensor of the derivation by name; gradients: by the name of a gradient's tensor, the tensor that it belongs to.
+    """
+
+    tensors: Mapping[str, Tensor]
+    gradients: Mapping[str, Tensor]
+
+    def symbol(self, tensor: Tensor) -> Symbol:
+        """A gradient is G (a matrix) or g (a vector, a number) with its tensor below; everything else is what its name says."""
+        return self._by_name(tensor.name)
+
+    def derivative(self, tensor: Tensor) -> str:
+        """A gradient in Leibniz' notation, dL/dW_1; any other tensor as its symbol."""
+        by = self.gradients.get(tensor.name)
+        return self.symbol(tensor).latex() if by is None else rf"\frac{{\partial L}}{{\partial {named(by.name).latex()}}}"
+
+    def _by_name(self, name: str) -> Symbol:
+        by = self.gradients.get(name)
+        if by is not None:
+            return Symbol("G" if len(by.axes) > 1 else "g", named(by.name).latex())
+        return self._part(name.split("_")) if "_" in name else named(name)
+
+    def _part(self, words: Sequence[str]) -> Symbol:
+        """A shared part is named after what it does and what it reads: sum_exp_Z is Z with `sum exp` above."""
+        read = [self._by_name(word) for word in words if word in self.tensors]
+        done = "~".join(escape(word) for word in words if word not in self.tensors)
+        if not read:
+            return Symbol(rf"\mathrm{{{'~'.join(map(escape, words))}}}")
+        above = rf"\mathrm{{{done}}}" if done else ""
+        if len(read) == 1:
+            return replace(read[0], superscript=above)
+        return Symbol(rf"\left({' '.join(symbol.latex() for symbol in read)}\right)", "", above)
+
+
+def named(name: str) -> Symbol:
+    """W1 is W_1, Yhat is Y with a hat, any other word stands upright."""
+    found = re.fullmatch(r"([A-Za-z]+)(\d*)", name)
+    if found is None:
+        return Symbol(rf"\mathrm{{{escape(name)}}}")
+    letters, number = found.groups()
+    return Symbol(LETTERS.get(letters, letters if len(letters) == 1 else rf"\mathrm{{{letters}}}"), number)
+
+
+def index_letter(label: str) -> str:
+    """j1 is j_1, c' stays as it is."""
+    found = re.fullmatch(r"([A-Za-z])(\d+)('*)", label)
+    return f"{found[1]}_{{{found[2]}}}{found[3]}" if found else label
+
+
+def joined(places: Sequence[str]) -> str:
+    """Indices side by side: nc, and n,y_n where one is longer than a letter."""
+    short = all(re.fullmatch(r"[A-Za-z]'*", place) for place in places)
+    return ("" if short else ",").join(places)
+
+
+def size_letter(axis: Axis) -> str:
+    """The extent's symbol: H1 is H_1."""
+    return named(axis.size).latex()
+
+
+def shape_latex(tensor: Tensor, *, numbers: bool = False) -> str:
+    """R^{N x D}, with the extents that are known as numbers if asked for."""
+
+    def extent(axis: Axis) -> str:
+        return str(axis.extent) if numbers and axis.extent is not None else size_letter(axis)
+
+    sizes = r" \times ".join(extent(axis) for axis in tensor.axes)
+    return rf"\mathbb{{R}}^{{{sizes}}}" if sizes else r"\mathbb{R}"
+
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+}
+
+
+def escape(text: str) -> str:
+    """Plain text as LaTeX text."""
+    return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def _script(mark: str, content: str) -> str:
+    if not content:
+        return ""
+    return f"{mark}{content}" if len(content) == 1 else f"{mark}{{{content}}}"
