@@ -24,8 +24,8 @@ def write_atomic(path: Path, text: str, within: Path | None = None) -> None:
     Where the file exists, its permissions stay. Raises WriteError when the folder does not exist, cannot be written or, by way of
     a symbolic link, lies outside the folder `within`; and when the path is a symbolic link or anything else but a regular file.
     """
-    if within is not None and not path.parent.resolve().is_relative_to(within.resolve()):
-        raise WriteError(f"cannot write {path}: its folder leads out of {within} through a symbolic link")
+    if within is not None:
+        _refuse_outside(path.parent, within)
     try:
         with _opened(path.parent) as folder:
             _replace(folder, path.name, _mode(folder, path), text.encode())
@@ -34,6 +34,20 @@ def write_atomic(path: Path, text: str, within: Path | None = None) -> None:
         raise
     except OSError as error:
         raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def make_folder(folder: Path, within: Path) -> None:
+    """Create the folder and those above it, where they are missing. Raises WriteError when it would lie outside `within`."""
+    _refuse_outside(folder, within)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot create the folder {folder}: {error.strerror or error}") from error
+
+
+def _refuse_outside(folder: Path, within: Path) -> None:
+    if not folder.resolve().is_relative_to(within.resolve()):
+        raise WriteError(f"cannot write into {folder}: it leads out of {within} through a symbolic link")
 
 
 @contextlib.contextmanager

@@ -118,9 +118,9 @@ def orient(e: Expr) -> Expr:
 
 
 def _backward(e: Expr) -> bool:
-    """p - 1, which reads better as 1 - p."""
+    """p - 1, which reads better as 1 - p, and -a - b."""
     number = sp.Add(*[t for t in e.args if t.is_Number])
-    return bool(number.is_negative) and not all(t.could_extract_minus_sign() for t in e.args)
+    return bool(number.is_negative) or all(t.could_extract_minus_sign() for t in e.args)
 
 
 def expand_products(e: Expr) -> Expr:

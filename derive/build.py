@@ -53,7 +53,14 @@ class _Builder:
         floors = {"L": self.loss.floors} if self.loss.floors else {}
         outputs = (prediction, self.equations[-1].tensor)
         return Program(
-            self.network.name, (given,), (target,), tuple(self.parameters), renumber(tuple(self.equations)), outputs, self._facts(target), floors
+            self.network.name,
+            (given,),
+            (target,),
+            tuple(self.parameters),
+            renumber(tuple(self.equations)),
+            outputs,
+            self._facts(target),
+            floors,
         )
 
     def _feature_axes(self) -> list[Axis]:
@@ -78,9 +85,7 @@ class _Builder:
         weight = Tensor(f"W{number}", (i.axis, axis) if flipped else (axis, i.axis))
         bias = Tensor(f"b{number}", (axis,)) if layer.bias else None
         self.parameters += [weight, bias] if bias else [weight]
-        body = layers.dense(
-            lambda f: self._at(x, f), lambda out, into: weight[into, out] if flipped else weight[out, into], bias, j, i
-        )
+        body = layers.dense(lambda f: self._at(x, f), lambda out, into: weight[into, out] if flipped else weight[out, into], bias, j, i)
         note = f"layer {number}: pre-activation"
         a = self._define(after if plain and last else before, axis, body, note)
         if plain:
@@ -101,7 +106,7 @@ class _Builder:
         target, at_target = self._target(prediction, axis)
         read = prediction if self.loss.of_link else z
         elements = self.loss.over == "elements"
-        options = {name: getattr(self.network.loss, name) for name in self.loss.options}
+        options = self.network.loss.options
         own = c if elements else axis.fresh()
         loss = self.loss.formula(lambda f: self._at(read, f), at_target, own, **options)
         over = [i for i in self._indices(prediction) if elements or i != c]

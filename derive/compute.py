@@ -5,6 +5,7 @@ Every equation of it is an elementwise expression of entries plus sums of elemen
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -13,6 +14,7 @@ from sympy import Basic, Expr
 from derive.index import Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
 from derive.program import Derived, Equation, Floors, Program, Step, gradient_of
 from derive.stabilise import stable_forms
+from derive.template import canonical
 
 
 def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[tuple[Derived, ...], Program]:
@@ -23,13 +25,15 @@ def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[t
     gradients = tuple(gradient_of(t) for t in program.parameters)
     outputs = (*program.outputs, *gradients)
     mathematical = _needed((*program.equations, *(d.equation for d in backward)), outputs)
-    stable = [_stabilised(e, program) for e in mathematical]
+    stable = list(map(_Stabiliser(program), mathematical))
     namer = _Namer(_repeated([d.equation.body for d in stable]))
     namer.taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
     for derived in stable:
         namer.name(derived)
     equations = _needed(tuple(d.equation for d in namer.done), outputs)
-    changed = tuple(d for d in namer.done if d.equation in equations and d.equation not in mathematical)
+    before = {e.tensor: e for e in mathematical}
+    kept = {e.tensor for e in equations}
+    changed = tuple(d for d in namer.done if d.equation.tensor in kept and d.equation != before.get(d.equation.tensor))
     computed = replace(program, equations=equations, outputs=outputs, floors={})
     return changed, computed
 
@@ -45,13 +49,30 @@ def _needed(equations: tuple[Equation, ...], outputs: tuple[Tensor, ...]) -> tup
     return tuple(reversed(kept))
 
 
-def _stabilised(equation: Equation, program: Program) -> Derived:
-    steps: list[Step] = []
+@dataclass
+class _Stabiliser:
+    """Stable forms of a program's equations; equations that differ only in names are worked out once."""
+
+    program: Program
+    known: dict[tuple[object, ...], tuple[Step, ...]] = field(default_factory=dict[tuple[object, ...], tuple[Step, ...]])
+
+    def __call__(self, equation: Equation) -> Derived:
+        definitions = [d for t in equation.reads if equation.body.has(sp.log) and (d := self.program.defining(t))]
+        naming = canonical((equation, *definitions), ())
+        general = [naming.equation(e) for e in (equation, *definitions)]
+        floors = _floors(equation, self.program)
+        key = (*general, floors)
+        if key not in self.known:
+            self.known[key] = tuple(_steps(general[0], {d.tensor: d for d in general[1:]}, floors))
+        steps = tuple(naming.inverse.step(s) for s in self.known[key])
+        return Derived(replace(equation, body=steps[-1].after if steps else equation.body), steps)
+
+
+def _steps(equation: Equation, definitions: dict[Tensor, Equation], floors: Floors | None) -> Iterator[Step]:
     body = equation.body
-    for rule, after, uses, reason in stable_forms(body, program, _floors(equation, program)):
-        steps.append(Step(rule, body, after, equation.indices, uses, reason))
+    for rule, after, uses, reason in stable_forms(body, definitions, floors):
+        yield Step(rule, body, after, equation.indices, uses, reason)
         body = after
-    return Derived(replace(equation, body=body), tuple(steps))
 
 
 def _floors(equation: Equation, program: Program) -> Floors | None:
@@ -113,6 +134,7 @@ class _Namer:
 
     repeated: set[Expr]
     names: dict[Expr, Tensor] = field(default_factory=dict[Expr, Tensor])
+    parts: dict[Tensor, Expr] = field(default_factory=dict[Tensor, Expr])
     done: list[Derived] = field(default_factory=list[Derived])
     taken: set[str] = field(default_factory=set[str])
 
@@ -123,10 +145,18 @@ class _Namer:
         terms = [self._term(t, equation) for t in sp.Add.make_args(equation.body)]
         body = sp.Add(*terms)
         if body != equation.body:
-            uses = tuple(t.name for t in tensors(body) if t in self.names.values())
+            uses = self._named_parts(body)
             steps = (*steps, Step("name", equation.body, body, equation.indices, uses, "parts that are used more than once"))
         number = equation.number + self._next() if steps else equation.number
         self.done.append(Derived(replace(equation, body=body, number=number), steps))
+
+    def _named_parts(self, body: Expr) -> tuple[str, ...]:
+        """The named tensors that an expression reads, each after those that its own equation reads."""
+        found: dict[str, None] = {}
+        for tensor in tensors(body):
+            if tensor in self.parts:
+                found.update(dict.fromkeys((*self._named_parts(self.parts[tensor]), tensor.name)))
+        return tuple(found)
 
     def _term(self, term: Expr, equation: Equation) -> Expr:
         """A top-level sum stays a sum where every index on the left stands in it: a contraction, nothing is repeated."""
@@ -154,7 +184,7 @@ class _Namer:
             body = self._parts_named(lettered, number)
             indices = _ordered(lettered)
             tensor = Tensor(self._word(body), tuple(i.axis for i in indices), sign=_sign(lettered))
-            self.names[lettered] = tensor
+            self.names[lettered], self.parts[tensor] = tensor, body
             self.done.append(Derived(Equation(tensor, indices, body, number + self._next(), "shared part"), ()))
         return Entry(self.names[lettered], *_ordered(part))
 

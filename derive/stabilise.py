@@ -5,36 +5,39 @@ They are applied to one expression at a time, in a fixed order, and every one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import sympy as sp
 from sympy import Expr
 
 from derive.algebra import cost, flatten, orient, per_branch
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
-from derive.index import Entry, Max, Sum, inline, rewrite
-from derive.program import Equation, Floors, Program
+from derive.index import Entry, Max, Sum, Tensor, inline, rewrite
+from derive.program import Equation, Floors
 
 Change = Callable[[Expr], Expr]
+Changed = tuple[Expr, tuple[str, ...]]  # the result, and the tensors whose equations it rests on
+Form = tuple[str, Expr, tuple[str, ...], str]  # rule, result, tensors, reason
+Definitions = Mapping[Tensor, Equation]
 
 
-def stable_forms(body: Expr, program: Program, floors: Floors | None) -> Iterator[tuple[str, Expr, tuple[str, ...], str]]:
+def stable_forms(body: Expr, definitions: Definitions, floors: Floors | None) -> Iterator[Form]:
     """The rules that change an expression, one after the other: (rule, result, tensors whose equations it uses, reason)."""
-    for rule, change, reason in _rules(program, floors):
+    for rule, change, reason in _rules(definitions, floors):
         after, uses = change(body)
         if after != body:
             yield f"stabilise: {rule}", after, uses, reason
             body = after
 
 
-def _rules(program: Program, floors: Floors | None) -> Iterator[tuple[str, Callable[[Expr], tuple[Expr, tuple[str, ...]]], str]]:
-    def alone(change: Change) -> Callable[[Expr], tuple[Expr, tuple[str, ...]]]:
+def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[tuple[str, Callable[[Expr], Changed], str]]:
+    def alone(change: Change) -> Callable[[Expr], Changed]:
         return lambda e: (change(e), ())
 
     if floors is not None:
         yield "floors", alone(lambda e: _floored(e, floors)), floors.reason
     else:
-        yield "logarithm of a quotient", lambda e: _log_quotient(e, program), "the logarithm of a rounded 0 is lost, its terms are not"
+        yield "logarithm of a quotient", lambda e: _log_quotient(e, definitions), "the logarithm of a rounded 0 is lost, its terms are not"
     yield "shift by the maximum", alone(_shift), "exp of a large number overflows; the shift leaves the value unchanged"
     yield "logistic form", alone(_logistic), "no exponential may stand in numerator and denominator: inf / inf"
     yield "softplus form", alone(_softplus), "log(1 + exp(u)) = max(u, 0) + log(1 + exp(-|u|)), whose exponential cannot overflow"
@@ -46,14 +49,14 @@ def _rules(program: Program, floors: Floors | None) -> Iterator[tuple[str, Calla
 # -- logarithms ----------------------------------------------------------------------------------------------------------
 
 
-def _log_quotient(e: Expr, program: Program) -> tuple[Expr, tuple[str, ...]]:
+def _log_quotient(e: Expr, definitions: Definitions) -> Changed:
     """log(P) with P = exp(a) / S: a - log(S)."""
     used: list[str] = []
 
     def change(node: Expr) -> Expr | None:
         if not isinstance(node, sp.log) or not isinstance(node.args[0], Entry):
             return None
-        equation = program.defining(node.args[0].tensor)
+        equation = definitions.get(node.args[0].tensor)
         if equation is None or not any(isinstance(f, sp.exp) for f in sp.Mul.make_args(equation.body)):
             return None
         used.append(equation.tensor.name)
@@ -241,4 +244,3 @@ def _squares(e: Expr) -> Expr:
         return None
 
     return rewrite(e, change)
-

@@ -139,7 +139,12 @@ def test_gradients_agree_with_autograd(name: str) -> None:
     loss = (torch.tensor(given["G"]) * reference(leaves, given)).sum()
     wanted = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     full = Program(
-        name, forward.inputs, forward.targets, forward.parameters, (*forward.equations, *(d.equation for d in derivation.backward)), forward.outputs
+        name,
+        forward.inputs,
+        forward.targets,
+        forward.parameters,
+        (*forward.equations, *(d.equation for d in derivation.backward)),
+        forward.outputs,
     )
     for computed in (full, derivation.computed):
         values = evaluate(computed, given)

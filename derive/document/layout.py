@@ -10,7 +10,9 @@ LINE = 30.0  # what fits on a line beside the left-hand side and the number, in 
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}]|\s+|.")
 BOXES = {r"\mathrm", r"\mathbf", r"\mathbb", r"\operatorname", r"\operatorname*", r"\text", r"\hat"}
 SPACED = {"=", "+", "-", "<", ">", r"\le", r"\ge", r"\ne", r"\odot", r"\oslash", r"\times", r"\in", r"\leftarrow", r"\quad"}
-INVISIBLE = {r"\left", r"\right", r"\bigl", r"\bigr", "&"}
+OPENING = {"{", r"\left", r"\begin", r"\bigl", r"\biggl"}
+CLOSING = {"}", r"\right", r"\end", r"\bigr", r"\biggr"}
+INVISIBLE = (OPENING | CLOSING | {"&"}) - {"{", "}"}
 
 Nested = list["str | Nested"]
 
@@ -61,19 +63,19 @@ def _split(latex: str, signs: Sequence[str]) -> list[str]:
 
 def _opens(token: str) -> int:
     """How many levels of brackets a token opens (1), closes (-1)."""
-    if token in ("{", r"\left", r"\begin", r"\bigl"):
-        return 1
-    return -1 if token in ("}", r"\right", r"\end", r"\bigr") else 0
+    return (token in OPENING) - (token in CLOSING)
 
 
 def _inside_bracket(latex: str) -> list[str]:
     """One term in parts: its widest outer bracket of several terms, between brackets of a fixed size."""
+    opening, closing = r"\left(", r"\right)"
     found: list[list[str]] = []
     for start, end in _brackets(latex):
-        inner = terms(latex[start + len(r"\left(") : end])
+        inner = terms(latex[start + len(opening) : end])
         if len(inner) > 1:
-            inner[0] = latex[:start] + r"\bigl(" + inner[0]
-            inner[-1] += r"\bigr)" + latex[end + len(r"\right)") :]
+            size = "bigg" if r"\frac" in latex[start:end] else "big"
+            inner[0] = rf"{latex[:start]}\{size}l({inner[0]}"
+            inner[-1] += rf"\{size}r){latex[end + len(closing) :]}"
             found.append(inner)
     return max(found, key=lambda parts: min(map(width, parts[1:])), default=[latex])
 

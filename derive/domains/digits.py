@@ -66,9 +66,10 @@ class RealNumber(Number):
 
     def compare(self, other: Number) -> int:
         assert isinstance(other, RealNumber)
-        if self.equals(other):
-            return 0
-        return 1 if self.value > other.value else -1
+        gap = self.value - other.value
+        if gap and self.equals(other):
+            raise Outside("two numbers too close to compare")
+        return (gap > 0) - (gap < 0)
 
 
 class Digits(Domain):

@@ -4,13 +4,14 @@ but those of arithmetic and of the few elementary functions below; nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from random import Random
 
 from derive.domains.number import Domain, Number
 
-Tangents = Mapping[Hashable, Number]
+Variable = tuple[str, tuple[int, ...]]  # the entry of a tensor: name and place
+Tangents = Mapping[Variable, Number]
 NONE: Tangents = {}
 
 
@@ -92,7 +93,7 @@ class DualDomain(Domain):
     def random(self, rng: Random, low: float, high: float) -> Dual:
         return Dual(self.base, self.base.random(rng, low, high))
 
-    def variable(self, value: Number, name: Hashable) -> Dual:
+    def variable(self, value: Number, name: Variable) -> Dual:
         """A number that derivatives are taken by."""
         return Dual(self.base, value, {name: self.base.constant(Fraction(1))})
 

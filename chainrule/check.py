@@ -1,0 +1,167 @@
+"""Whether the committed files are what the specs give: one module and the documents for each network in networks/.
+
+Everything is rendered again in memory and compared. Nothing is written unless a repair is asked for, and nothing is ever removed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import multiprocessing
+import shlex
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import codegen
+import derive
+from chainrule.commands import Format
+from chainrule.files import make_folder, write_atomic
+from chainrule.progress import Report, silent
+from chainrule.specs import InputError
+from derive import Network
+from derive.build import Examples
+from derive.program import Derivation
+
+MODULES = Path("generated")
+DOCUMENTS = Path("docs/derivations")
+FORMATS: Mapping[Format, str] = {"markdown": ".md", "latex": ".tex"}
+KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS.values())}
+BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
+SHOWN_LINES = 12  # of a diff
+
+Files = dict[Path, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file that is not as it should be: what it should hold (None: it should not be there), and the first lines of the difference."""
+
+    file: Path
+    state: Literal["stale", "missing", "extra"]
+    wanted: str | None = None
+    diff: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """How many files were compared, what was found, and which of the findings have been repaired since."""
+
+    files: int
+    findings: tuple[Finding, ...]
+    written: tuple[Path, ...] = ()
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """The findings that no repair has settled."""
+        return tuple(f for f in self.findings if f.file not in self.written)
+
+    @property
+    def holds(self) -> bool:
+        return not self.open
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that settle what is open."""
+        extra = [str(f.file) for f in self.open if f.state == "extra"]
+        fix = ["chainrule check --fix"] if len(extra) < len(self.open) else []
+        return (*fix, *([shlex.join(["rm", "--", *extra])] if extra else []))
+
+    def record(self) -> dict[str, object]:
+        return {
+            "holds": self.holds,
+            "files": self.files,
+            "findings": [{"file": str(f.file), "state": f.state, "diff": list(f.diff)} for f in self.findings],
+            "written": [str(path) for path in self.written],
+            "commands": list(self.commands),
+        }
+
+
+def check(root: Path, processes: int = 2, report: Report = silent) -> Check:
+    """Compare the committed files below `root` with what its specs give.
+
+    Raises SpecError for a wrong spec, InputError where there are no specs or two of them ask for one file, OSError when a file
+    cannot be read.
+    """
+    wanted: Files = {}
+    for made in _rendered(_networks(root / "networks"), processes, report):
+        twice = next((path for path in made if path in wanted), None)
+        if twice is not None:
+            raise InputError(f"two networks ask for the file {twice}: rename one of them")
+        wanted |= made
+    return Check(len(wanted), compare(root, wanted))
+
+
+def repair(root: Path, found: Check) -> Check:
+    """Write the files that are stale or missing. Raises OSError when one cannot be written."""
+    written: list[Path] = []
+    for finding in found.open:
+        if finding.wanted is not None:
+            make_folder((root / finding.file).parent, within=root)
+            write_atomic(root / finding.file, finding.wanted, within=root)
+            written.append(finding.file)
+    return replace(found, written=(*found.written, *written))
+
+
+def render(network: Network) -> Files:
+    """The files that are committed for a network, by their paths below the root."""
+    derivation = derive.differentiate(network.program())
+    files = {MODULES / f"{network.name}.py": codegen.render(derivation, network), **_documents(network, derivation, network.name)}
+    if network.convention == "columns":  # the texts in that notation derive for a single example first
+        single: Examples = "single"
+        files |= _documents(network, derive.differentiate(network.program(examples=single)), f"{network.name}_{single}")
+    return files
+
+
+def compare(root: Path, wanted: Mapping[Path, str]) -> tuple[Finding, ...]:
+    """What differs between the files below the root and the wanted ones, in the order of their paths."""
+    there = {p.relative_to(root) for folder, ends in KEPT.items() for p in _files(root / folder, ends)}
+    findings = [Finding(path, "extra") for path in there - set(wanted) - BY_HAND]
+    for path, text in wanted.items():
+        if path not in there:
+            findings.append(Finding(path, "missing", text))
+            continue
+        old = (root / path).read_text(encoding="utf-8", errors="replace")
+        if old != text:
+            findings.append(Finding(path, "stale", text, _diff(old, text)))
+    return tuple(sorted(findings, key=lambda finding: finding.file))
+
+
+def _networks(folder: Path) -> list[Network]:
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise InputError(f"there are no specs in {folder}: run this in the project's folder, or name it with --root")
+    networks = [derive.load(path) for path in paths]
+    for path, network in zip(paths, networks, strict=True):
+        if path.stem != network.name:
+            raise InputError(f'{path}: name: found "{network.name}"; right would be the name of the file, "{path.stem}"')
+    return networks
+
+
+def _rendered(networks: list[Network], processes: int, report: Report) -> Iterable[Files]:
+    """The files of each network, rendered side by side in processes that start afresh."""
+    report("rendering", 0, len(networks))
+    if processes == 1:
+        yield from map(render, networks)
+        return
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done, (network, files) in enumerate(zip(networks, pool.map(render, networks), strict=True), 1):
+            report(f"rendered {network.name}", done, len(networks))
+            yield files
+
+
+def _documents(network: Network, derivation: Derivation, name: str) -> Files:
+    return {DOCUMENTS / (name + end): derive.document(derivation, network, format=form) for form, end in FORMATS.items()}
+
+
+def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:
+    return [p for p in folder.iterdir() if p.suffix in ends and not p.name.startswith(".")] if folder.is_dir() else []
+
+
+def _diff(there: str, wanted: str) -> tuple[str, ...]:
+    """The difference as unified diff, shortened."""
+    lines = difflib.unified_diff(there.splitlines(), wanted.splitlines(), "as committed", "as rendered", lineterm="", n=1)
+    every = list(lines)
+    more = len(every) - SHOWN_LINES
+    return tuple(every) if more <= 1 else (*every[:SHOWN_LINES], f"... and {more} lines more")

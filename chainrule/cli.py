@@ -1,0 +1,172 @@
+"""The command line. Results go to stdout, progress and messages to stderr.
+
+Exit codes: 0 right, 1 the check failed, 2 the input was wrong (usage, spec, file, data).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+import derive
+from chainrule import tables
+from chainrule.check import check, repair
+from chainrule.commands import Format, Text, document, generate, prove
+from chainrule.data import DATA_SETS, DType
+from chainrule.data import Name as DataName
+from chainrule.progress import shown
+from chainrule.specs import InputError, network_of
+from chainrule.training import Settings, train
+from chainrule.verify import verify
+from derive import SpecError
+from derive.build import Examples
+from derive.network import Convention
+
+FAILED, WRONG_INPUT = 1, 2
+
+app = typer.Typer(
+    name="chainrule",
+    help="From one network spec: the derivation of its gradients, every step proved, and a Numba module that computes them.",
+    epilog="Exit codes: 0 right, 1 the check failed, 2 the input was wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="The path of a spec file, or the name of a shipped network.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write into this file instead of to stdout.")]
+Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
+
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        app()
+        sys.exit(0)
+    except (SpecError, InputError, OSError) as error:
+        err.print(f"error: {error}", style="red")
+        if "--json" in sys.argv:
+            problems = [vars(problem) for problem in error.problems] if isinstance(error, SpecError) else []
+            out.print_json(json.dumps({"error": str(error), "problems": problems}))
+        sys.exit(WRONG_INPUT)
+
+
+@app.command("schema", epilog="Example: chainrule schema > network.schema.json")
+def schema_command(as_json: Json = False) -> None:
+    """Print the JSON Schema of spec files, for editors that complete and check them."""
+    del as_json  # the schema is JSON in any case
+    _print_record(derive.json_schema())
+
+
+@app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
+def prove_command(spec: Spec, as_json: Json = False) -> None:
+    """Prove every step of a network's derivation: one line a step."""
+    network = network_of(spec)
+    with shown(err) as report:
+        proof = prove(network, report)
+    _print_record(proof.record()) if as_json else tables.proof(out, proof)
+    _exit(proof.holds)
+
+
+@app.command("derive", epilog="Example: chainrule derive worked_example --format latex --examples single -o worked_example.tex")
+def derive_command(
+    spec: Spec,
+    form: Annotated[Format, typer.Option("--format", help="The language of the document.")] = "markdown",
+    convention: Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")] = None,
+    examples: Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")] = "batch",
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Write up the derivation of a network's gradients, step by step."""
+    network = network_of(spec)
+    with shown(err) as report:
+        made = document(network, form, convention, examples, output, report)
+    _print_text(made, as_json)
+
+
+@app.command("generate", epilog="Example: chainrule generate digits -o digits.py")
+def generate_command(spec: Spec, output: Output = None, as_json: Json = False) -> None:
+    """Render the Python module that computes a network, its gradients and its training."""
+    network = network_of(spec)
+    with shown(err) as report:
+        made = generate(network, output, report)
+    _print_text(made, as_json)
+
+
+@app.command("check", epilog="Example: chainrule check --fix")
+def check_command(
+    fix: Annotated[bool, typer.Option("--fix", help="Write the files that are stale or missing.")] = False,
+    root: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder that holds networks/, generated/ and docs/.")] = Path(),
+    processes: Annotated[int, typer.Option(min=1, help="Networks rendered at the same time.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Check that the committed modules and documents are what the specs give."""
+    with shown(err) as report:
+        found = check(root, processes, report)
+    if fix:
+        found = repair(root, found)
+    _print_record(found.record()) if as_json else tables.check(out, found)
+    _exit(found.holds)
+
+
+@app.command("verify", epilog="Example: chainrule verify digits --examples 16")
+def verify_command(
+    spec: Spec,
+    examples: Annotated[int, typer.Option(min=1, help="The number of random examples.")] = 7,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Verify a network's module: finite differences, the order of the Taylor remainder, the plain evaluation of its equations."""
+    network = network_of(spec)
+    with shown(err) as report:
+        verified = verify(network, examples, seed, report)
+    _print_record(verified.record()) if as_json else tables.verification(out, verified)
+    _exit(verified.holds)
+
+
+@app.command("train", epilog="Example: chainrule train digits --data digits --epochs 30")
+def train_command(
+    spec: Spec,
+    data: Annotated[DataName, typer.Option(help="The data set; a third of it is held out.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = Settings.epochs,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in one step.")] = Settings.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="The step's length, relative to the gradient.")] = Settings.learning_rate,
+    seed: Seed = Settings.seed,
+    dtype: Annotated[DType, typer.Option(help="The type of the numbers.")] = Settings.dtype,
+    as_json: Json = False,
+) -> None:
+    """Train a network's module on a data set and print its accuracy on the examples that were held out."""
+    network = network_of(spec)
+    with shown(err) as report:
+        trained = train(network, DATA_SETS[data](dtype), Settings(epochs, batch_size, learning_rate, seed, dtype), report)
+    _print_record(trained.record()) if as_json else tables.training(out, trained)
+    _exit(trained.finite)
+
+
+def _print_record(record: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(record, indent=2) + "\n")
+
+
+def _print_text(made: Text, as_json: bool) -> None:
+    """The text itself, byte for byte, unless it went into a file."""
+    if as_json:
+        _print_record(made.record())
+    elif made.file is None:
+        sys.stdout.write(made.text)
+    else:
+        err.print(f"wrote {made.file}")
+
+
+def _exit(holds: bool) -> None:
+    if not holds:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,43 @@
+"""What a generated module offers, as types."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+import codegen
+from derive import Network
+
+Array = npt.NDArray[Any]
+
+
+Parameters = NamedTuple  # of arrays: the parameters of a network, or the gradient of its loss
+
+
+class Module(Protocol):
+    """The functions of a generated module. X is [N, inputs]; y is what the loss takes: labels [N] or targets [N, outputs]."""
+
+    def init(self, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters: ...
+    def predict(self, p: Parameters, X: Array) -> Array: ...
+    def loss(self, p: Parameters, X: Array, y: Array) -> float: ...
+    def gradients(self, p: Parameters, X: Array, y: Array) -> tuple[float, Parameters]: ...
+    def train(
+        self, p: Parameters, X: Array, y: Array, *, epochs: int, batch_size: int, learning_rate: float, seed: int = 0
+    ) -> tuple[Parameters, Array]: ...
+
+
+def built(network: Network) -> Module:
+    """The module of a network, rendered and imported."""
+    return cast(Module, codegen.build(network))
+
+
+def arrays(parameters: Parameters) -> dict[str, Array]:
+    """The arrays by name."""
+    return parameters._asdict()
+
+
+def replaced(parameters: Parameters, name: str, array: Array) -> Parameters:
+    """The parameters with another array under one name."""
+    return parameters._replace(**{name: array})

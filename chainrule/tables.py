@@ -1,0 +1,68 @@
+"""Results as a person reads them."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from chainrule.check import Check
+from chainrule.commands import Proof
+from chainrule.kinks import listed
+from chainrule.training import Training
+from chainrule.verify import ORDER, Row, Verification
+
+
+def proof(out: Console, result: Proof) -> None:
+    """One line a step, and a last line with the count."""
+    for v in result.verdicts:
+        mark = "holds" if v.holds else "FAILS"
+        detail = f"  {v.detail}" if v.detail else ""
+        out.print(f"{f'({v.number})':>6}  {v.about:<14} {v.rule:<28} {v.method:<16} {mark}{detail}".rstrip())
+    failed = sum(not v.holds for v in result.verdicts)
+    out.print(f"{result.network}: {len(result.verdicts)} checks, " + (f"{failed} FAIL" if failed else "all hold"))
+
+
+def check(out: Console, result: Check) -> None:
+    """Every file that is not as it should be, and the commands that repair it."""
+    for finding in result.findings:
+        state = "repaired" if finding.file in result.written else finding.state
+        out.print(f"{state}: {finding.file}")
+        for line in finding.diff:
+            out.print(f"    {line}")
+    if result.holds:
+        out.print(f"{result.files} files are as the specs give them")
+    for command in result.commands:
+        out.print(f"repair with: {command}")
+
+
+def verification(out: Console, result: Verification) -> None:
+    """A row for each parameter, and a line that says whether all is well."""
+    table = Table("parameter", "entries", "finite differences", "Taylor order", "plain evaluation", "near a kink", "", box=box.SIMPLE)
+    for row in result.rows:
+        table.add_row(*_cells(row))
+    out.print(table)
+    loss = f"the loss differs from its plain evaluation by {result.loss:.1e}"
+    out.print(f"{result.network}, {result.examples} random examples, seed {result.seed}: {loss}")
+    failed = [row.parameter for row in result.rows if not row.holds] + ([] if result.loss_holds else ["L"])
+    out.print(f"FAILS: {', '.join(failed)}" if failed else "all hold")
+
+
+def training(out: Console, result: Training) -> None:
+    """The accuracy that was reached."""
+    out.print(f"{result.network} on {result.data}: {result.examples} examples, {len(result.losses)} epochs in {result.seconds:.1f} s")
+    if result.finite:
+        out.print(f"accuracy {result.accuracy:.1%} on the {result.held_out} examples held out (loss {result.losses[-1]:.4f} in training)")
+    else:
+        out.print(f"the loss is {result.losses[-1]} after {len(result.losses)} epochs: try a smaller --learning-rate")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    entries = str(row.entries) if row.probes == row.entries else f"{row.probes} of {row.entries}"
+    order = "linear" if row.order is None else f"{row.order:.3f}"
+    marks = (
+        f"{row.difference:.1e}" + ("" if row.difference_holds else " FAILS"),
+        order + ("" if row.order_holds else f" FAILS (2 within {ORDER})"),
+        f"{row.naive:.1e}" + ("" if row.naive_holds else " FAILS"),
+    )
+    return (row.parameter, entries, *marks, listed(row.kinks), "holds" if row.holds else "FAILS")

@@ -1,0 +1,48 @@
+"""The order of a Taylor remainder: how |L(h) - L(0) - h L'(0)| shrinks with h. A right gradient gives 2, a wrong one 1.
+
+One number for a tolerance says nothing about a gradient that is slightly wrong; the order does. (Firedrake's and loopy's tests
+of adjoints ask the same question.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+STEPS = tuple(2.0**-k for k in range(6, 41))  # large steps would show the third order too
+WINDOW = 5  # neighbouring steps that the order is fitted to
+CLEAR = 3000 * float(np.finfo(np.float64).eps)  # a remainder below this fraction of the loss is not told apart from rounding
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """The fitted order, and the largest step of the fit; no order where the remainder is nothing but rounding."""
+
+    order: float | None
+    reach: float
+
+
+def remainder(loss: Callable[[float], float], slope: float) -> Remainder:
+    """Fit the order along a line: `loss(h)` is the loss at distance h, `slope` its claimed derivative at 0.
+
+    The fit takes the smallest steps whose remainders stand out from rounding, so that no higher order mixes in.
+    """
+    start = loss(0.0)
+    found: list[tuple[float, float]] = []
+    best: list[tuple[float, float]] = []
+    for step in STEPS:
+        value = loss(step)
+        size = abs(value - start - step * slope)
+        if not math.isfinite(size):
+            return Remainder(math.nan, step)
+        if size <= CLEAR * max(abs(start), abs(value)):
+            break
+        found.append((step, size))
+        best = found[-WINDOW:]
+    if len(best) < WINDOW:
+        return Remainder(None, STEPS[0])
+    logs = np.log(np.array(best, dtype=np.float64))
+    return Remainder(float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0]), best[0][0])

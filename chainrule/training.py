@@ -1,0 +1,90 @@
+"""Training a generated module on a data set, epoch by epoch, with the accuracy on the examples that are held out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from chainrule.data import DataSet, DType, check_fit
+from chainrule.module import Array, Module, Parameters, built
+from chainrule.progress import Report, silent
+from derive import Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: plain stochastic gradient descent."""
+
+    epochs: int = 60
+    batch_size: int = 32
+    learning_rate: float = 0.1
+    seed: int = 0
+    dtype: DType = "float64"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What came of it; `losses` and `accuracies` (held out) have one entry for each epoch, `seconds` leaves out compilation."""
+
+    network: str
+    data: str
+    settings: Settings
+    examples: int
+    held_out: int
+    losses: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the held-out examples that the trained network classifies rightly."""
+        return self.accuracies[-1]
+
+    @property
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.losses[-1]))
+
+    def record(self) -> dict[str, object]:
+        return {**asdict(self), "accuracy": self.accuracy, "loss": self.losses[-1]}
+
+
+def train(network: Network, data: DataSet, settings: Settings, report: Report = silent) -> Training:
+    """Build the network's module and train it. Raises InputError when the data does not fit the network."""
+    check_fit(network, data)
+    report(f"compiling {network.name}")
+    module = built(network)
+    p = module.init(settings.seed, settings.dtype)
+    module.train(p, data.X[:1], data.y[:1], epochs=1, batch_size=1, learning_rate=0.0)  # compiles, so that it is not timed
+    losses: list[float] = []
+    accuracies: list[float] = []
+    start = time.perf_counter()
+    for epoch in range(settings.epochs):
+        p, loss = _epoch(module, p, data, settings, epoch)
+        losses.append(loss)
+        accuracies.append(accuracy(module, p, data.held_out_X, data.held_out_y))
+        report(f"training {network.name}: loss {losses[-1]:.4f}, accuracy {accuracies[-1]:.1%}", epoch + 1, settings.epochs)
+        if not np.isfinite(loss):
+            break
+    seconds = time.perf_counter() - start
+    return Training(network.name, data.name, settings, len(data.X), len(data.held_out_X), tuple(losses), tuple(accuracies), seconds)
+
+
+def accuracy(module: Module, p: Parameters, X: Array, y: Array) -> float:
+    """The share of examples whose largest output is the one of their label."""
+    return float((module.predict(p, X).argmax(axis=1) == y).mean())
+
+
+def _epoch(module: Module, p: Parameters, data: DataSet, settings: Settings, epoch: int) -> tuple[Parameters, float]:
+    """One pass over the examples in an order of its own; the mean loss of its steps."""
+    p, losses = module.train(
+        p,
+        data.X,
+        data.y,
+        epochs=1,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        seed=settings.seed * settings.epochs + epoch,
+    )
+    return p, float(np.mean(losses))

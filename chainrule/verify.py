@@ -1,0 +1,192 @@
+"""Whether a generated module computes the gradient: against finite differences, by the order of its Taylor remainder, and against
+the plain evaluation of the equations of the derivation.
+
+Differences are relative to the largest entry of the whole gradient: relative to an entry that is nearly zero they would mean
+nothing. Finite differences in float64 with the steps taken here are good to about nine digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+import derive
+from chainrule.kinks import Kinks, kinks
+from chainrule.module import Array, Module, arrays, built
+from chainrule.progress import Report, silent
+from chainrule.sample import Sample, sample
+from chainrule.specs import InputError
+from chainrule.taylor import Remainder, remainder
+from derive import Network
+from derive.evaluate import evaluate
+from derive.program import Derivation, Program, gradient_of
+
+STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
+DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these
+NAIVE = 1e-12  # allowed between a gradient and the plain evaluation of its equations
+ORDER = 0.05  # allowed between the order of the Taylor remainder and 2
+MOST_PROBES = 2000  # entries of one parameter that finite differences are taken for
+MOST_STRADDLED = 100  # entries of one parameter that may straddle a kink
+DIRECTIONS = 4  # tried before an order counts as wrong: one may straddle a kink, or have no second derivative
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found for one parameter; `linear` says that the loss has no second order along it that float64 can show."""
+
+    parameter: str
+    probes: int
+    entries: int
+    difference: float
+    order: float | None
+    naive: float
+    kinks: tuple[str, ...]
+    difference_holds: bool
+    order_holds: bool
+    naive_holds: bool
+
+    @property
+    def linear(self) -> bool:
+        return self.order is None
+
+    @property
+    def holds(self) -> bool:
+        return self.difference_holds and self.order_holds and self.naive_holds
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A row for each parameter, and the relative difference of the loss itself from its plain evaluation."""
+
+    network: str
+    examples: int
+    seed: int
+    rows: tuple[Row, ...]
+    loss: float
+
+    @property
+    def loss_holds(self) -> bool:
+        return self.loss <= NAIVE
+
+    @property
+    def holds(self) -> bool:
+        return self.loss_holds and all(row.holds for row in self.rows)
+
+    def record(self) -> dict[str, object]:
+        rows = [{**asdict(row), "linear": row.linear, "holds": row.holds} for row in self.rows]
+        return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, "loss": self.loss, "rows": rows}
+
+
+def verify(network: Network, examples: int = 7, seed: int = 0, report: Report = silent) -> Verification:
+    """Build the network's module and verify it at a random point. Raises InputError where the loss cannot be evaluated there."""
+    report(f"deriving {network.name}")
+    derivation = derive.differentiate(network.program())
+    report(f"compiling {network.name}")
+    module = built(network)
+    at = sample(network, module, examples, seed)
+    try:
+        return verify_at(network, derivation, module, at, seed, report)
+    except ValueError as error:
+        raise InputError(f"{network.name} cannot be evaluated at random data: {error}") from error
+
+
+def verify_at(network: Network, derivation: Derivation, module: Module, at: Sample, seed: int = 0, report: Report = silent) -> Verification:
+    """Verify a module at one point: a row for each parameter, in the order of the module's parameters."""
+    value, claimed = module.gradients(at.parameters, at.X, at.y)
+    gradient = {name: array.copy() for name, array in arrays(claimed).items()}
+    plain = evaluate(as_written(derivation), at.given(derivation.forward))
+    scale = largest(gradient.values())
+    rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
+    probe = _Probe(module, at, gradient, kinks(derivation.forward), scale, DIFFERENCE + rounding)
+    rows: list[Row] = []
+    for k, parameter in enumerate(derivation.forward.parameters):
+        report(f"verifying {network.name}: {parameter.name}", k, len(gradient))
+        expected = np.asarray(plain[gradient_of(parameter).name], dtype=np.float64)
+        rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
+    loss = float(plain[derivation.forward.outputs[-1].name])
+    return Verification(network.name, len(at.X), seed, tuple(rows), abs(value - loss) / (abs(loss) or 1.0))
+
+
+def as_written(derivation: Derivation) -> Program:
+    """The forward equations and all gradients, as the document shows them: without stable forms and without shared parts."""
+    gradients = tuple(derived.equation for derived in derivation.backward)
+    forward = derivation.forward
+    return replace(forward, equations=(*forward.equations, *gradients), outputs=(*forward.outputs, *(g.tensor for g in gradients)))
+
+
+def largest(found: Iterable[Array]) -> float:
+    """The largest magnitude of any entry; 1 where all are zero."""
+    return max((float(np.abs(array).max()) for array in found), default=0.0) or 1.0
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """A module at a point, with the gradient that it claims there and the size that differences are relative to."""
+
+    module: Module
+    at: Sample
+    gradient: dict[str, Array]
+    kinks: Kinks
+    scale: float
+    allowed: float  # between the gradient and its finite differences
+
+    def row(self, name: str, expected: Array, random: np.random.Generator) -> Row:
+        entries = self.gradient[name].size
+        probes = np.sort(random.permutation(entries)[:MOST_PROBES])
+        difference, near = self._differences(name, probes)
+        order, near_line = self._order(name, random)
+        naive = float(np.abs(self.gradient[name] - expected).max()) / self.scale
+        holds = difference <= self.allowed
+        order_holds = order.order is None or abs(order.order - 2) <= ORDER or bool(near_line)
+        units = tuple(dict.fromkeys((*near, *near_line)))
+        return Row(name, len(probes), entries, difference, order.order, naive, units, holds, order_holds, naive <= NAIVE)
+
+    def _loss(self, at: Sample) -> float:
+        return float(self.module.loss(at.parameters, at.X, at.y))
+
+    def _differences(self, name: str, probes: Array) -> tuple[float, tuple[str, ...]]:
+        """The worst relative difference from central differences over the entries that straddle no kink, and the units at kinks."""
+        errors = {int(k): self._difference(name, int(k)) for k in probes}
+        near: list[str] = []
+        ranked = sorted(errors, key=lambda k: -errors[k] if math.isfinite(errors[k]) else -math.inf)
+        for entry in ranked[:MOST_STRADDLED]:
+            if errors[entry] <= self.allowed:
+                break
+            straddled = self.kinks.between([at.given(self.kinks.program) for at in (self.at, *self._neighbours(name, entry)[:2])])
+            if not straddled:
+                break
+            near.extend(straddled)
+            del errors[entry]
+        return max((e if math.isfinite(e) else math.inf for e in errors.values()), default=0.0), tuple(near)
+
+    def _difference(self, name: str, entry: int) -> float:
+        low, high = self._neighbours(name, entry)
+        width = float(arrays(high.parameters)[name].flat[entry] - arrays(low.parameters)[name].flat[entry])
+        return abs((self._loss(high) - self._loss(low)) / width - float(self.gradient[name].flat[entry])) / self.scale
+
+    def _neighbours(self, name: str, entry: int) -> tuple[Sample, Sample]:
+        array = arrays(self.at.parameters)[name]
+        step = STEP * max(1.0, abs(float(array.flat[entry])))
+        low, high = array.copy(), array.copy()
+        low.flat[entry] -= step
+        high.flat[entry] += step
+        return self.at.moved(name, low), self.at.moved(name, high)
+
+    def _order(self, name: str, random: np.random.Generator) -> tuple[Remainder, tuple[str, ...]]:
+        """The order along a random direction of one parameter, and the units at kinks where every direction straddled one."""
+        array = arrays(self.at.parameters)[name]
+        found, near = Remainder(None, 0.0), ()
+        for _ in range(DIRECTIONS):
+            direction = random.uniform(-1.0, 1.0, array.shape)
+
+            def along(h: float, direction: Array = direction) -> Sample:
+                return self.at.moved(name, array + h * direction)
+
+            found = remainder(lambda h, along=along: self._loss(along(h)), float((self.gradient[name] * direction).sum()))
+            if found.order is None or abs(found.order - 2) <= ORDER:
+                return found, ()
+            near = self.kinks.between([at.given(self.kinks.program) for at in (self.at, along(found.reach))])
+        return found, near

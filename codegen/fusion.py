@@ -1,0 +1,173 @@
+"""Loops over the same axis that follow one another become one loop, and arrays lose the axes that they then no longer need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from codegen.flat import unused
+from codegen.loops import Accumulate, Assign, Leaf, Loop, Statement, accesses, leaves, renamed, with_tensor
+from derive.index import Entry, Index, Tensor
+
+# -- fusion --------------------------------------------------------------------------------------------------------------
+
+
+def fused(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """The statements with neighbouring loops over one axis merged wherever every iteration still finds what it needs."""
+    done: list[Statement] = []
+    starts: list[Statement] = []
+    for statement in statements:
+        if all(isinstance(leaf, Assign) and leaf.starts for leaf in leaves(statement)):
+            starts.append(statement)
+        else:
+            _place(done, starts, statement)
+            starts = []
+    return (*done, *starts)
+
+
+def _place(done: list[Statement], starts: Sequence[Statement], new: Statement) -> None:
+    """Put a statement, its starting assignments before it, into the latest loop that it may join; else append it.
+
+    It passes, on its way up, statements that it has nothing to do with.
+    """
+    for k in range(len(done) - 1, -1, -1):
+        earlier = done[k]
+        joined = _joined(earlier, new)
+        if joined is not None and not any(_touch(earlier, s) for s in starts):
+            done[k : k + 1] = [*starts, joined]
+            return
+        if any(_touch(earlier, s) for s in (*starts, new)):
+            break
+    done += [*starts, new]
+
+
+def _joined(first: Statement, second: Statement) -> Loop | None:
+    """One loop in place of two, if they run over the same axis and every iteration still finds what it needs."""
+    if not isinstance(first, Loop) or not isinstance(second, Loop):
+        return None
+    same = _with_index(second, first.index)
+    if same is None or not _independent(first, same):
+        return None
+    return Loop(first.index, fused((*first.body, *same.body)))
+
+
+def _with_index(loop: Loop, index: Index) -> Loop | None:
+    """The loop with another index on the same axis; None when the axes differ or the index is in use inside."""
+    if loop.index.axis != index.axis:
+        return None
+    if loop.index == index:
+        return loop
+    if index in _loop_indices(loop):
+        return None
+    return Loop(index, tuple(renamed(s, loop.index, index) for s in loop.body))
+
+
+def _loop_indices(statement: Statement) -> set[Index]:
+    if not isinstance(statement, Loop):
+        return set()
+    return {statement.index}.union(*(_loop_indices(s) for s in statement.body))
+
+
+def _independent(first: Loop, second: Loop) -> bool:
+    """Whether the second loop's iterations need, of what the first one writes, only what the same iteration has written.
+
+    That holds when all that both do to a tensor is accumulate, or when some position of every access is the loop's index.
+    """
+    before, after = list(accesses(first)), list(accesses(second))
+    written = {a.tensor for a in (*before, *after) if a.kind != "read"}
+    shared = {a.tensor for a in before} & {a.tensor for a in after} & written
+    for tensor in shared:
+        every = [a for a in (*before, *after) if a.tensor == tensor]
+        if {a.kind for a in every} in ({"sum"}, {"max"}):
+            continue
+        if not any(all(a.indices[p] == first.index for a in every) for p in range(len(tensor.axes))):
+            return False
+    return True
+
+
+def _touch(first: Statement, second: Statement) -> bool:
+    """Whether two statements may not change places."""
+    before, after = list(accesses(first)), list(accesses(second))
+    return any(a.tensor == b.tensor and {a.kind, b.kind} != {"read"} for a in before for b in after)
+
+
+# -- contraction ---------------------------------------------------------------------------------------------------------
+
+
+def contracted(statements: Sequence[Statement], kept: Sequence[Tensor]) -> tuple[Statement, ...]:
+    """The statements with every array, those `kept` excepted, reduced to what one iteration of its common loops needs.
+
+    A value that lives within one iteration of the loop over n needs no axis n.
+    """
+    done = tuple(statements)
+    found = dict.fromkeys(a.tensor for s in done for a in accesses(s))
+    for tensor in found:
+        if tensor not in kept:
+            done = _reduced(done, tensor)
+    return done
+
+
+def _reduced(statements: tuple[Statement, ...], tensor: Tensor) -> tuple[Statement, ...]:
+    touched = [a for s in statements for a in accesses(s) if a.tensor == tensor]
+    common = list(touched[0].path)
+    for access in touched[1:]:
+        shared = sum(1 for _ in _same(common, access.path))
+        common = common[:shared]
+    drop = [p for p in range(len(tensor.axes)) if any(all(a.indices[p] == loop.index for a in touched) for loop in common)]
+    if not drop:
+        return statements
+    keep = [p for p in range(len(tensor.axes)) if p not in drop]
+    smaller = Tensor(tensor.name, [tensor.axes[p] for p in keep], tensor.values, tensor.sign)
+    return tuple(with_tensor(s, tensor, lambda e: Entry(smaller, *(e.indices[p] for p in keep))) for s in statements)
+
+
+def _same(first: Sequence[Loop], second: Sequence[Loop]) -> Iterable[Loop]:
+    """The loops that two paths have in common, from the outermost."""
+    for one, other in zip(first, second, strict=False):
+        if one is not other:
+            return
+        yield one
+
+
+# -- registers -----------------------------------------------------------------------------------------------------------
+
+
+def in_registers(statements: Sequence[Statement], taken: set[str]) -> tuple[Statement, ...]:
+    """The statements with sums that a loop adds to one array entry held in a variable meanwhile.
+
+    Without it a compiler must store the entry in every iteration, since it cannot know that no array overlaps another.
+    """
+    done: list[Statement] = []
+    for statement in statements:
+        if not isinstance(statement, Loop):
+            done.append(statement)
+            continue
+        statement = replace(statement, body=in_registers(statement.body, taken))
+        after: list[Statement] = []
+        for leaf in [s for s in statement.body if isinstance(s, Accumulate)]:
+            if not leaf.target.indices or statement.index in leaf.target.free_symbols or not _only(leaf, statement):
+                continue
+            held = Entry(Tensor(unused(f"{leaf.operation}_{leaf.target.tensor.name}", taken)))
+            statement = Loop(statement.index, tuple(replace(s, target=held) if s == leaf else s for s in statement.body))
+            _hold(done, leaf, held)
+            after.append(Assign(leaf.equation, leaf.target, held))
+        done += [statement, *after]
+    return tuple(done)
+
+
+def _only(leaf: Accumulate, loop: Loop) -> bool:
+    """Whether nothing else in the loop touches the leaf's target."""
+    return sum(a.tensor == leaf.target.tensor for a in accesses(loop)) == 1
+
+
+def _hold(done: list[Statement], leaf: Leaf, held: Entry) -> None:
+    """Start the variable from the entry's own start where that stands right before the loop, else from the entry."""
+    assert isinstance(leaf, Accumulate)
+    for k in range(len(done) - 1, -1, -1):
+        earlier = done[k]
+        if isinstance(earlier, Assign) and earlier.target == leaf.target:
+            done[k] = replace(earlier, target=held)
+            return
+        if not isinstance(earlier, Assign) or not earlier.starts:
+            break
+    done.append(Assign(leaf.equation, held, leaf.target, starts=True))

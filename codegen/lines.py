@@ -1,0 +1,184 @@
+"""The statements of a kernel as lines of Python, each under the equation that it implements."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from codegen.flat import unused
+from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
+from codegen.printer import code, element, identifier
+from derive.index import Entry, Indicator, Tensor
+from derive.text import equation_text
+
+WIDTH = 140
+INDENT = "    "
+
+
+def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1) -> list[str]:
+    """The lines of a kernel's body; `taken` are names that a new variable must not have."""
+    writer = _Writer(set(taken))
+    writer.block(statements, depth)
+    return writer.done
+
+
+def comment(text: str, depth: int) -> list[str]:
+    """A comment of one or more lines; lines after the first are indented."""
+    start = INDENT * depth + "# "
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=start + INDENT, break_long_words=False, break_on_hyphens=False)
+
+
+@dataclass
+class _Writer:
+    """Writes statements one by one; remembers the equation that the last comment named."""
+
+    taken: set[str]
+    done: list[str] = field(default_factory=list[str])
+    shown: set[str] = field(default_factory=set[str])
+    current: str = ""
+
+    def block(self, statements: Sequence[Statement], depth: int) -> None:
+        for k, statement in enumerate(statements):
+            if _is_fill(statement):
+                if k == 0 or not _is_fill(statements[k - 1]):
+                    self.start(statements[k:], depth)
+                self.current = _key(next(leaves(statement)))
+            elif len({leaf.equation.number for leaf in leaves(statement)}) == 1:
+                self.head(next(leaves(statement)), depth)
+            self.statement(statement, depth)
+
+    def start(self, statements: Sequence[Statement], depth: int) -> None:
+        """The comment over sums that start: their equation if it follows at once, else the numbers of all that start here."""
+        fills = list(itertools.takewhile(_is_fill, statements))
+        started = [leaf for s in fills for leaf in leaves(s)]
+        every = {leaf.equation.number for s in statements[: len(fills) + 1] for leaf in leaves(s)}
+        if len(every) == 1:
+            self.head(started[0], depth)
+        elif any(target.indices for leaf in started for target in targets(leaf)):
+            self.done += comment(f"start of {', '.join(f'({leaf.equation.number})' for leaf in started)}", depth)
+
+    def head(self, leaf: Leaf, depth: int) -> None:
+        """The comment that names the equation, in full where it first appears."""
+        key = _key(leaf)
+        if self.current == key:
+            return
+        label = f"({leaf.equation.number})"
+        self.done += comment(f"{label} continued" if key in self.shown else f"{label}  {equation_text(leaf.equation)}", depth)
+        self.shown.add(key)
+        self.current = key
+
+    def statement(self, statement: Statement, depth: int) -> None:
+        if isinstance(statement, Loop):
+            self.loop(statement, depth)
+        elif isinstance(statement, MatrixProduct):
+            self.put(f"np.dot({_factor(statement, 0)}, {_factor(statement, 1)}, {statement.out.tensor.name})", depth)
+        elif isinstance(statement, Demand):
+            self.demand(statement, depth)
+        elif isinstance(statement, Track):
+            self.put(f"if {code(statement.value)} > {element(statement.best)}:", depth)
+            self.put(f"{element(statement.best)} = {code(statement.value)}", depth + 1)
+            self.put(f"{element(statement.target)} = {identifier(statement.position)}", depth + 1)
+        else:
+            self.assignment(statement, depth)
+
+    def loop(self, loop: Loop, depth: int) -> None:
+        filled = _filled(loop) if depth == 1 else None
+        if filled is not None:
+            places = ", ".join(":" for _ in filled.target.indices)
+            self.put(f"{filled.target.tensor.name}[{places}] = {code(filled.value)}", depth)
+            return
+        extent = loop.index.axis.extent
+        self.put(f"for {identifier(loop.index)} in range({loop.index.axis.size if extent is None else extent}):", depth)
+        self.block(loop.body, depth + 1)
+        if depth == 1:
+            self.current = ""
+
+    def assignment(self, leaf: Assign | Accumulate, depth: int) -> None:
+        target, value = leaf.target, leaf.value
+        if isinstance(leaf, Accumulate) and leaf.operation == "max":
+            self.fitted(f"{element(target)} = np.maximum({element(target)}, ", value, ")", depth)
+        elif isinstance(leaf, Accumulate):
+            sign = "-" if value.could_extract_minus_sign() and not value.is_Add else "+"
+            self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
+        elif target in sp.Add.make_args(value):
+            self.assignment(Accumulate(leaf.equation, target, "sum", value - target), depth)
+        elif not target.indices and leaf.value == 0 and not target.tensor.axes and leaf.equation.tensor == target.tensor and not leaf.equation.indices:
+            self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
+        else:
+            self.fitted(f"{element(target)} = ", value, "", depth)
+
+    def demand(self, leaf: Demand, depth: int) -> None:
+        value = element(leaf.value)
+        self.put(f"if {value} < real({leaf.low}) or {value} > real({leaf.high}):", depth)
+        place = ", ".join(f"{{{identifier(i)}}}" for i in leaf.equation.indices)
+        name = leaf.value.tensor.name
+        self.put(f'raise ValueError(f"{name}[{place}] lies outside [{leaf.low}, {leaf.high}]: {leaf.why}")', depth + 1)
+
+    def fitted(self, before: str, value: Expr, after: str, depth: int) -> None:
+        """One assignment; parts of a value that is too long for a line get variables of their own."""
+        room = WIDTH - len(INDENT) * depth
+        while len(before + code(value) + after) > room:
+            part = _part(value, room)
+            if part is None:
+                break
+            word, inner = part
+            named = Entry(Tensor(unused(word, self.taken)))
+            self.put(f"{named.tensor.name} = {code(inner)}", depth)
+            value = value.xreplace({inner: named})
+        self.put(before + code(value) + after, depth)
+
+    def put(self, text: str, depth: int) -> None:
+        self.done.append(INDENT * depth + text)
+
+
+def _key(leaf: Leaf) -> str:
+    return f"({leaf.equation.number}) {leaf.equation.tensor.name}"
+
+
+def _factor(product: MatrixProduct, place: int) -> str:
+    """A factor of a matrix product, transposed where its indices stand the other way round."""
+    entry = (product.left, product.right)[place]
+    outer = product.out.indices[place]
+    return entry.tensor.name if entry.indices[place] == outer else f"{entry.tensor.name}.T"
+
+
+def _is_fill(statement: Statement) -> bool:
+    """Whether all that a statement does is start sums at zero."""
+    return all(isinstance(leaf, Assign) and leaf.starts and leaf.value.is_number for leaf in leaves(statement))
+
+
+def _filled(statement: Statement) -> Assign | None:
+    """The assignment of one number to every entry of an array, if that is what a nest does."""
+    loops = 0
+    while isinstance(statement, Loop) and len(statement.body) == 1:
+        statement, loops = statement.body[0], loops + 1
+    whole = isinstance(statement, Assign) and statement.value.is_number and len(set(statement.target.indices)) == loops
+    return statement if isinstance(statement, Assign) and whole else None
+
+
+def _part(value: Expr, room: int) -> tuple[str, Expr] | None:
+    """The longest part of an expression that fits a line of its own, with a word for its role."""
+    found = [(word, e) for word, e in _parts(value) if len(f"{word}___ = {code(e)}") <= room]
+    return max(found, key=lambda p: len(code(p[1])), default=None)
+
+
+def _parts(e: Expr) -> Iterable[tuple[str, Expr]]:
+    if isinstance(e, Entry | Indicator):
+        return
+    word = "term" if e.is_Add else "factor" if e.is_Mul else "argument"
+    for arg in _values(e):
+        if not arg.is_Atom and not isinstance(arg, Entry) and not arg.is_number:
+            yield word, arg
+            yield from _parts(arg)
+
+
+def _values(e: Basic) -> list[Expr]:
+    """The real-valued arguments; not the conditions."""
+    if isinstance(e, sp.Piecewise):
+        return [value for value, _ in e.args]
+    return [a for a in e.args if isinstance(a, Expr)]

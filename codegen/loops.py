@@ -1,0 +1,180 @@
+"""The imperative tree between equations and text: loops over indices, assignments, accumulations, matrix products.
+
+Leaves hold SymPy expressions whose free indices are the loops around them, and know the equation that they implement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sympy import Basic, Expr
+
+from derive.index import Entry, Index, Tensor
+from derive.program import Equation
+
+Operation = Literal["sum", "max"]
+
+
+@dataclass(frozen=True)
+class Assign:
+    """target = value. A starting assignment gives an accumulation its first value; it may move up past what does not touch it."""
+
+    equation: Equation
+    target: Entry
+    value: Expr
+    starts: bool = False
+
+
+@dataclass(frozen=True)
+class Accumulate:
+    """target = target + value, or the larger of the two (NaN if either is)."""
+
+    equation: Equation
+    target: Entry
+    operation: Operation
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Track:
+    """Where value > best: best = value, target = position. The first of equal values wins."""
+
+    equation: Equation
+    target: Entry
+    best: Entry
+    value: Expr
+    position: Index
+
+
+@dataclass(frozen=True)
+class Demand:
+    """An error unless low <= value <= high (NaN passes)."""
+
+    equation: Equation
+    value: Entry
+    low: int
+    high: int
+    why: str
+
+
+@dataclass(frozen=True)
+class MatrixProduct:
+    """out[a,b] = sum_k left right, all of them whole matrices; the indices say which of the factors is transposed."""
+
+    equation: Equation
+    out: Entry
+    left: Entry
+    right: Entry
+
+
+Leaf = Assign | Accumulate | Track | Demand | MatrixProduct
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The body for every position of an index on its axis."""
+
+    index: Index
+    body: tuple[Statement, ...]
+
+
+Statement = Loop | Leaf
+
+
+@dataclass(frozen=True)
+class Access:
+    """One reading or writing of a tensor, below the loops of `path`."""
+
+    tensor: Tensor
+    indices: tuple[Expr, ...]
+    kind: Literal["read", "write", "sum", "max"]
+    path: tuple[Loop, ...] = ()
+
+
+def nested(indices: Sequence[Index], *body: Statement) -> tuple[Statement, ...]:
+    """Loops over the indices, the first outermost."""
+    for index in reversed(indices):
+        body = (Loop(index, body),)
+    return body
+
+
+def leaves(statement: Statement) -> Iterator[Leaf]:
+    """The leaves below a statement, in order."""
+    if isinstance(statement, Loop):
+        for inner in statement.body:
+            yield from leaves(inner)
+    else:
+        yield statement
+
+
+def expressions(leaf: Leaf) -> tuple[Expr, ...]:
+    """What a leaf reads as values."""
+    if isinstance(leaf, MatrixProduct):
+        return (leaf.left, leaf.right)
+    if isinstance(leaf, Track):
+        return (leaf.value, leaf.best)
+    return (leaf.value,)
+
+
+def targets(leaf: Leaf) -> tuple[Entry, ...]:
+    """What a leaf writes."""
+    if isinstance(leaf, Demand):
+        return ()
+    if isinstance(leaf, MatrixProduct):
+        return (leaf.out,)
+    return (leaf.target, leaf.best) if isinstance(leaf, Track) else (leaf.target,)
+
+
+def entries(e: Basic) -> Iterator[Entry]:
+    """The entries in an expression, those inside index expressions included."""
+    if isinstance(e, Entry):
+        yield e
+    for arg in e.args:
+        yield from entries(arg)
+
+
+def accesses(statement: Statement, path: tuple[Loop, ...] = ()) -> Iterator[Access]:
+    """Everything that a statement reads and writes."""
+    if isinstance(statement, Loop):
+        for inner in statement.body:
+            yield from accesses(inner, (*path, statement))
+        return
+    kind = statement.operation if isinstance(statement, Accumulate) else "write"
+    for target in targets(statement):
+        yield Access(target.tensor, target.indices, kind, path)
+        for position in target.indices:
+            yield from (Access(e.tensor, e.indices, "read", path) for e in entries(position))
+    for value in expressions(statement):
+        yield from (Access(e.tensor, e.indices, "read", path) for e in entries(value))
+
+
+def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Statement:
+    """The statement with every expression in it, targets included, changed; loops keep their indices."""
+    if isinstance(statement, Loop):
+        return replace(statement, body=tuple(substituted(s, change) for s in statement.body))
+    if isinstance(statement, MatrixProduct):
+        return replace(statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right)))
+    if isinstance(statement, Demand):
+        return replace(statement, value=_entry(change(statement.value)))
+    if isinstance(statement, Track):
+        best, position = _entry(change(statement.best)), change(statement.position)
+        assert isinstance(position, Index)
+        return replace(statement, target=_entry(change(statement.target)), best=best, value=change(statement.value), position=position)
+    return replace(statement, target=_entry(change(statement.target)), value=change(statement.value))
+
+
+def renamed(statement: Statement, old: Index, new: Index) -> Statement:
+    """The statement with one free index for another."""
+    return substituted(statement, lambda e: e.xreplace({old: new}))
+
+
+def with_tensor(statement: Statement, tensor: Tensor, change: Callable[[Entry], Entry]) -> Statement:
+    """The statement with every entry of one tensor changed."""
+    return substituted(statement, lambda e: e.xreplace({n: change(n) for n in entries(e) if n.tensor == tensor}))
+
+
+def _entry(e: Expr) -> Entry:
+    assert isinstance(e, Entry)
+    return e

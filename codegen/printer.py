@@ -1,0 +1,279 @@
+"""A SymPy expression to Python text for a Numba kernel.
+
+Every number is written `real(...)`, a conversion to the parameters' type that costs nothing once compiled: a bare Python number would turn
+float32 arithmetic into float64. A factor that is 0 or 1 by a condition becomes a choice: `real(0) if A1[j] <= real(0) else dH1[j]`.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
+
+CHOICE, OR, AND, NOT, COMPARE, ADD, MULTIPLY, SIGN, POWER, ATOM = range(10)
+
+FUNCTIONS: dict[type[Basic], str] = {
+    sp.exp: "math.exp",
+    sp.log: "math.log",
+    sp.tanh: "math.tanh",
+    sp.erf: "math.erf",
+    sp.Abs: "abs",
+    Log1p: "math.log1p",
+    Expm1: "math.expm1",
+}
+
+COMPARISONS: dict[type[Basic], str] = {
+    sp.StrictLessThan: "<",
+    sp.LessThan: "<=",
+    sp.StrictGreaterThan: ">",
+    sp.GreaterThan: ">=",
+    sp.Equality: "==",
+    sp.Unequality: "!=",
+}
+
+
+def code(e: Expr, within: int = CHOICE) -> str:
+    """The text of a real-valued expression, in parentheses where an operator of precedence `within` needs them."""
+    text, own = _printed(e)
+    return f"({text})" if own < within else text
+
+
+def identifier(index: Index) -> str:
+    """The variable of an index: its letter, a prime as an underscore."""
+    return index.label.replace("'", "_")
+
+
+def element(entry: Entry) -> str:
+    """`W1[j, i]`, or the name alone for a scalar."""
+    inside = ", ".join(position(i) for i in entry.indices)
+    return f"{entry.tensor.name}[{inside}]" if inside else entry.tensor.name
+
+
+def position(e: Expr, within: int = CHOICE) -> str:
+    """The text of an integer-valued index expression."""
+    if isinstance(e, Index):
+        return identifier(e)
+    if isinstance(e, Entry):
+        return element(e)
+    if e.is_Add:
+        first, *others = _positive_first(e)
+        text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if _negative(t) else f" + {position(t, ADD)}" for t in others)
+        return f"({text})" if within > ADD else text
+    if e.is_Mul and not e.as_coeff_Mul()[0].is_negative:
+        text = " * ".join(position(f, MULTIPLY) for f in e.args)
+        return f"({text})" if within > MULTIPLY else text
+    return constant(e)
+
+
+def constant(e: Expr, within: int = CHOICE) -> str:
+    """The text of a number, as ordinary Python: `math.sqrt(2) / (2 * math.sqrt(math.pi))`."""
+    text, own = _constant(e)
+    return f"({text})" if own < within else text
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------------
+
+
+def _is_constant(e: Expr) -> bool:
+    return not e.has(Entry, Index, Indicator)
+
+
+def _constant(e: Expr) -> tuple[str, int]:
+    if isinstance(e, Size):
+        return (e.name, ATOM) if e.axis.extent is None else (str(e.axis.extent), ATOM)
+    if e == -sp.oo:
+        return "-np.inf", SIGN
+    if e == sp.pi:
+        return "math.pi", ATOM
+    if isinstance(e, sp.Rational):
+        return _rational(e)
+    if isinstance(e, sp.Float):
+        return repr(float(e)), ATOM
+    if e.is_Add:
+        first, *others = _positive_first(e)
+        return constant(first, ADD) + "".join(f" - {constant(-t, MULTIPLY)}" if _negative(t) else f" + {constant(t, ADD)}" for t in others), ADD
+    if e.is_Mul:
+        return _constant_product(e)
+    if isinstance(e, sp.Pow) and e.exp == sp.Rational(1, 2):
+        return f"math.sqrt({constant(e.base)})", ATOM
+    if isinstance(e, sp.Pow) and e.exp.is_negative:
+        return f"1 / {constant(1 / e, POWER)}", MULTIPLY
+    if isinstance(e, sp.Pow):
+        base, exponent = constant(e.base, ATOM), constant(e.exp, ATOM)
+        return f"{base}**{exponent}", POWER
+    if type(e) in FUNCTIONS:
+        return f"{FUNCTIONS[type(e)]}({constant(_argument(e))})", ATOM
+    raise ValueError(f"no Python text for the number {e} ({type(e).__name__})")
+
+
+def _rational(e: sp.Rational) -> tuple[str, int]:
+    if e.q == 1:
+        return str(e.p), ATOM if e.p >= 0 else SIGN
+    if sp.Rational(repr(float(e))) == e:
+        return repr(float(e)), ATOM if e.p >= 0 else SIGN
+    return f"{e.p} / {e.q}", MULTIPLY
+
+
+def _constant_product(e: Expr) -> tuple[str, int]:
+    sign = "-" if e.as_coeff_Mul()[0].is_negative else ""
+    above, below = sp.fraction(-e if sign else e)
+    bottom = [constant(f, POWER) for f in sp.Mul.make_args(below) if f != 1]
+    top = " * ".join(constant(f, MULTIPLY) for f in sp.Mul.make_args(above))
+    if not bottom:
+        return sign + top, MULTIPLY
+    return f"{sign}{top} / {bottom[0] if len(bottom) == 1 else '(' + ' * '.join(bottom) + ')'}", MULTIPLY
+
+
+# -- expressions ---------------------------------------------------------------------------------------------------------
+
+
+def _printed(e: Expr) -> tuple[str, int]:
+    if isinstance(e, Entry):
+        return (f"real({element(e)})" if e.tensor.values else element(e)), ATOM
+    if isinstance(e, Index):
+        return f"real({identifier(e)})", ATOM
+    if _is_constant(e):
+        return f"real({constant(e)})", ATOM
+    if e.is_Add:
+        return _sum(e), ADD
+    if isinstance(e, sp.Piecewise | Indicator):
+        return _choice(_cases(e, sp.S.One))
+    if e.is_Mul:
+        return _product(e)
+    if isinstance(e, sp.Pow):
+        return _power(e.base, e.exp)
+    return _function(e)
+
+
+def _function(e: Expr) -> tuple[str, int]:
+    x = _argument(e)
+    if type(e) in FUNCTIONS:
+        return f"{FUNCTIONS[type(e)]}({code(x)})", ATOM
+    if isinstance(e, Sigmoid):
+        return f"real(1) / (real(1) + math.exp({code(-x)}))", ADD
+    if isinstance(e, AtLeast):
+        return _at_least(x, e.args[1]), ATOM
+    if isinstance(e, sp.sign):
+        return f"np.sign({code(x)})", ATOM
+    raise ValueError(f"no Python text for {e} ({type(e).__name__})")
+
+
+def _argument(e: Expr) -> Expr:
+    return e.args[0]
+
+
+def _at_least(x: Expr, bound: Expr) -> str:
+    """In this order Numba's max lets NaN through: it takes the bound only where bound > x."""
+    return f"max({code(x)}, {code(bound)})"
+
+
+def _sum(e: Expr) -> str:
+    first, *others = _positive_first(e)
+    return code(first, ADD) + "".join(f" - {code(-t, MULTIPLY)}" if _negative(t) else f" + {code(t, ADD)}" for t in others)
+
+
+def _positive_first(e: Expr) -> list[Expr]:
+    return sorted(e.args, key=_negative)
+
+
+def _negative(e: Expr) -> bool:
+    return bool(e.could_extract_minus_sign())
+
+
+def _product(e: Expr) -> tuple[str, int]:
+    chosen = [f for f in e.args if isinstance(f, sp.Piecewise | Indicator)]
+    if chosen:
+        return _choice(_cases(chosen[0], sp.Mul(*[f for f in e.args if f is not chosen[0]])))
+    number = sp.Mul(*[f for f in e.args if _is_constant(f)])
+    varying = [f for f in e.args if not _is_constant(f)]
+    above = [f for f in varying if not _below(f)]
+    below = [1 / f for f in varying if _below(f)]
+    sign, above_number, below_number = _number(number)
+    tops = [f"real({constant(above_number)})"] if above_number != 1 or not above else []
+    tops += [code(f, MULTIPLY) for f in above]
+    bottoms = [f"real({constant(below_number)})"] if below_number != 1 else []
+    bottoms += [code(f, POWER) for f in below]
+    text = sign + " * ".join(tops)
+    if bottoms:
+        text += f" / {bottoms[0]}" if len(bottoms) == 1 else f" / ({' * '.join(bottoms)})"
+    return text, SIGN if sign and not bottoms and len(tops) == 1 else MULTIPLY
+
+
+def _below(factor: Expr) -> bool:
+    return isinstance(factor, sp.Pow) and bool(factor.exp.is_negative)
+
+
+def _number(e: Expr) -> tuple[str, Expr, Expr]:
+    """A constant factor as sign, numerator and denominator; the latter only where it holds an extent, as in 1/N."""
+    sign = "-" if e.as_coeff_Mul()[0].is_negative else ""
+    number = -e if sign else e
+    above, below = sp.fraction(number)
+    if below.has(Size):
+        return sign, above, below
+    return sign, number, sp.S.One
+
+
+def _power(base: Expr, exponent: Expr) -> tuple[str, int]:
+    if exponent.is_negative:
+        return f"real(1) / {code(base**-exponent, POWER)}", MULTIPLY
+    if exponent == sp.Rational(1, 2):
+        return f"math.sqrt({code(base)})", ATOM
+    if isinstance(exponent, sp.Rational) and exponent.q == 2:
+        return f"{code(base, ATOM)} ** {exponent.p // 2} * math.sqrt({code(base)})", MULTIPLY
+    if not exponent.is_Integer:
+        raise ValueError(f"no Python text for a power with exponent {exponent}")
+    simple = isinstance(base, Entry) and not base.indices
+    return f"{code(base, ATOM)}{'**' if simple else ' ** '}{exponent}", POWER
+
+
+# -- choices -------------------------------------------------------------------------------------------------------------
+
+Case = tuple[Expr, str]
+
+
+def _cases(e: Expr, factor: Expr) -> list[Case]:
+    """The values of factor * e with their conditions, the last one without."""
+    if isinstance(e, sp.Piecewise):
+        *cases, (otherwise, _) = e.args
+        return [*((factor * value, condition(test)) for value, test in cases), (factor * otherwise, "")]
+    return [(factor, _holds(e)), (sp.S.Zero, "")]
+
+
+def _choice(cases: list[Case]) -> tuple[str, int]:
+    if len(cases) == 2 and (text := _kept_above(cases)):
+        return text, ATOM
+    *tested, (otherwise, _) = cases
+    text = " else ".join(f"{code(value, OR)} if {test}" for value, test in tested)
+    return f"{text} else {code(otherwise)}", CHOICE
+
+
+def _kept_above(cases: list[Case]) -> str:
+    """`max(x, bound)` for "bound where x <= bound, else x"."""
+    (bound, test), (x, _) = cases
+    return _at_least(x, bound) if test in (f"{code(x, ADD)} {sign} {code(bound, ADD)}" for sign in ("<=", "<")) else ""
+
+
+def condition(e: Basic) -> str:
+    """The text of a condition."""
+    if isinstance(e, sp.core.relational.Relational):
+        return f"{code(e.lhs, ADD)} {COMPARISONS[type(e)]} {code(e.rhs, ADD)}"
+    if isinstance(e, sp.And | sp.Or):
+        word = " and " if isinstance(e, sp.And) else " or "
+        return word.join(f"({condition(a)})" for a in sp.ordered(e.args))
+    if isinstance(e, sp.Not):
+        return f"not ({condition(e.args[0])})"
+    raise ValueError(f"no Python text for the condition {e}")
+
+
+def _holds(e: Expr) -> str:
+    """The condition under which an indicator is 1."""
+    a, b = (position(arg, ADD) for arg in e.args)
+    if isinstance(e, Delta):
+        return f"{a} == {b}"
+    if isinstance(e, AtMost):
+        return f"{a} <= {b}"
+    if isinstance(e, InRange):
+        return f"0 <= {a} < {b}"
+    raise ValueError(f"no Python text for {e} ({type(e).__name__})")

@@ -1,0 +1,125 @@
+"""A program to the kernels of a module: which equations each needs, in what loops, on what arrays.
+
+Everything is decided from the equations and the extents of their axes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from codegen.flat import flattened
+from codegen.fusion import contracted, fused, in_registers
+from codegen.loops import Demand, Statement, accesses, entries, nested
+from codegen.nests import loop_order, statements
+from derive.index import Axis, Tensor
+from derive.program import Equation, Program
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers low <= x <= high that a tensor's entries must lie in, and why."""
+
+    low: int
+    high: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of array elements: fixed + each * (number of examples)."""
+
+    fixed: int = 0
+    each: int = 0
+
+    def __add__(self, other: Size) -> Size:
+        return Size(self.fixed + other.fixed, self.each + other.each)
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor's place in a flat vector."""
+
+    tensor: Tensor
+    start: Size
+    stop: Size
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The statements that compute some outputs of a program, and the arrays that they work on."""
+
+    body: tuple[Statement, ...]
+    inputs: tuple[Tensor, ...]  # inputs and targets that it reads
+    parameters: tuple[Tensor, ...]  # parameters that it reads
+    workspace: tuple[View, ...]  # intermediate arrays, in one flat vector
+
+    @property
+    def work(self) -> Size:
+        """The length of the workspace."""
+        return self.workspace[-1].stop if self.workspace else Size()
+
+
+def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, Range]) -> Kernel:
+    """The kernel that computes the outputs of a program; those with axes are arrays of the caller's.
+
+    ranges: what the entries of some tensors must lie in.
+    """
+    wanted = needed(program, outputs)
+    scheduled = [s for e in flattened(replace(program, equations=wanted, outputs=())) for s in _with_demand(e, ranges)]
+    body = contracted(fused(scheduled), (*outputs, *program.given))
+    body = in_registers(body, {t.name for t in program.given} | {e.tensor.name for e in wanted})
+    used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
+    arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
+    return Kernel(
+        body,
+        tuple(t for t in (*program.inputs, *program.targets) if t in used),
+        tuple(t for t in program.parameters if t in used),
+        laid_out(arrays),
+    )
+
+
+def needed(program: Program, outputs: Sequence[Tensor]) -> tuple[Equation, ...]:
+    """The equations that the outputs depend on."""
+    wanted = set(outputs)
+    kept: list[Equation] = []
+    for equation in reversed(program.equations):
+        if equation.tensor in wanted:
+            kept.append(equation)
+            wanted.update(equation.reads)
+    return tuple(reversed(kept))
+
+
+def laid_out(tensors: Sequence[Tensor]) -> tuple[View, ...]:
+    """The tensors one after the other in a flat vector, those whose size does not depend on the number of examples first."""
+    views: list[View] = []
+    stop = Size()
+    for tensor in sorted(tensors, key=lambda t: size(t).each > 0):
+        start, stop = stop, stop + size(tensor)
+        views.append(View(tensor, start, stop))
+    return tuple(views)
+
+
+def size(tensor: Tensor) -> Size:
+    """The number of a tensor's entries."""
+    known = math.prod(a.extent for a in tensor.axes if a.extent is not None)
+    return Size(each=known) if any(a.extent is None for a in tensor.axes) else Size(fixed=known)
+
+
+def run_time_axis(program: Program) -> Axis:
+    """The axis of examples: the only one whose extent is unknown. Raises ValueError when there is none, or more than one."""
+    found = [a for a in program.axes if a.extent is None]
+    if len(found) != 1:
+        raise ValueError(f"{program.name}: code needs one axis with an extent known only at run time, found {[a.name for a in found]}")
+    return found[0]
+
+
+def _with_demand(equation: Equation, ranges: Mapping[Tensor, Range]) -> tuple[Statement, ...]:
+    """The statements of an equation, and the check of what they computed where its entries must lie in a range."""
+    done = statements(equation)
+    within = ranges.get(equation.tensor)
+    if within is None:
+        return done
+    order = loop_order(equation.indices, (), tuple(entries(equation.entry)))
+    return (*done, *nested(order, Demand(equation, equation.entry, within.low, within.high, within.why)))

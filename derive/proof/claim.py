@@ -1,0 +1,139 @@
+"""The test of one claim: two expressions are equal wherever the tensors that they rely on follow their equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from derive.domains.digits import Digits
+from derive.domains.field import FieldPair
+from derive.domains.number import Domain, Outside, Unsupported
+from derive.functions import Log1p
+from derive.index import Index
+from derive.proof.interpret import Table
+from derive.proof.meaning import Meaningless, branches
+from derive.proof.sampling import DRAWS, Setting, Style, point, point_of_facts, reads
+from derive.text import TextPrinter
+
+FIELD: Domain = FieldPair()
+DIGITS: Domain = Digits()
+
+POINTS = (Style(3.0), Style(1.5, zeros=True, size=1), Style(2.0), Style(1.0, size=1))
+FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0))  # only while a branch has not been reached
+FEW_DRAWS = 6  # where there may be no such point
+
+
+@dataclass(frozen=True)
+class Claim:
+    """left = right for all values of the indices, when the tensors named in `uses` are computed by their equations.
+
+    facts: whether the declared facts may be relied on. seed: what the random points are drawn from.
+    """
+
+    left: Expr
+    right: Expr
+    indices: tuple[Index, ...]
+    uses: tuple[str, ...]
+    facts: bool
+    seed: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a test, by which method, and how much was tested or what is wrong."""
+
+    method: str
+    holds: bool
+    detail: str
+
+
+def test(claim: Claim, setting: Setting) -> Finding:
+    """Test a claim in the finite fields where they can hold it, otherwise with 50 digits."""
+    reason = ""
+    for domain in (FIELD, DIGITS):
+        try:
+            finding = _at_points(claim, setting, domain)
+        except Unsupported as failure:
+            reason = str(failure)
+        except Meaningless as failure:
+            return Finding(domain.name, False, str(failure))
+        else:
+            if finding.holds or domain is DIGITS or not _lawless(claim, setting):
+                return finding
+    return Finding(DIGITS.name, False, f"cannot be tested: {reason}")
+
+
+def _lawless(claim: Claim, setting: Setting) -> bool:
+    """Whether a finite field knows fewer laws than hold: of log, of erf, of roots. Then only its "yes" counts."""
+    equations = [setting.definitions[t.name] for t in reads(setting, claim.left, claim.right) if t.name in setting.definitions]
+    equations += [setting.definitions[name] for name in claim.uses]
+    expressions = (claim.left, claim.right, *(e.body for e in equations))
+    return any(_is_lawless(node) for e in expressions for node in sp.preorder_traversal(e))
+
+
+def _is_lawless(node: Basic) -> bool:
+    return isinstance(node, sp.log | sp.erf | Log1p) or (isinstance(node, sp.Pow) and not node.exp.is_Integer)
+
+
+def _at_points(claim: Claim, setting: Setting, domain: Domain) -> Finding:
+    reached: dict[Expr, set[int]] = {}
+    entries = points = 0
+    for k, style in enumerate((*POINTS, *FARTHER)):
+        if k >= len(POINTS) and not _unreached(reached):
+            break
+        found = _at_point(claim, setting, domain, style, f"{claim.seed}/{domain.name}/{k}")
+        if found is None and k == 0:
+            raise Unsupported("no point lies in the domain of the formulas")
+        if found is None:
+            continue
+        if found.difference:
+            return Finding(domain.name, False, found.difference)
+        for node, numbers in found.reached.items():
+            reached.setdefault(node, set()).update(numbers)
+        entries, points = entries + found.entries, points + 1
+    missed = "".join(f"; never reached: {TextPrinter().doprint(condition)}" for condition in _unreached(reached))
+    return Finding(domain.name, True, f"{entries} values at {points} points{missed}")
+
+
+def _unreached(reached: Mapping[Expr, set[int]]) -> list[Basic]:
+    """The conditions of the branches that no point has reached, but for those that cannot hold."""
+    return [
+        condition
+        for node, numbers in reached.items()
+        for k, condition in enumerate(branches(node))
+        if k not in numbers and condition != sp.false
+    ]
+
+
+@dataclass(frozen=True)
+class _AtPoint:
+    entries: int
+    difference: str  # where and how the sides differ; empty where they agree
+    reached: Mapping[Expr, set[int]]
+
+
+def _at_point(claim: Claim, setting: Setting, domain: Domain, style: Style, seed: str) -> _AtPoint | None:
+    """Compare the two sides at one random point; None if all draws lie outside the domain of the formulas."""
+    read = reads(setting, claim.left, claim.right)
+    place = point_of_facts if claim.facts else point
+    for draw in range(DRAWS if style in POINTS and not style.zeros else FEW_DRAWS):
+        drawn = replace(style, reach=style.reach / (1 + draw / 4))
+        try:
+            values = place(setting, domain, Random(f"{seed}/{draw}"), drawn, read, claim.uses)
+            left, right = (values.table(side, claim.indices) for side in (claim.left, claim.right))
+        except Outside:
+            continue
+        return _AtPoint(len(left), _difference(claim.indices, left, right), values.reached)
+    return None
+
+
+def _difference(indices: tuple[Index, ...], left: Table, right: Table) -> str:
+    for place in left:
+        if not left[place].equals(right[place]):
+            at = ", ".join(f"{i.label} = {p}" for i, p in zip(indices, place, strict=True))
+            return f"{at or 'value'}: {left[place].real:.12g} before, {right[place].real:.12g} after"
+    return ""

@@ -1,0 +1,218 @@
+"""The exact meaning of index expressions over a domain of numbers: every binder is a loop over index values.
+
+This is the proof's reading of a formula. It shares the node classes with the engine and nothing else: derivatives are taken by
+running forward equations on dual numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import TypeVar
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from derive.domains.dual import Dual, DualDomain
+from derive.domains.number import Domain, Number
+from derive.functions import Stable
+from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Size, Tensor, free_indices
+from derive.program import Equation
+from derive.proof.meaning import CONDITIONS, MEANINGS, At, Meaningless, Place
+
+Table = dict[Place, Number]
+V = TypeVar("V")
+
+
+class Interpreter:
+    """The values of tensors at one point, and of expressions over them.
+
+    extents: how many positions each axis has. equations: the forward equations by name, for local derivatives. floors: the bounds
+    that a program declares as conventions; a point at which one of them binds raises Outside, since nothing is claimed there.
+    `reached` records which branches of every formula by cases were taken, by their numbers.
+    """
+
+    def __init__(self, domain: Domain, extents: Mapping[Axis, int], equations: Mapping[str, Equation], floors: Sequence[Expr] = ()) -> None:
+        self.domain = domain
+        self.extents = extents
+        self.equations = equations
+        self.floors = floors
+        self.tables: dict[str, Table] = {}
+        self.labels: dict[str, dict[Place, int]] = {}
+        self.reached: dict[Expr, set[int]] = {}
+        self._known: dict[tuple[Expr, Place], Number] = {}
+        self._free: dict[Expr, tuple[Index, ...]] = {}
+        self._numbers: dict[sp.Rational, Number] = {}
+        self._definitions: dict[Expr, Expr] = {}
+        self._local: dict[tuple[Tensor, Tensor], Interpreter] = {}
+
+    # -- tensors ---------------------------------------------------------------------------------------------------
+
+    def places(self, indices: Iterable[Index]) -> Iterator[Place]:
+        """All positions of some indices, in row-major order."""
+        return itertools.product(*[range(self.extents[i.axis]) for i in indices])
+
+    def define(self, equation: Equation) -> None:
+        """Compute a tensor by its equation."""
+        name, body, indices = equation.tensor.name, equation.body, equation.indices
+        if equation.tensor.values:
+            self.labels[name] = {p: self.position(body, placed(indices, p)) for p in self.places(indices)}
+        else:
+            self.tables[name] = self.table(body, indices)
+
+    def table(self, body: Expr, indices: Sequence[Index]) -> Table:
+        """The values of an expression at all positions of its indices."""
+        return {p: self.value(body, placed(indices, p)) for p in self.places(indices)}
+
+    def set_table(self, name: str, table: Table) -> None:
+        """Replace the values of a tensor."""
+        self.tables[name] = table
+        self._known.clear()
+        self._local.clear()
+
+    def copy(self) -> Interpreter:
+        """The same point, to compute further tensors at."""
+        other = Interpreter(self.domain, self.extents, self.equations, self.floors)
+        other.tables, other.labels, other.reached = dict(self.tables), dict(self.labels), self.reached
+        return other
+
+    def differentiated(self, names: Iterable[str]) -> Interpreter:
+        """The same point on dual numbers, with the entries (name, place) of the named tensors as variables."""
+        domain = DualDomain(self.domain)
+        dual = Interpreter(domain, self.extents, self.equations, self.floors)
+        dual.labels, dual.reached = dict(self.labels), self.reached
+        variables = tuple(names)
+        for name, table in self.tables.items():
+            if name in variables:
+                dual.tables[name] = {p: domain.variable(v, (name, p)) for p, v in table.items()}
+            else:
+                dual.tables[name] = {p: Dual(self.domain, v) for p, v in table.items()}
+        return dual
+
+    # -- expressions -----------------------------------------------------------------------------------------------
+
+    def value(self, e: Expr, at: At) -> Number:
+        """The value of an expression where its free indices have the given positions."""
+        if isinstance(e, sp.Rational):
+            return self.number(e)
+        meaning = MEANINGS.get(type(e))
+        if meaning is None:
+            if isinstance(e, Stable):
+                return self.value(self._definition(e), at)
+            raise Meaningless(f"a {type(e).__name__} has no meaning here: {e}")
+        return meaning(self, e, at)
+
+    def number(self, e: sp.Rational) -> Number:
+        """A rational constant."""
+        known = self._numbers.get(e)
+        if known is None:
+            known = self._numbers[e] = self.domain.constant(Fraction(e.p, e.q))
+        return known
+
+    def _definition(self, e: Stable) -> Expr:
+        known = self._definitions.get(e)
+        if known is None:
+            known = self._definitions[e] = type(e).definition(e.args[0])
+        return known
+
+    def position(self, e: Expr, at: At) -> int:
+        """The integer value of an index expression."""
+        if isinstance(e, Index):
+            if e not in at:
+                raise Meaningless(f"the index {e.label} has no value")
+            return at[e]
+        if isinstance(e, sp.Integer):
+            return int(e)
+        if isinstance(e, Size):
+            return self.extents[e.axis]
+        if isinstance(e, Entry):
+            return self._read(self.labels, e, at)
+        if isinstance(e, ArgMax):
+            return self.largest(e, at)[1][e.place]
+        if e.is_Add:
+            return sum(self.position(a, at) for a in e.args)
+        if e.is_Mul:
+            product = 1
+            for a in e.args:
+                product *= self.position(a, at)
+            return product
+        raise Meaningless(f"{e} is no index expression")
+
+    def entry(self, e: Entry, at: At) -> Number:
+        """One entry of a tensor; Meaningless past its end."""
+        return self._read(self.tables, e, at)
+
+    def _read(self, tables: Mapping[str, Mapping[Place, V]], e: Entry, at: At) -> V:
+        place = tuple([self.position(i, at) for i in e.indices])
+        table = tables.get(e.tensor.name)
+        if table is None:
+            raise Meaningless(f"{e.tensor.name} has no values")
+        if place not in table:
+            shape = " x ".join(str(self.extents[a]) for a in e.tensor.axes)
+            raise Meaningless(f"{e.tensor.name}[{', '.join(map(str, place))}] is read, which is not one of its {shape} entries")
+        return table[place]
+
+    def indicates(self, e: Indicator, at: At) -> bool:
+        """Whether the condition of an indicator holds."""
+        first, second = (self.position(a, at) for a in e.args)
+        if isinstance(e, Delta):
+            return first == second
+        if isinstance(e, InRange):
+            return 0 <= first < second
+        if isinstance(e, AtMost):
+            return first <= second
+        raise Meaningless(f"a {type(e).__name__} has no meaning here: {e}")
+
+    def holds(self, condition: Basic, at: At) -> bool:
+        """Whether a condition on values holds."""
+        if condition == sp.true:
+            return True
+        if not isinstance(condition, sp.Rel):
+            raise Meaningless(f"a {type(condition).__name__} is no condition on values: {condition}")
+        left, right = condition.args
+        return CONDITIONS[type(condition)](self.value(left, at).compare(self.value(right, at)))
+
+    # -- binders and local derivatives -----------------------------------------------------------------------------
+
+    def total(self, e: Binder, at: At) -> Number:
+        """The sum of the body, computed once for each position of the free indices."""
+        if e not in self._free:
+            self._free[e] = free_indices(e)
+        key = (e, tuple([at[i] for i in self._free[e] if i in at]))
+        if key not in self._known:
+            total = self.number(sp.S.Zero)
+            for place in self.places(e.bound):
+                total = total + self.value(e.body, {**at, **placed(e.bound, place)})
+            self._known[key] = total
+        return self._known[key]
+
+    def largest(self, e: Binder, at: At) -> tuple[Number, Place]:
+        """The largest value of the body and the first place that holds it."""
+        best: tuple[Number, Place] | None = None
+        for place in self.places(e.bound):
+            value = self.value(e.body, {**at, **placed(e.bound, place)})
+            if best is None or value.compare(best[0]) > 0:
+                best = (value, place)
+        if best is None:
+            raise Meaningless(f"the maximum of nothing: {e}")
+        return best
+
+    def partial(self, of: Entry, by: Entry, at: At) -> Number:
+        """The derivative of one entry by another, from the forward equation of the first on dual numbers."""
+        if (of.tensor, by.tensor) not in self._local:
+            equation = self.equations.get(of.tensor.name)
+            if equation is None:
+                raise Meaningless(f"{of.tensor.name} has no forward equation")
+            dual = self._local[of.tensor, by.tensor] = self.differentiated([by.tensor.name])
+            dual.define(equation)
+        result = self._local[of.tensor, by.tensor].entry(of, at)
+        assert isinstance(result, Dual)
+        self.entry(by, at)  # there is such an entry
+        place = tuple([self.position(i, at) for i in by.indices])
+        return result.tangents.get((by.tensor.name, place), self.number(sp.S.Zero))
+
+
+def placed(indices: Sequence[Index], place: Place) -> At:
+    """The positions of some indices."""
+    return dict(zip(indices, place, strict=True))

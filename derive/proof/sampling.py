@@ -1,0 +1,188 @@
+"""Points at which a proof tests a claim: random entries, and tensors that are computed by their equations.
+
+Entries respect what is declared: a tensor's sign, a label's range, between 0 and 1 where the forward program takes a logarithm, and
+where a step relies on them, the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+import sympy as sp
+from sympy import Basic, Expr
+
+from derive.domains.dual import Dual
+from derive.domains.number import Domain, Number, Outside, Unsupported
+from derive.index import Entry, Partial, Tensor, tensors
+from derive.program import Derivation, Equation, Fact
+from derive.proof.interpret import Interpreter, placed
+from derive.proof.sizes import Extents, tiny_extents
+
+DRAWS = 40  # of a point, until one lies in the domain of the formulas and meets the facts
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a point is drawn: entries between -reach and reach, with `zeros` a third of them exactly 0; which of the tiny sizes."""
+
+    reach: float
+    zeros: bool = False
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all points of one derivation share."""
+
+    sizes: tuple[Extents, ...]
+    definitions: Mapping[str, Equation]  # every named tensor's equation, the mathematical one where there are two
+    forward: Mapping[str, Equation]
+    unit: frozenset[str]  # tensors whose entries lie between 0 and 1
+    floors: tuple[Expr, ...]
+    facts: tuple[Fact, ...]
+
+
+def setting(derivation: Derivation) -> Setting:
+    """The sizes and the definitions that every claim of a derivation is tested with."""
+    program = derivation.forward
+    equations = [*derivation.computed.equations, *(d.equation for d in derivation.backward), *program.equations]
+    bounds = (bound for f in program.floors.values() for bound in (f.log, f.denominator) if bound is not None)
+    return Setting(
+        (tiny_extents(derivation, 2), tiny_extents(derivation, 3)),
+        {e.tensor.name: e for e in equations},
+        {e.tensor.name: e for e in program.equations},
+        frozenset(name for e in program.equations for name in _under_log(e.body)),
+        tuple(bounds),
+        program.facts,
+    )
+
+
+def point(setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str] = ()) -> Interpreter:
+    """A random point: the tensors that are read, those named in `uses` computed by their equations and all others drawn.
+
+    Raises Outside where the drawn numbers lie outside a formula's domain.
+    """
+    drawing = _drawing(setting, domain, rng, style, uses)
+    for tensor in read:
+        drawing.provide(tensor)
+    return drawing.interpreter
+
+
+def point_of_facts(
+    setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str] = ()
+) -> Interpreter:
+    """A random point as above at which the declared facts hold."""
+    drawing = _drawing(setting, domain, rng, style, uses)
+    drawing.impose(setting.facts)
+    for tensor in read:
+        drawing.provide(tensor)
+    return drawing.interpreter
+
+
+def reads(setting: Setting, *expressions: Expr) -> tuple[Tensor, ...]:
+    """The tensors that expressions need, those of the forward equations behind local derivatives included."""
+    found: list[Tensor] = []
+    for e in expressions:
+        found += tensors(e)
+        for node in sp.preorder_traversal(e):
+            if isinstance(node, Partial) and node.of.tensor.name in setting.forward:
+                found += setting.forward[node.of.tensor.name].reads
+    return tuple(dict.fromkeys(found))
+
+
+def _drawing(setting: Setting, domain: Domain, rng: Random, style: Style, uses: Iterable[str]) -> _Drawing:
+    interpreter = Interpreter(domain, setting.sizes[style.size], setting.forward, setting.floors)
+    return _Drawing(setting, interpreter, rng, style, frozenset(uses))
+
+
+@dataclass
+class _Drawing:
+    """A point in the making."""
+
+    setting: Setting
+    interpreter: Interpreter
+    rng: Random
+    style: Style
+    uses: frozenset[str]
+
+    def provide(self, tensor: Tensor) -> None:
+        """Give a tensor its values, after those that its equation reads."""
+        known = self.interpreter
+        if tensor.name in known.tables or tensor.name in known.labels:
+            return
+        equation = self.setting.definitions.get(tensor.name)
+        if tensor.name not in self.uses or equation is None:
+            self._draw(tensor, self.style.reach)
+            return
+        for below in reads(self.setting, equation.body):
+            self.provide(below)
+        known.define(equation)
+
+    def _draw(self, tensor: Tensor, reach: float) -> None:
+        known = self.interpreter
+        places = list(known.places(tensor.indices()))
+        if tensor.values:
+            known.labels[tensor.name] = {p: self.rng.randrange(known.extents[tensor.values]) for p in places}
+        else:
+            known.tables[tensor.name] = {p: self._entry(tensor, reach) for p in places}
+
+    def _entry(self, tensor: Tensor, reach: float) -> Number:
+        domain = self.interpreter.domain
+        if tensor.name in self.setting.unit:
+            return domain.random(self.rng, 0.02, 0.98)
+        if tensor.sign == "positive":
+            return domain.random(self.rng, reach / 100, reach)
+        if self.style.zeros and self.rng.randrange(3) == 0:
+            return domain.constant(Fraction(0))
+        return domain.random(self.rng, 0 if tensor.sign == "nonnegative" else -reach, reach)
+
+    def impose(self, facts: Sequence[Fact]) -> None:
+        """Draw the tensors that facts are about until the facts hold, from smaller and smaller numbers where signs demand it."""
+        about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
+        for draw in range(DRAWS):
+            for tensor in about:
+                self._draw(tensor, self.style.reach / (1 + draw))
+            try:
+                for fact in facts:
+                    self._meet(fact, {t.name for t in about if t.sign != "real"})
+            except Outside:
+                continue
+            return
+        raise Unsupported("the declared facts: no point that meets them was found")
+
+    def _meet(self, fact: Fact, signed: Container[str]) -> None:
+        """Change one drawn entry for each position of a fact's indices so that the fact holds there.
+
+        A fact is linear in each entry, so one step of Newton's method meets it exactly.
+        """
+        known, gap = self.interpreter, fact.left - fact.right
+        for place in known.places(fact.indices):
+            at = placed(fact.indices, place)
+            missed = known.differentiated(known.tables).value(gap, at)
+            if not isinstance(missed, Dual) or not missed.tangents:
+                raise Unsupported(f"the fact that {fact.meaning}")
+            (name, entry), slope = list(missed.tangents.items())[-1]
+            met = known.tables[name][entry] + -(missed.value * slope.reciprocal())
+            if name in signed and met.compare(known.domain.constant(Fraction(0))) < 0:
+                raise Outside(f"no entry of the sign of {name} meets the fact that {fact.meaning}")
+            known.set_table(name, {**known.tables[name], entry: met})
+            if not known.value(fact.left, at).equals(known.value(fact.right, at)):
+                raise Unsupported(f"the fact that {fact.meaning}: it is not linear")
+
+
+def _under_log(e: Expr) -> Iterable[str]:
+    """The names of the tensors whose entries a logarithm is taken of, but not of their exponential."""
+    for node in sp.preorder_traversal(e):
+        if isinstance(node, sp.log):
+            yield from _outside_exp(node.args[0])
+
+
+def _outside_exp(e: Basic) -> Iterable[str]:
+    if isinstance(e, Entry):
+        yield e.tensor.name
+    elif not isinstance(e, sp.exp):
+        for a in e.args:
+            yield from _outside_exp(a)

@@ -1,0 +1,69 @@
+"""Names by order of occurrence, so that what was worked out for one layer serves for every layer of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sympy import Expr
+
+from derive.index import Axis, Index, Tensor, rename
+from derive.program import Equation, Fact, Step, gradient_of
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """A one-to-one renaming of tensors and axes; gradients are renamed with their tensors."""
+
+    tensors: Mapping[Tensor, Tensor]
+    axes: Mapping[Axis, Axis]
+
+    @cached_property
+    def inverse(self) -> Renaming:
+        return Renaming({b: a for a, b in self.tensors.items()}, {b: a for a, b in self.axes.items()})
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {a.name: b.name for a, b in self.tensors.items()}
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        return self.tensors.get(tensor, tensor)
+
+    def expr(self, e: Expr) -> Expr:
+        return rename(e, self.tensors, self.axes)
+
+    def indices(self, indices: Sequence[Index]) -> tuple[Index, ...]:
+        renamed = [self.expr(i) for i in indices]
+        return tuple(i for i in renamed if isinstance(i, Index))
+
+    def equation(self, equation: Equation) -> Equation:
+        return Equation(self.tensor(equation.tensor), self.indices(equation.indices), self.expr(equation.body))
+
+    def fact(self, fact: Fact) -> Fact:
+        return Fact(self.expr(fact.left), self.expr(fact.right), self.indices(fact.indices), fact.meaning)
+
+    def step(self, step: Step) -> Step:
+        uses = tuple(self._names.get(name, name) for name in step.uses)
+        return Step(step.rule, self.expr(step.before), self.expr(step.after), self.indices(step.indices), uses, step.because)
+
+
+def canonical(equations: Sequence[Equation], more: Sequence[Tensor]) -> Renaming:
+    """T0, T1, ... for the tensors and a0, a1, ... for the axes of equations, in the order in which they first occur.
+
+    A tensor that is the gradient of another of them becomes that one's gradient, dT0.
+    """
+    found = dict.fromkeys([*more, *(t for e in equations for t in (e.tensor, *e.reads))])
+    gradients = {gradient_of(t): t for t in found}
+    plain = [t for t in found if t not in gradients]
+    axes: dict[Axis, Axis] = {}
+    for tensor in plain:
+        for axis in (*tensor.axes, *([tensor.values] if tensor.values else [])):
+            axes.setdefault(axis, Axis(f"a{len(axes)}", f"A{len(axes)}"))
+    tensors: dict[Tensor, Tensor] = {}
+    for k, tensor in enumerate(plain):
+        values = axes[tensor.values] if tensor.values else None
+        general = Tensor(f"T{k}", [axes[a] for a in tensor.axes], values, tensor.sign)
+        tensors[tensor] = general
+        tensors[gradient_of(tensor)] = gradient_of(general)
+    return Renaming(tensors, axes)

@@ -1,0 +1,193 @@
+"""Verification: what is right passes, every planted fault is found, and a kink is named instead of failed."""
+
+from __future__ import annotations
+
+import functools
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import derive
+from chainrule.kinks import kinks, listed
+from chainrule.module import Array, Module, Parameters, arrays, replaced
+from chainrule.sample import Sample, sample
+from chainrule.taylor import remainder
+from chainrule.verify import Verification, as_written, verify_at
+from derive import Network
+from derive.evaluate import evaluate
+from derive.program import Derivation, gradient_of
+
+NETWORKS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
+
+Fault = Callable[[dict[str, Array]], dict[str, Array]]
+
+
+def no_fault(gradient: dict[str, Array]) -> dict[str, Array]:
+    return gradient
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A module that evaluates the equations of a derivation one by one, with a fault planted in its gradient."""
+
+    derivation: Derivation
+    fault: Fault = no_fault
+    loss_fault: float = 0.0
+
+    def init(self, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+        random = np.random.default_rng(seed)
+        tensors = self.derivation.forward.parameters
+        kind = namedtuple("Parameters", [t.name for t in tensors])
+        return cast(Parameters, kind(*(random.standard_normal([a.extent or 0 for a in t.axes]).astype(dtype) for t in tensors)))
+
+    def values(self, p: Parameters, x: Array, y: Array) -> dict[str, npt.NDArray[Any]]:
+        return evaluate(as_written(self.derivation), Sample(p, x, y).given(self.derivation.forward))
+
+    def loss(self, p: Parameters, x: Array, y: Array) -> float:
+        return float(evaluate(self.derivation.forward, Sample(p, x, y).given(self.derivation.forward))["L"])
+
+    def gradients(self, p: Parameters, x: Array, y: Array) -> tuple[float, Parameters]:
+        found = self.values(p, x, y)
+        gradient = self.fault({t.name: found[gradient_of(t).name] for t in self.derivation.forward.parameters})
+        for name, array in gradient.items():
+            p = replaced(p, name, array)
+        return float(found["L"]) + self.loss_fault, p
+
+
+def network(activation: object = "tanh", loss: object = "softmax_cross_entropy", convention: str = "rows") -> Network:
+    layers = [{"kind": "dense", "units": 4, "activation": activation}, {"kind": "dense", "units": 3}]
+    fields: dict[str, Any] = {"name": "probe", "inputs": 2, "layers": layers, "loss": loss, "convention": convention}
+    return Network(**fields)
+
+
+@functools.cache
+def derivation(of: Network) -> Derivation:
+    return derive.differentiate(of.program())
+
+
+def plain(of: Network, fault: Fault = no_fault, loss_fault: float = 0.0) -> Module:
+    return cast(Module, Plain(derivation(of), fault, loss_fault))
+
+
+def verified(of: Network, fault: Fault = no_fault, at: Sample | None = None) -> Verification:
+    module = plain(of, fault)
+    return verify_at(of, derivation(of), module, at or sample(of, module, 7, 0))
+
+
+@pytest.mark.parametrize("path", [p for p in NETWORKS if p.stem != "digits"], ids=lambda p: p.stem)
+def test_the_shipped_networks_pass(path: Path) -> None:
+    result = verified(derive.load(path))
+    assert result.holds
+    assert all(row.difference < 1e-8 and row.naive == 0 for row in result.rows)
+
+
+@pytest.mark.parametrize("convention", ["rows", "columns", "xw"])
+@pytest.mark.parametrize(
+    "loss", ["softmax_cross_entropy", {"kind": "softmax_cross_entropy", "targets": "probabilities"}, "mean_squared_error"]
+)
+def test_every_convention_and_kind_of_target_passes(convention: str, loss: object) -> None:
+    result = verified(network(loss=loss, convention=convention))
+    assert [row.parameter for row in result.rows] == ["W1", "b1", "W2", "b2"]
+    assert result.holds
+    assert all(row.order is not None and abs(row.order - 2) < 0.05 for row in result.rows)
+
+
+FAULTS: dict[str, Fault] = {
+    "a lost factor": lambda g: {**g, "W2": 7 * g["W2"]},
+    "a flipped sign": lambda g: {**g, "b2": -g["b2"]},
+    "one entry that is off by little": lambda g: {**g, "W1": g["W1"] + 1e-4 * np.eye(4, 2)},
+    "a value that is no number": lambda g: {**g, "b1": g["b1"] * np.nan},
+    "a gradient of zeros": lambda g: {**g, "W1": 0 * g["W1"]},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_planted_fault_is_found_by_every_column(fault: str, activation: str) -> None:
+    clean, faulty = verified(network(activation)), verified(network(activation), FAULTS[fault])
+    assert clean.holds
+    assert not faulty.holds
+    (row,) = (row for row in faulty.rows if not row.holds)
+    assert not row.difference_holds
+    assert not row.order_holds
+    assert not row.naive_holds
+
+
+def test_a_wrong_loss_is_found() -> None:
+    of = network()
+    result = verify_at(of, derivation(of), plain(of, loss_fault=1e-9), sample(of, plain(of), 7, 0))
+    assert all(row.holds for row in result.rows)
+    assert not result.loss_holds
+    assert not result.holds
+
+
+def test_units_at_a_kink_are_named_and_not_failed() -> None:
+    of = network("relu")
+    module = plain(of)
+    at = sample(of, module, 5, 0)
+    weights = arrays(at.parameters)["W1"]
+    biases = arrays(at.parameters)["b1"].copy()
+    biases[2] = -(weights[2] @ at.X[3])  # so that the unit 2 of example 3 lies on its kink, up to rounding
+    result = verified(of, at=at.moved("b1", biases))
+    assert result.holds
+    rows = {row.parameter: row.kinks for row in result.rows}
+    assert rows["b1"] == ("A1[3,2]",)
+    assert rows["W1"] == ("A1[3,2]",)
+    assert rows["W2"] == rows["b2"] == ()
+
+
+def test_a_fault_at_a_kink_is_still_found_elsewhere() -> None:
+    of = network("relu")
+    at = sample(of, plain(of), 5, 0)
+    biases = arrays(at.parameters)["b1"].copy()
+    biases[2] = -(arrays(at.parameters)["W1"][2] @ at.X[3])
+    result = verified(of, lambda g: {**g, "b1": g["b1"] + np.array([0, 1e-3, 0, 0])}, at.moved("b1", biases))
+    assert [row.parameter for row in result.rows if not row.holds] == ["b1"]
+
+
+def test_kinks_are_those_of_the_formulas() -> None:
+    def boundaries(activation: object) -> list[str]:
+        return [str(boundary.body) for boundary in kinks(network(activation).program()).boundaries]
+
+    assert boundaries("tanh") == []
+    assert boundaries("relu") == boundaries({"kind": "leaky_relu", "slope": 0.3}) == ["A1[n,j]"]
+    assert boundaries({"kind": "softplus", "beta": 2, "threshold": 5}) == ["A1[n,j] - 5/2"]
+
+
+def test_a_loss_that_is_linear_along_a_parameter_says_so() -> None:
+    fields: dict[str, Any] = {"name": "probe", "inputs": 2, "loss": "negative_log_likelihood", "layers": [{"kind": "dense", "units": 3}]}
+    result = verified(Network(**fields))
+    assert result.holds
+    assert [row.linear for row in result.rows] == [True, True]
+    faulty = verified(Network(**fields), lambda g: {**g, "b1": 1.01 * g["b1"]})
+    assert not faulty.holds
+
+
+@pytest.mark.parametrize(("slope", "order"), [(1.0, 2.0), (1.001, 1.0), (1.0001, 1.0)])
+def test_the_order_of_the_remainder(slope: float, order: float) -> None:
+    found = remainder(lambda h: float(np.expm1(h)) + 1, slope)
+    assert found.order == pytest.approx(order, abs=0.1 if order == 1 else 0.01)
+
+
+def test_the_order_of_a_straight_line() -> None:
+    assert remainder(lambda h: 3 + 2 * h, 2.0).order is None
+    assert remainder(lambda h: 3 + 2 * h, 2.1).order == pytest.approx(1)
+
+
+def test_samples_repeat_and_targets_fit() -> None:
+    of = network(loss={"kind": "softmax_cross_entropy", "targets": "probabilities"})
+    first, again, other = (sample(of, plain(of), 4, seed) for seed in (1, 1, 2))
+    assert first.X.tobytes() == again.X.tobytes() != other.X.tobytes()
+    assert first.y.shape == (4, 3)
+    np.testing.assert_allclose(first.y.sum(axis=1), 1)
+
+
+def test_lists_of_units_are_short() -> None:
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
