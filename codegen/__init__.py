@@ -1,0 +1,1 @@
+"""Code: from a derivation to a standalone Numba module."""
