@@ -108,10 +108,10 @@ class _Text(importlib.abc.ExecutionLoader):
     def __init__(self, text: str, path: str) -> None:
         self.text, self.path = text, path
 
-    def get_source(self, fullname: str) -> str:
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002 (the names are those of importlib)
         return self.text
 
-    def get_filename(self, fullname: str) -> str:
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002
         return self.path
 
 

@@ -56,7 +56,7 @@ def _elementwise(equation: Equation) -> tuple[Statement, ...]:
 
 
 def _spike(equation: Equation) -> tuple[Expr, tuple[Expr, Expr, Index] | None]:
-    """Split a body that is linear in delta(c, e), c an index of the target and e free of c, into the part without it and the coefficient."""
+    """Split a body that is linear in delta(c, e), c an index of the target: the rest, and the coefficient with its place."""
     for delta in sorted(equation.body.atoms(Delta), key=str):
         for index, position in (delta.args, delta.args[::-1]):
             if not isinstance(index, Index) or index not in equation.indices or index in position.free_symbols:

@@ -68,9 +68,9 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     """
     wanted = needed(program, outputs)
     flat = flattened(replace(program, equations=wanted, outputs=()))
-    taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)}
+    taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
-    body = in_registers(contracted(fused(scheduled), (*outputs, *program.given)), taken)
+    body = in_registers(contracted(fused(scheduled), (*outputs, *program.given), taken), taken)
     used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
     return Kernel(

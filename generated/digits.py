@@ -187,9 +187,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             sum_exp_Z += exp_Z[c]
         for c in range(10):
             # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
-            P = exp_Z[c] / sum_exp_Z
+            p = exp_Z[c] / sum_exp_Z
             # (7)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
-            dZ[n, c] = P / real(N)
+            dZ[n, c] = p / real(N)
         # (5a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
         sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
         # (7) continued
@@ -354,18 +354,20 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = (
-        (64, 64),
-        (64,),
-        (10, 64),
-        (10,),
-    )
+    shapes = {
+        "W1": (64, 64),
+        "b1": (64,),
+        "W2": (10, 64),
+        "b2": (10,),
+    }
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
-            raise TypeError(f"{name} has dtype {np.asarray(array).dtype} and {Parameters._fields[0]} has {dtype}: one type is needed")
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
     return np.concatenate([np.ravel(array) for array in p])
 
 

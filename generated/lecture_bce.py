@@ -78,10 +78,10 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
             Z[c] = b2[c]
         for j in range(3):
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1 = max(A1[j], real(0))
+            h1 = max(A1[j], real(0))
             # (3) continued
             for c in range(1):
-                Z[c] += H1 * W2[j, c]
+                Z[c] += h1 * W2[j, c]
         # (4a)  P[n,c] = sigmoid(Z[n,c])
         for c in range(1):
             P[n, c] = real(1) / (real(1) + math.exp(-Z[c]))
@@ -110,15 +110,15 @@ def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
             Z[c] = b2[c]
         for j in range(3):
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1 = max(A1[j], real(0))
+            h1 = max(A1[j], real(0))
             # (3) continued
             for c in range(1):
-                Z[c] += H1 * W2[j, c]
+                Z[c] += h1 * W2[j, c]
         for c in range(1):
             # (4a)  P[n,c] = sigmoid(Z[n,c])
-            P = real(1) / (real(1) + math.exp(-Z[c]))
+            p = real(1) / (real(1) + math.exp(-Z[c]))
             # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log(1 - P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-            sum_L += (real(1) - Y[n, c]) * max(math.log(real(1) - P), real(-100)) + max(math.log(P), real(-100)) * Y[n, c]
+            sum_L += (real(1) - Y[n, c]) * max(math.log(real(1) - p), real(-100)) + max(math.log(p), real(-100)) * Y[n, c]
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -163,11 +163,11 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
                 Z[c] += H1[j] * W2[j, c]
         for c in range(1):
             # (4a)  P[n,c] = sigmoid(Z[n,c])
-            P = real(1) / (real(1) + math.exp(-Z[c]))
+            p = real(1) / (real(1) + math.exp(-Z[c]))
             # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log(1 - P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-            sum_L += (real(1) - Y[n, c]) * max(math.log(real(1) - P), real(-100)) + max(math.log(P), real(-100)) * Y[n, c]
+            sum_L += (real(1) - Y[n, c]) * max(math.log(real(1) - p), real(-100)) + max(math.log(p), real(-100)) * Y[n, c]
             # (7)  dZ[n,c] = (P[n,c] - Y[n,c])/N
-            dZ[c] = (P - Y[n, c]) / real(N)
+            dZ[c] = (p - Y[n, c]) / real(N)
             # (9)  db2[c] = sum_n dZ[n,c]
             db2[c] += dZ[c]
         for j in range(3):
@@ -325,17 +325,19 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = (
-        (2, 3),
-        (3, 1),
-        (1,),
-    )
+    shapes = {
+        "W1": (2, 3),
+        "W2": (3, 1),
+        "b2": (1,),
+    }
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
-            raise TypeError(f"{name} has dtype {np.asarray(array).dtype} and {Parameters._fields[0]} has {dtype}: one type is needed")
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
     return np.concatenate([np.ravel(array) for array in p])
 
 

@@ -268,9 +268,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     for c in range(3):
         for n in range(N):
             # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
-            P = exp_Z[c, n] / sum_exp_Z[n]
+            p = exp_Z[c, n] / sum_exp_Z[n]
             # (9)  dZ[c,n] = (P[c,n] - [y[n] = c])/N
-            dZ[c, n] = P / real(N)
+            dZ[c, n] = p / real(N)
     sum_L = 0.0
     for n in range(N):
         sum_L += Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n])
@@ -471,20 +471,22 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = (
-        (5, 4),
-        (5,),
-        (6, 5),
-        (6,),
-        (3, 6),
-        (3,),
-    )
+    shapes = {
+        "W1": (5, 4),
+        "b1": (5,),
+        "W2": (6, 5),
+        "b2": (6,),
+        "W3": (3, 6),
+        "b3": (3,),
+    }
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
-            raise TypeError(f"{name} has dtype {np.asarray(array).dtype} and {Parameters._fields[0]} has {dtype}: one type is needed")
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
     return np.concatenate([np.ravel(array) for array in p])
 
 

@@ -73,12 +73,11 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     for n in range(N):
         for j in range(16):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            sum_A1 = b1[j]
+            a1 = b1[j]
             for i in range(2):
-                sum_A1 += W1[j, i] * X[n, i]
-            A1 = sum_A1
+                a1 += W1[j, i] * X[n, i]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1[j] = max(A1, real(0))
+            H1[j] = max(a1, real(0))
         max_Z = real(-np.inf)
         for c in range(2):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
@@ -114,12 +113,11 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     for n in range(N):
         for j in range(16):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            sum_A1 = b1[j]
+            a1 = b1[j]
             for i in range(2):
-                sum_A1 += W1[j, i] * X[n, i]
-            A1 = sum_A1
+                a1 += W1[j, i] * X[n, i]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1[j] = max(A1, real(0))
+            H1[j] = max(a1, real(0))
         max_Z = real(-np.inf)
         for c in range(2):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
@@ -193,9 +191,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             sum_exp_Z += exp_Z[c]
         for c in range(2):
             # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
-            P = exp_Z[c] / sum_exp_Z
+            p = exp_Z[c] / sum_exp_Z
             # (7)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
-            dZ[c] = P / real(N)
+            dZ[c] = p / real(N)
         # (5a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
         sum_L += Z[y[n]] - max_Z - math.log(sum_exp_Z)
         # (7) continued
@@ -360,18 +358,20 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = (
-        (16, 2),
-        (16,),
-        (2, 16),
-        (2,),
-    )
+    shapes = {
+        "W1": (16, 2),
+        "b1": (16,),
+        "W2": (2, 16),
+        "b2": (2,),
+    }
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
-            raise TypeError(f"{name} has dtype {np.asarray(array).dtype} and {Parameters._fields[0]} has {dtype}: one type is needed")
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
     return np.concatenate([np.ravel(array) for array in p])
 
 

@@ -352,18 +352,20 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = (
-        (4, 2),
-        (4,),
-        (1, 4),
-        (1,),
-    )
+    shapes = {
+        "W1": (4, 2),
+        "b1": (4,),
+        "W2": (1, 4),
+        "b2": (1,),
+    }
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
-            raise TypeError(f"{name} has dtype {np.asarray(array).dtype} and {Parameters._fields[0]} has {dtype}: one type is needed")
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
     return np.concatenate([np.ravel(array) for array in p])
 
 
