@@ -165,6 +165,13 @@ def test_derive_prints_the_document(run: Command, small: Path, form: Format) -> 
     assert run("derive", small, "--format", form, "--json").record == {"network": "small", "what": form, "text": expected}
 
 
+def test_derive_writes_latex_into_a_tex_file(run: Command, small: Path, tmp_path: Path) -> None:
+    run("derive", small, "-o", tmp_path / "small.tex")
+    run("derive", small, "-o", tmp_path / "small.md")
+    assert (tmp_path / "small.tex").read_text() == run("derive", small, "--format", "latex").out
+    assert (tmp_path / "small.md").read_text() == run("derive", small, "--format", "markdown").out
+
+
 def test_derive_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:
     texts = [
         run("derive", small, *more).out for more in ([], ["--convention", "columns"], ["--convention", "xw"], ["--examples", "single"])

@@ -151,7 +151,7 @@ def test_a_wrong_module_is_a_failure_of_the_command(monkeypatch: pytest.MonkeyPa
     out = capsys.readouterr().out
     assert caught.value.code == 1
     assert out.endswith("FAILS: W2\n")
-    assert [line.split()[-1] for line in out.splitlines() if line.startswith(" W") or line.startswith(" b")] == [
+    assert [line.split()[-1] for line in out.splitlines() if line.startswith((" W", " b"))] == [
         "holds",
         "holds",
         "FAILS",
