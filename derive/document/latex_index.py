@@ -30,7 +30,7 @@ FUNCTIONS: dict[type[sp.Function], str] = {
     Expm1: r"\operatorname{expm1}",
 }
 RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
-BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\operatorname*{arg\,max}"}
+BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\mathop{\mathrm{argmax}}"}
 
 
 def parenthesised(text: str) -> str:
@@ -71,6 +71,18 @@ class IndexPrinter:
     def latex(self, e: Expr) -> str:
         """An expression as one line."""
         return signed_sum(self.terms(e))
+
+    def cases(self, e: Expr) -> str:
+        """An expression with the two branches of an indicator or a maximum written out: 1 where A > 0, 0 otherwise."""
+        if not isinstance(e, sp.Piecewise) or len(e.args) != 2 or not isinstance(e.args[0][1], Relational):
+            return self.latex(e)
+        named = self._with_free(e)
+        (first, condition), (second, _) = e.args
+        if condition.rel_op in ("<", "<="):
+            first, condition, second = second, condition.negated, first
+        otherwise = rf"\text{{otherwise, }} {named._condition(condition.negated)}"
+        rows = [f"{named._whole(first)} & {named._condition(condition)}", f"{named._whole(second)} & {otherwise}"]
+        return rf"\begin{{cases}} {rows[0]} \\ {rows[1]} \end{{cases}}"
 
     def terms(self, e: Expr) -> list[str]:
         """The terms of an expression, each with its sign: where a long line may be broken."""
