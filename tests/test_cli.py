@@ -17,7 +17,6 @@ from chainrule import cli
 from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
 from chainrule.specs import shipped, spec_path
 from derive.document import Format
-from derive.document import render as render_document
 from derive.proof import Verdict
 
 SPEC = 'name = "small"\ninputs = 2\nloss = "mean_squared_error"\nlayers = [{ kind = "dense", units = 1 }]\n'
@@ -159,7 +158,7 @@ def test_what_cannot_be_written_is_wrong_input(run: Command, small: Path, tmp_pa
 @pytest.mark.parametrize("form", ["latex", "markdown"])
 def test_derive_prints_the_document(run: Command, small: Path, form: Format) -> None:
     network = derive.load(small)
-    expected = render_document(derive.differentiate(network.program()), network, form)
+    expected = derive.document(derive.differentiate(network.program()), network, form)
     result = run("derive", small, "--format", form)
     assert (result.code, result.out, result.err) == (0, expected, "")
     assert run("derive", small, "--format", form, "--json").record == {"network": "small", "what": form, "text": expected}
