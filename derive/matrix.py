@@ -138,9 +138,7 @@ class Maximum:
     of: Tree
 
 
-Tree = (
-    Leaf | Number | Ones | Full | Identity | Transpose | Product | Hadamard | Plus | Scale | Diagonal | Power | Apply | Where | Maximum
-)
+Tree = Leaf | Number | Ones | Full | Identity | Transpose | Product | Hadamard | Plus | Scale | Diagonal | Power | Apply | Where | Maximum
 
 RELATIONS: dict[str, Callable[[Array, Array], NDArray[np.bool_]]] = {
     "<": np.less,

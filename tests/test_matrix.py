@@ -160,7 +160,11 @@ def random_expression(draw: random.Random, free: list[Index], depth: int) -> Exp
         return draw.choice([sp.tanh, sp.Abs, lambda e: 1 / (2 + e**2), lambda e: sp.exp(sp.tanh(e))])(below[0])
     if kind == "where":
         left = random_expression(draw, free, 0)  # SymPy does not take a Piecewise in a condition
-        return where(left <= draw.choice([sp.S.Zero, random_expression(draw, free, 0)]), draw.choice([sp.S.Zero, below[1]]), draw.choice([sp.S.One, below[0]]))
+        return where(
+            left <= draw.choice([sp.S.Zero, random_expression(draw, free, 0)]),
+            draw.choice([sp.S.Zero, below[1]]),
+            draw.choice([sp.S.One, below[0]]),
+        )
     if kind == "scale":
         return draw.choice([-1, sp.Rational(1, 3), N.count, 1 / C.count]) * below[0]
     return below[0] * below[1] if kind == "product" else below[0] + below[1]

@@ -10,7 +10,7 @@ from sympy import Expr
 from derive.document.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.document.notation import Notation, in_shape, notation
 from derive.document.setup import setup
-from derive.document.words import activation_of, explain, heading, operator, spoken
+from derive.document.words import activation_of, explain, heading, operator
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Binder, Entry, Index, Partial, Tensor
 from derive.network import Network

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,7 +18,7 @@ def render_markdown(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - not HTML: every text goes through the `text` filter
+        autoescape=False,
     )
     environment.filters.update(text=text, cell=cell, formula=formula, kind=lambda block: type(block).__name__)
     return environment.get_template("document.md.j2").render(document=document)

@@ -23,10 +23,10 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     forward = derivation.forward
     blocks: list[Block] = [
         Paragraph(_network(network)),
-        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation))),
+        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation)), 2),
         Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
         *_onehot_definitions(notation),
-        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward))),
+        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward)), 1),
         Paragraph(("Conventions:",)),
         Items(tuple(_conventions(forward, notation))),
     ]
@@ -92,7 +92,9 @@ def _axes(program: Program) -> tuple[Axis, ...]:
 
 def _axis_row(axis: Axis) -> tuple[Text, ...]:
     letter = index_letter(axis.name)
-    extent: Text = (Math(f"{size_letter(axis)} = {axis.extent}"),) if axis.extent is not None else (Math(size_letter(axis)), ", known when it runs")
+    extent: Text = (
+        (Math(f"{size_letter(axis)} = {axis.extent}"),) if axis.extent is not None else (Math(size_letter(axis)), ", known when it runs")
+    )
     return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size_letter(axis)}"),), extent)
 
 
