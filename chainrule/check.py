@@ -16,12 +16,13 @@ from typing import Literal
 
 import codegen
 import derive
-from chainrule.commands import Format
 from chainrule.files import make_folder, write_atomic
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
+from derive.document import Format
+from derive.document import render as render_document
 from derive.program import Derivation
 
 MODULES = Path("generated")
@@ -152,7 +153,7 @@ def _rendered(networks: list[Network], processes: int, report: Report) -> Iterab
 
 
 def _documents(network: Network, derivation: Derivation, name: str) -> Files:
-    return {DOCUMENTS / (name + end): derive.document(derivation, network, format=form) for form, end in FORMATS.items()}
+    return {DOCUMENTS / (name + end): render_document(derivation, network, form) for form, end in FORMATS.items()}
 
 
 def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:

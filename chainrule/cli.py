@@ -6,9 +6,11 @@ Exit codes: 0 right, 1 the check failed, 2 the input was wrong (usage, spec, fil
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 from rich.console import Console
@@ -16,7 +18,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import Format, Text, document, generate, prove
+from chainrule.commands import Text, document, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.progress import shown
@@ -25,6 +27,7 @@ from chainrule.training import Settings, train
 from chainrule.verify import verify
 from derive import SpecError
 from derive.build import Examples
+from derive.document import Format
 from derive.network import Convention
 
 FAILED, WRONG_INPUT = 1, 2
@@ -57,20 +60,20 @@ def main() -> NoReturn:
         err.print(f"error: {error}", style="red")
         if "--json" in sys.argv:
             problems = [vars(problem) for problem in error.problems] if isinstance(error, SpecError) else []
-            out.print_json(json.dumps({"error": str(error), "problems": problems}))
+            _print_record({"error": str(error), "problems": problems})
         sys.exit(WRONG_INPUT)
 
 
 @app.command("schema", epilog="Example: chainrule schema > network.schema.json")
 def schema_command(as_json: Json = False) -> None:
-    """Print the JSON Schema of spec files, for editors that complete and check them."""
+    """Print the JSON Schema of spec files, for editors."""
     del as_json  # the schema is JSON in any case
     _print_record(derive.json_schema())
 
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
 def prove_command(spec: Spec, as_json: Json = False) -> None:
-    """Prove every step of a network's derivation: one line a step."""
+    """Prove every step of a derivation: one line a step."""
     network = network_of(spec)
     with shown(err) as report:
         proof = prove(network, report)
@@ -87,7 +90,7 @@ def derive_command(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Write up the derivation of a network's gradients, step by step."""
+    """Write up the derivation of the gradients, step by step."""
     network = network_of(spec)
     with shown(err) as report:
         made = document(network, form, convention, examples, output, report)
@@ -96,7 +99,10 @@ def derive_command(
 
 @app.command("generate", epilog="Example: chainrule generate digits -o digits.py")
 def generate_command(spec: Spec, output: Output = None, as_json: Json = False) -> None:
-    """Render the Python module that computes a network, its gradients and its training."""
+    """Render the Python module of a network.
+
+    It computes the network, its loss and its gradients, and trains it; it needs NumPy and Numba only.
+    """
     network = network_of(spec)
     with shown(err) as report:
         made = generate(network, output, report)
@@ -110,7 +116,10 @@ def check_command(
     processes: Annotated[int, typer.Option(min=1, help="Networks rendered at the same time.")] = 2,
     as_json: Json = False,
 ) -> None:
-    """Check that the committed modules and documents are what the specs give."""
+    """Check that the committed files are what the specs give.
+
+    Renders the modules and the documents of all specs in networks/ again, in memory, and compares.
+    """
     with shown(err) as report:
         found = check(root, processes, report)
     if fix:
@@ -126,7 +135,11 @@ def verify_command(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Verify a network's module: finite differences, the order of the Taylor remainder, the plain evaluation of its equations."""
+    """Verify the gradients of a network's module.
+
+    A row for each parameter: the worst difference from finite differences, the order of the Taylor remainder (2 for a right
+    gradient, 1 for a wrong one), and the difference from the plain evaluation of the equations. Units at a kink are named.
+    """
     network = network_of(spec)
     with shown(err) as report:
         verified = verify(network, examples, seed, report)
@@ -145,7 +158,10 @@ def train_command(
     dtype: Annotated[DType, typer.Option(help="The type of the numbers.")] = Settings.dtype,
     as_json: Json = False,
 ) -> None:
-    """Train a network's module on a data set and print its accuracy on the examples that were held out."""
+    """Train a network's module on a data set.
+
+    Prints the accuracy on the examples that were held out.
+    """
     network = network_of(spec)
     with shown(err) as report:
         trained = train(network, DATA_SETS[data](dtype), Settings(epochs, batch_size, learning_rate, seed, dtype), report)
@@ -153,8 +169,17 @@ def train_command(
     _exit(trained.finite)
 
 
-def _print_record(record: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(record, indent=2) + "\n")
+def _print_record(record: Mapping[str, object]) -> None:
+    """One JSON object; numbers that JSON does not know (NaN, infinity) become null."""
+    sys.stdout.write(json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _finite(below) for key, below in cast(Mapping[str, object], value).items()}
+    if isinstance(value, list | tuple):
+        return [_finite(below) for below in cast(Sequence[object], value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print_text(made: Text, as_json: bool) -> None:

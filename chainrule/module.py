@@ -24,7 +24,15 @@ class Module(Protocol):
     def loss(self, p: Parameters, X: Array, y: Array) -> float: ...
     def gradients(self, p: Parameters, X: Array, y: Array) -> tuple[float, Parameters]: ...
     def train(
-        self, p: Parameters, X: Array, y: Array, *, epochs: int, batch_size: int, learning_rate: float, seed: int = 0
+        self,
+        p: Parameters,
+        X: Array,
+        y: Array,
+        *,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        seed: int | np.random.Generator = 0,
     ) -> tuple[Parameters, Array]: ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from chainrule.data import DataSet, DType, check_fit
 from chainrule.module import Array, Module, Parameters, built
 from chainrule.progress import Report, silent
+from chainrule.specs import InputError
 from derive import Network
 
 
@@ -51,17 +53,20 @@ class Training:
 
 
 def train(network: Network, data: DataSet, settings: Settings, report: Report = silent) -> Training:
-    """Build the network's module and train it. Raises InputError when the data does not fit the network."""
+    """Build the network's module and train it. Raises InputError when the data does not fit the network, or a setting is wrong."""
     check_fit(network, data)
+    if not (math.isfinite(settings.learning_rate) and settings.learning_rate > 0):
+        raise InputError(f"learning rate: found {settings.learning_rate}; right would be a finite number above 0")
     report(f"compiling {network.name}")
     module = built(network)
     p = module.init(settings.seed, settings.dtype)
-    module.train(p, data.X[:1], data.y[:1], epochs=1, batch_size=1, learning_rate=0.0)  # compiles, so that it is not timed
+    _epoch(module, p, data, settings, np.random.default_rng(0))  # compiles, so that compilation is not timed; p stays as it is
+    random = np.random.default_rng(settings.seed)  # one stream for all epochs
     losses: list[float] = []
     accuracies: list[float] = []
     start = time.perf_counter()
     for epoch in range(settings.epochs):
-        p, loss = _epoch(module, p, data, settings, epoch)
+        p, loss = _epoch(module, p, data, settings, random)
         losses.append(loss)
         accuracies.append(accuracy(module, p, data.held_out_X, data.held_out_y))
         report(f"training {network.name}: loss {losses[-1]:.4f}, accuracy {accuracies[-1]:.1%}", epoch + 1, settings.epochs)
@@ -76,15 +81,8 @@ def accuracy(module: Module, p: Parameters, X: Array, y: Array) -> float:
     return float((module.predict(p, X).argmax(axis=1) == y).mean())
 
 
-def _epoch(module: Module, p: Parameters, data: DataSet, settings: Settings, epoch: int) -> tuple[Parameters, float]:
-    """One pass over the examples in an order of its own; the mean loss of its steps."""
-    p, losses = module.train(
-        p,
-        data.X,
-        data.y,
-        epochs=1,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        seed=settings.seed * settings.epochs + epoch,
-    )
-    return p, float(np.mean(losses))
+def _epoch(module: Module, p: Parameters, data: DataSet, settings: Settings, random: np.random.Generator) -> tuple[Parameters, float]:
+    """One pass over the examples in a random order, and its loss."""
+    size, rate = settings.batch_size, settings.learning_rate
+    p, losses = module.train(p, data.X, data.y, epochs=1, batch_size=size, learning_rate=rate, seed=random)
+    return p, float(losses[0])

@@ -116,8 +116,9 @@ class _Task:
     facts: tuple[Fact, ...]
 
     def renamed(self, naming: Renaming) -> _Task:
-        every = [tuple(naming.equation(e) for e in es) for es in (self.readers, self.beside, self.upstream)]
-        return _Task(naming.tensor(self.tensor), naming.tensor(self.loss), *every, tuple(naming.fact(f) for f in self.facts))
+        readers, beside, upstream = (tuple(naming.equation(e) for e in es) for es in (self.readers, self.beside, self.upstream))
+        facts = tuple(naming.fact(f) for f in self.facts)
+        return _Task(naming.tensor(self.tensor), naming.tensor(self.loss), readers, beside, upstream, facts)
 
     def solve(self) -> _Steps:
         at = self.tensor.indices()

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy as sp
-from sympy import Basic, Expr
+from sympy import Expr
 
 from derive.index import Binder, Delta, Entry, Index, Indicator, Sum, rewrite
 from derive.terms import eliminate, split
 
-Back = dict[Basic, Basic]
+Back = dict[Expr, Expr]
 
 
 def opaque(e: Expr) -> bool:
     """Whether algebra sees this node as one symbol."""
     if isinstance(e, Entry | Binder | Indicator | sp.Piecewise | sp.Function):
         return True
-    return bool(e.is_NumberSymbol or (e.is_Pow and not e.exp.is_Integer))
+    return bool(e.is_NumberSymbol or (isinstance(e, sp.Pow) and not e.exp.is_Integer))
 
 
 def flatten(e: Expr) -> tuple[Expr, Back]:
@@ -36,7 +36,7 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
         powers: list[Expr] = []
         for term in sp.Add.make_args(sp.expand(argument)):
             number, rest = term.as_coeff_Mul()
-            if number.is_Rational and rest != 1:
+            if isinstance(number, sp.Rational) and rest != 1:
                 powers.append(symbol(sp.exp(rest / number.q)) ** number.p)
             else:
                 powers.append(symbol(sp.exp(term)))
@@ -128,7 +128,7 @@ def expand_products(e: Expr) -> Expr:
     forth: dict[Expr, Expr] = {}
 
     def go(node: Expr) -> Expr:
-        inverse = node.is_Pow and node.base.is_Add and node.exp.is_negative
+        inverse = isinstance(node, sp.Pow) and node.base.is_Add and node.exp.is_negative
         if opaque(node) or inverse:
             return forth.setdefault(node, sp.Dummy(f"z{len(forth)}", real=True))
         return node.func(*[go(a) for a in node.args]) if node.args else node

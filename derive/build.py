@@ -108,7 +108,11 @@ class _Builder:
         elements = self.loss.over == "elements"
         options = self.network.loss.options
         own = c if elements else axis.fresh()
-        loss = self.loss.formula(lambda f: self._at(read, f), at_target, own, **options)
+
+        def at_read(feature: Expr) -> Entry:
+            return self._at(read, feature)
+
+        loss = self.loss.formula(at_read, at_target, own, **options)
         over = [i for i in self._indices(prediction) if elements or i != c]
         count = sp.Mul(*[i.axis.count for i in over if i.axis.extent != 1]) if self.network.loss.reduction == "mean" else sp.S.One
         total = Sum(loss, *over) if over else loss

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
+from derive.index import ArgMax, Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
 from derive.program import Derived, Equation, Floors, Program, Step, gradient_of
 from derive.stabilise import stable_forms
 from derive.template import canonical
@@ -88,22 +88,27 @@ def _floors(equation: Equation, program: Program) -> Floors | None:
 
 
 def _repeated(bodies: list[Expr]) -> set[Expr]:
-    """The functions of entries that are evaluated more than once outside branches, at their axes' own letters."""
+    """The functions of entries that are evaluated more than once, at their axes' own letters.
+
+    What stands in a branch is evaluated only there and does not count; nor do the parts of a function that is met again.
+    """
     seen: dict[Expr, int] = {}
+
+    def visit(e: Expr) -> None:
+        if isinstance(e, Binder):
+            visit(e.open()[0])
+        elif not isinstance(e, sp.Piecewise | Entry):
+            if isinstance(e, sp.Function) and _costly(e):
+                part = _lettered(e)
+                seen[part] = seen.get(part, 0) + 1
+                if seen[part] > 1:
+                    return
+            for argument in e.args:
+                visit(argument)
+
     for body in bodies:
-        for part in _functions(body):
-            seen[_lettered(part)] = seen.get(_lettered(part), 0) + 1
+        visit(body)
     return {part for part, count in seen.items() if count > 1}
-
-
-def _functions(e: Expr) -> list[Expr]:
-    """The function calls in an expression, binders opened; what stands in a branch is evaluated only there."""
-    if isinstance(e, sp.Piecewise | Entry):
-        return []
-    if isinstance(e, Binder):
-        return _functions(e.open()[0])
-    own = [e] if isinstance(e, sp.Function) and _costly(e) else []
-    return own + [f for a in e.args for f in _functions(a)]
 
 
 def _costly(e: Expr) -> bool:
@@ -124,7 +129,7 @@ def _ordered(e: Expr) -> tuple[Index, ...]:
     free = free_indices(e)
     entries = [n for n in sp.preorder_traversal(e) if isinstance(n, Entry)]
     widest = max(entries, key=lambda n: len(set(n.indices) & set(free)))
-    first = [i for i in widest.indices if i in free]
+    first = [i for i in widest.indices if isinstance(i, Index) and i in free]
     return (*first, *(i for i in free if i not in first))
 
 
@@ -183,7 +188,8 @@ class _Namer:
         if lettered not in self.names:
             body = self._parts_named(lettered, number)
             indices = _ordered(lettered)
-            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), sign=_sign(lettered))
+            values = lettered.bound[lettered.place].axis if isinstance(lettered, ArgMax) else None
+            tensor = Tensor(self._word(body), tuple(i.axis for i in indices), values, _sign(lettered))
             self.names[lettered], self.parts[tensor] = tensor, body
             self.done.append(Derived(Equation(tensor, indices, body, number + self._next(), "shared part"), ()))
         return Entry(self.names[lettered], *_ordered(part))

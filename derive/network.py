@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Un
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     StrictBool,
@@ -66,16 +65,12 @@ Name = Annotated[
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_UNITS, description=f"a whole number from 1 to {MAX_UNITS}")]
 
 
-class Part(BaseModel):
+class Part(BaseModel, frozen=True, extra="forbid"):
     """A piece of a spec: immutable, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class Activation(Part):
+class Activation(Part, frozen=True, extra="allow"):
     """An activation by name, with the parameters of its formula as further keys (all of them, once validated)."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
 
     kind: StrictStr
 
@@ -94,10 +89,8 @@ class Activation(Part):
         return choices.activation_schema()
 
 
-class Loss(Part):
+class Loss(Part, frozen=True, extra="allow"):
     """A loss by name, with the options of its formula as further keys (all of them, once validated)."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
 
     kind: StrictStr
     reduction: Literal["mean", "sum"] = "mean"
@@ -123,7 +116,7 @@ class Loss(Part):
         return choices.loss_schema()
 
 
-class Dense(Part):
+class Dense(Part, frozen=True):
     """A fully connected layer: every output is a weighted sum of all inputs, plus a bias, through an activation."""
 
     kind: Literal["dense"]
@@ -143,10 +136,8 @@ class NetworkFields(TypedDict):
     convention: NotRequired[Convention]
 
 
-class Network(Part):
+class Network(Part, frozen=True, title="A network of chainrule"):
     """A network: its inputs, its layers, its loss, and the convention in which its mathematics is written."""
-
-    model_config = ConfigDict(title="A network of chainrule")
 
     name: Name
     inputs: Count

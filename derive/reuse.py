@@ -31,7 +31,7 @@ def stored(slope: Expr, equation: Equation) -> Expr:
 
 def _stored_in_branches(slope: Expr, equation: Equation) -> Expr:
     body = equation.body
-    if not isinstance(slope, sp.Piecewise) or [c for _, c in slope.args] != [c for _, c in body.args]:
+    if not isinstance(slope, sp.Piecewise) or not isinstance(body, sp.Piecewise) or [c for _, c in slope.args] != [c for _, c in body.args]:
         return slope
     cases = [
         (stored(d, Equation(equation.tensor, equation.indices, f)) if f.args and not isinstance(f, Entry) else d, condition)
@@ -61,7 +61,7 @@ def _replace(slope: Expr, kernel: Expr, solution: Expr, indices: tuple[Index, ..
     rule: dict[Basic, Expr] = {}
     for symbol, atom in back.items():
         power = sp.S.One
-        if kernel.is_Pow and atom.is_Pow and (atom.exp / kernel.exp).is_Integer:
+        if isinstance(kernel, sp.Pow) and isinstance(atom, sp.Pow) and (atom.exp / kernel.exp).is_Integer:
             power, atom = atom.exp / kernel.exp, sp.Pow(atom.base, kernel.exp)
         at = _unify(kernel, atom, indices, {})
         if at is not None:
@@ -92,4 +92,5 @@ def _unify(pattern: Basic, target: Basic, indices: tuple[Index, ...], at: dict[B
 def _denominators(e: Expr) -> set[Basic]:
     """The opaque atoms below the fraction bar."""
     flat, back = flatten(e)
-    return {back[s] for s in sp.fraction(sp.cancel(flat))[1].free_symbols if s in back}
+    below = sp.fraction(sp.cancel(flat))[1].free_symbols
+    return {atom for symbol, atom in back.items() if symbol in below}

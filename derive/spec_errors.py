@@ -50,12 +50,14 @@ def wrong(found: str, right: str, *below: str | int) -> PydanticCustomError:
 def problems(error: ValidationError, model: type[BaseModel]) -> tuple[Problem, ...]:
     """The problems that Pydantic found, in the order of the spec's keys; `model` is the one that was validated.
 
-    A key that is missing because it was misspelt is one problem, not two.
+    A key that is missing because it was misspelt is one problem, not two; so is a list that is too short because its items are wrong.
     """
     every = error.errors(include_url=False)
     unknown = [details["loc"] for details in every if details["type"] == "extra_forbidden"]
     meant = [(*loc[:-1], near) for loc in unknown for near in nearest(loc[-1], _model_at(model, loc[:-1]).model_fields)]
-    return tuple(_problem(details, model) for details in every if details["type"] != "missing" or details["loc"] not in meant)
+    lists = [details["loc"][:k] for details in every for k in range(1, len(details["loc"]))]
+    consequences = {"missing": meant, "too_short": lists}
+    return tuple(_problem(details, model) for details in every if details["loc"] not in consequences.get(details["type"], []))
 
 
 def shown(value: object) -> str:

@@ -89,7 +89,7 @@ def _floored(e: Expr, floors: Floors) -> Expr:
 
 
 def _may_vanish(factor: Expr) -> bool:
-    return bool(factor.is_Pow and factor.exp.is_negative and factor.base.has(Entry))
+    return bool(isinstance(factor, sp.Pow) and factor.exp.is_negative and factor.base.has(Entry))
 
 
 # -- exponentials --------------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def _squares(e: Expr) -> Expr:
         if not node.is_Add or len(node.args) != 2 or sp.S.One not in node.args:
             return None
         square = -(node - 1)
-        if square.is_Pow and square.exp == 2 and isinstance(square.base, Entry | sp.tanh | sp.erf):
+        if isinstance(square, sp.Pow) and square.exp == 2 and isinstance(square.base, Entry | sp.tanh | sp.erf):
             return (1 - square.base) * (1 + square.base)
         return None
 

@@ -38,7 +38,7 @@ def imported(module: ast.AST) -> Iterator[str]:
 
 
 def called(module: ast.AST) -> Iterator[tuple[str, int]]:
-    """The names of all functions that are called, `f(...)` and `module.f(...)` alike, with the line; methods named as a builtin left out."""
+    """The names of all functions that are called, `f(...)` and `module.f(...)` alike, with the line, but no methods named as a builtin."""
     for node in ast.walk(module):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):

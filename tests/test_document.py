@@ -22,11 +22,12 @@ from derive.document import render
 from derive.document.compose import compose
 from derive.document.document import Document, Formula, Items, Math, Paragraph, Ref, Table
 from derive.document.latex import render_latex
-from derive.document.latex_index import IndexPrinter, number_latex
+from derive.document.latex_index import IndexPrinter
 from derive.document.latex_matrix import MatrixPrinter
 from derive.document.layout import LINE, fold, terms, width
 from derive.document.markdown import render_markdown, safe
 from derive.document.markdown import text as markdown_text
+from derive.document.signs import number_latex
 from derive.document.symbols import Symbols, escape
 from derive.functions import where
 from derive.index import Axis, Delta, Max, Sum, Tensor

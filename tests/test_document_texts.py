@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import derive
-from derive import evaluate, matrix
+from derive import evaluate, matrix_value
 from derive.build import Examples
 from derive.document import render
 from derive.document.notation import notation
@@ -204,7 +204,7 @@ def test_every_formula_of_the_text_has_its_value(text: tuple[str, Derivation, st
         tree = matrix_form(equations[tensor], how.onehots)
         assert tree is not None
         sizes = {a: a.extent or extents[a.size] for e in equations.values() for t in (e.tensor, *e.reads) for a in t.axes}
-        np.testing.assert_allclose(matrix.value(tree, given, sizes), expected, rtol=1e-12, err_msg=written)
+        np.testing.assert_allclose(matrix_value.value(tree, given, sizes), expected, rtol=1e-12, err_msg=written)
 
 
 def run(derivation: Derivation) -> tuple[dict[str, np.ndarray], dict[str, int]]:

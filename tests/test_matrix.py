@@ -13,7 +13,7 @@ import sympy as sp
 from sympy import Expr
 
 import derive
-from derive import evaluate, matrix
+from derive import evaluate, matrix, matrix_value
 from derive.document.notation import Notation, notation
 from derive.functions import where
 from derive.index import Axis, Delta, Entry, Index, Max, Sum, Tensor
@@ -45,7 +45,7 @@ def arrays(tensors: Sequence[Tensor], extents: Mapping[Axis, int], seed: int = 0
 def assert_same(tree: Tree, e: Expr, indices: Sequence[Index], given: dict[str, np.ndarray], extents: Mapping[Axis, int]) -> None:
     """The tree's matrix is the array of the expression's values, with the indices as its rows and columns."""
     expected = evaluate.value(e, indices, given, {a.size: x for a, x in extents.items()})
-    found = matrix.value(tree, given, extents)
+    found = matrix_value.value(tree, given, extents)
     rows, columns = (*expected.shape, 1, 1)[:2]
     assert found.shape == (rows, columns)
     assert matrix.shape(tree) == (*(k.axis for k in indices), None, None)[:2]

@@ -145,6 +145,12 @@ def test_each_of_several_mistakes_gets_its_line() -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
+def test_a_wrong_only_layer_is_one_mistake() -> None:
+    with pytest.raises(derive.SpecError) as caught:
+        derive.Network(name="one", inputs=1, loss="mean_squared_error", layers=[{"kind": "dense", "units": 0}])
+    assert [p.key for p in caught.value.problems] == ["layers[0].units"]
+
+
 def test_too_many_layers() -> None:
     layers = [{"kind": "dense", "units": 1}] * (MAX_LAYERS + 1)
     with pytest.raises(derive.SpecError, match=r"layers: found a list; right would be a list of 1 to 1000"):
@@ -173,9 +179,9 @@ def test_a_spec_error_survives_pickling() -> None:
 def test_a_network_is_immutable() -> None:
     network = derive.loads(GOOD)
     with pytest.raises(ValidationError):
-        network.inputs = 3
+        network.__setattr__("inputs", 3)
     with pytest.raises(ValidationError):
-        network.layers[0].activation.kind = "tanh"
+        network.layers[0].activation.__setattr__("kind", "tanh")
 
 
 def test_the_resolved_views() -> None:

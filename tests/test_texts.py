@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tutorial import EXAMPLE, gradients
+from tutorial import EXAMPLE, RATE, gradients, xor_data, xor_run, xor_start
 
 import derive
+from chainrule.module import Module, arrays, built
 from derive.evaluate import evaluate, value
 
 NETWORKS = Path(__file__).parent.parent / "networks"
+PARAMETERS = ("W1", "b1", "W2", "b2")
 
 
 @pytest.mark.parametrize("computed", [False, True], ids=["as written", "in stable form"])
@@ -24,3 +26,38 @@ def test_the_evaluator_reproduces_the_example(computed: bool) -> None:
             found[step.equation.tensor.name] = value(step.equation.body, step.equation.indices, found, {"N": 1})
     for name, expected in gradients(EXAMPLE).items():
         np.testing.assert_allclose(found[name], expected, rtol=1e-14, err_msg=name)
+
+
+@pytest.fixture(scope="session")
+def worked_example() -> Module:
+    return built(derive.load(NETWORKS / "worked_example.toml"))
+
+
+def test_the_kernel_reproduces_the_example(worked_example: Module) -> None:
+    p = worked_example.init()._replace(**{name: EXAMPLE[name] for name in PARAMETERS})
+    x, y = EXAMPLE["X"].T, EXAMPLE["Y"].T
+    expected = gradients(EXAMPLE)
+    loss, found = worked_example.gradients(p, x, y)
+    np.testing.assert_allclose(worked_example.predict(p, x), expected["Yhat"].T, rtol=1e-14)
+    np.testing.assert_allclose([loss, worked_example.loss(p, x, y)], expected["L"], rtol=1e-14)
+    for name in PARAMETERS:
+        np.testing.assert_allclose(arrays(found)[name], expected["d" + name], rtol=1e-14, err_msg=name)
+
+
+def test_one_epoch_of_training_is_the_tutorials_update(worked_example: Module) -> None:
+    p = worked_example.init()._replace(**{name: EXAMPLE[name] for name in PARAMETERS})
+    after, losses = worked_example.train(p, EXAMPLE["X"].T, EXAMPLE["Y"].T, epochs=1, batch_size=1, learning_rate=RATE)
+    shown = {name: [f"{entry:.4f}" for entry in array.ravel()] for name, array in arrays(after).items()}
+    assert shown == {"W1": ["0.4035", "0.6056"], "b1": ["0.1070"], "W2": ["0.9248"], "b2": ["0.1362"]}
+    assert f"{losses[0]:.4f}" == "0.0538"
+
+
+def test_xor_trains_from_the_texts_own_weights() -> None:
+    module = built(derive.load(NETWORKS / "xor.toml"))
+    p = module.init()._replace(**xor_start())
+    x, y = xor_data()
+    after, losses = module.train(p, x, y, epochs=5000, batch_size=4, learning_rate=2.0)
+    expected = xor_run()
+    np.testing.assert_allclose(losses, expected.losses, rtol=1e-9)
+    assert [f"{loss:.5f}" for loss in losses[::1000]] == ["0.12639", "0.01188", "0.00149", "0.00071", "0.00045"]
+    assert (np.round(module.predict(after, x)).ravel() == y.ravel()).all()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.document.document import Code, Document, Formula, Math, Ref, Row, Table, Text
+from derive.document.document import Block, Code, Document, Formula, Math, Ref, Row, Table, Text
 from derive.document.layout import LINE, fold, width
 from derive.document.symbols import escape
 
@@ -28,10 +28,14 @@ def render_latex(document: Document) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(
-        text=text, plain=plain, cells=cells, columns=columns, formula=formula, kind=lambda block: type(block).__name__
-    )
+    filters = (text, plain, cells, columns, formula, kind)
+    environment.filters.update({function.__name__: function for function in filters})
     return environment.get_template("document.tex.j2").render(document=document)
+
+
+def kind(block: Block) -> str:
+    """Which block it is, for the template."""
+    return type(block).__name__
 
 
 def text(parts: Text) -> str:

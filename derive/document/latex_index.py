@@ -6,17 +6,17 @@ and extents as one fraction, sums last in a product, no bound letter that repeat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
 
+from derive.document.signs import indicator, lower_bound, negative, number_latex, opposite, parenthesised, signed_sum
 from derive.document.symbols import Symbols, index_letter, joined, size_letter
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
-from derive.program import Equation
 from derive.text import letters, spelled
 
 FUNCTIONS: dict[type[sp.Function], str] = {
@@ -31,33 +31,6 @@ FUNCTIONS: dict[type[sp.Function], str] = {
 }
 RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\mathop{\mathrm{argmax}}"}
-
-
-def parenthesised(text: str) -> str:
-    return rf"\left({text}\right)"
-
-
-def signed_sum(terms: Sequence[str]) -> str:
-    """Terms joined by their signs; a term that is subtracted starts with a minus sign."""
-    first, *rest = terms
-    return first + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in rest)
-
-
-def number_latex(value: Expr) -> str:
-    """An integer, a fraction with a short denominator, or else the decimal number that it is: 1/2, 0.01, 10^{-12}."""
-    if not value.is_Rational:
-        return sp.latex(value)
-    p, q = int(value.p), int(value.q)
-    digits = next((k for k in range(1, 400) if 10**k % q == 0), None)
-    if q == 1:
-        return str(p)
-    if q < 10 or digits is None:
-        return rf"{'-' if p < 0 else ''}\frac{{{abs(p)}}}{{{q}}}"
-    scaled = p * 10**digits // q
-    if digits > 7:
-        return rf"10^{{-{digits}}}" if scaled == 1 else rf"{scaled} \cdot 10^{{-{digits}}}"
-    sign, figures = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
-    return f"{sign}{figures[:-digits]}.{figures[-digits:]}"
 
 
 @dataclass(frozen=True)
@@ -232,52 +205,3 @@ class IndexPrinter:
         gradient = isinstance(f, Entry) and f.tensor.name in self.symbols.gradients
         known = isinstance(f, Size) and f.axis.extent is not None
         return (kind, known, earliest, not gradient, self._plain(f))
-
-
-def negative(e: Expr) -> bool:
-    """Whether an expression is written with a minus sign in front."""
-    if e.is_Number:
-        return bool(e.is_negative)
-    if e.is_Add:
-        return all(negative(t) for t in e.args)
-    if e.is_Mul:
-        return sum(negative(f) for f in e.args) % 2 == 1
-    if isinstance(e, Sum):
-        return negative(e.body)
-    return False
-
-
-def opposite(e: Expr) -> Expr:
-    """-e, for an expression that is written with a minus sign in front."""
-    if e.is_Add:
-        return sp.Add(*(opposite(t) for t in e.args))
-    if e.is_Mul:
-        return sp.Mul(*(opposite(f) if negative(f) else f for f in e.args))
-    if isinstance(e, Sum):
-        body, indices = e.open()
-        return Sum(opposite(body), *indices)
-    return -e
-
-
-def indicator(e: sp.Piecewise) -> Relational | None:
-    """The condition that a Piecewise of 1 and 0 indicates."""
-    if len(e.args) != 2 or not isinstance(e.args[0][1], Relational):
-        return None
-    (first, condition), (second, _) = e.args
-    if (first, second) == (1, 0):
-        return condition
-    return condition.negated if (first, second) == (0, 1) else None
-
-
-def lower_bound(e: sp.Piecewise) -> Expr | None:
-    """The b of max(b, x), from `b where x <= b, x elsewhere`."""
-    if len(e.args) != 2 or not isinstance(e.args[0][1], sp.Le | sp.Lt):
-        return None
-    (bound, condition), (x, _) = e.args
-    return bound if (condition.lhs, condition.rhs) == (x, bound) else None
-
-
-def equation_latex(equation: Equation, symbols: Symbols) -> tuple[str, list[str]]:
-    """The left-hand side and the terms of the right-hand side."""
-    printer = IndexPrinter(symbols, equation.indices)
-    return printer.latex(equation.entry), printer.terms(equation.body)

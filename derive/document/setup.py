@@ -92,10 +92,9 @@ def _axes(program: Program) -> tuple[Axis, ...]:
 
 def _axis_row(axis: Axis) -> tuple[Text, ...]:
     letter = index_letter(axis.name)
-    extent: Text = (
-        (Math(f"{size_letter(axis)} = {axis.extent}"),) if axis.extent is not None else (Math(size_letter(axis)), ", known when it runs")
-    )
-    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size_letter(axis)}"),), extent)
+    size = size_letter(axis)
+    extent: Text = (Math(size), ", known when it runs") if axis.extent is None else (Math(f"{size} = {axis.extent}"),)
+    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size}"),), extent)
 
 
 def _onehot_words(notation: Notation) -> Text:

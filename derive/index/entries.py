@@ -75,6 +75,14 @@ class Index(sp.Symbol):
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.serial, self.label, self.axis.key, *super()._hashable_content())
 
+    def __eq__(self, other: object) -> bool:
+        """As SymPy's, but without building the hashable contents: indices are compared more often than anything else."""
+        if self is other:
+            return True
+        return isinstance(other, Index) and self.serial == other.serial and self.label == other.label and self.axis == other.axis
+
+    __hash__ = sp.Symbol.__hash__
+
     def __getnewargs_ex__(self) -> tuple[tuple[object, ...], dict[str, object]]:
         return ((self.label, self.axis, self.serial), {})
 

@@ -10,7 +10,7 @@ from sympy import Expr
 
 from derive.index import Entry, Index, Partial, Sum, Tensor, tensors
 from derive.program import Derivation, Derived, Program, Step, gradient_of
-from derive.proof.claim import Claim, Finding, test
+from derive.proof.claim import Claim, Finding, decide
 from derive.proof.network import check_computed
 from derive.proof.sampling import Setting, setting
 from derive.proof.verdict import Verdict
@@ -52,7 +52,7 @@ def _step(tested: Setting, step: Step, later: tuple[str, ...], seed: str) -> Fin
             return Finding("inspection", False, f"uses {name}, which is not derived yet")
         if name not in tested.definitions:
             return Finding("inspection", False, f"uses {name}, which no equation defines")
-    return test(Claim(step.before, step.after, step.indices, step.uses, step.rule == "fact", seed), tested)
+    return decide(Claim(step.before, step.after, step.indices, step.uses, step.rule == "fact", seed), tested)
 
 
 def _not_yet_derived(derivation: Derivation, derived: Derived) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _complete(derivation: Derivation, tested: Setting, derived: Derived, seed: i
     finding = _underived(derivation, derived, whole)
     if finding is None:
         uses = tuple(dict.fromkeys(name for step in derived.steps for name in step.uses if name in tested.definitions))
-        finding = test(Claim(whole, equation.body, equation.indices, uses, True, f"{seed}/{equation.number}/whole"), tested)
+        finding = decide(Claim(whole, equation.body, equation.indices, uses, True, f"{seed}/{equation.number}/whole"), tested)
     return Verdict(equation.number, "chain rule", finding.method, finding.holds, finding.detail, text(equation.entry))
 
 

@@ -51,7 +51,7 @@ class Finding:
     detail: str
 
 
-def test(claim: Claim, setting: Setting) -> Finding:
+def decide(claim: Claim, setting: Setting) -> Finding:
     """Test a claim in the finite fields where they can hold it, otherwise with 50 digits."""
     reason = ""
     for domain in (FIELD, DIGITS):

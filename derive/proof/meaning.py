@@ -126,11 +126,11 @@ def _erf(run: Interpreter, e: Expr, at: At) -> Number:
     return run.value(e.args[0], at).erf()
 
 
-def _pi(run: Interpreter, e: Expr, at: At) -> Number:
+def _pi(run: Interpreter, _node: Expr, _at: At) -> Number:
     return run.domain.pi()
 
 
-def _e(run: Interpreter, e: Expr, at: At) -> Number:
+def _e(run: Interpreter, _node: Expr, _at: At) -> Number:
     return run.number(sp.S.One).exp()
 
 

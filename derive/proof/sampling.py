@@ -51,7 +51,7 @@ def setting(derivation: Derivation) -> Setting:
     equations = [*derivation.computed.equations, *(d.equation for d in derivation.backward), *program.equations]
     bounds = (bound for f in program.floors.values() for bound in (f.log, f.denominator) if bound is not None)
     return Setting(
-        (tiny_extents(derivation, 2), tiny_extents(derivation, 3)),
+        tiny_extents(derivation),
         {e.tensor.name: e for e in equations},
         {e.tensor.name: e for e in program.equations},
         frozenset(name for e in program.equations for name in _under_log(e.body)),

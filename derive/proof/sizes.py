@@ -1,11 +1,12 @@
 """Tiny sizes at which a proof tests claims.
 
-Axes that meet in one formula get different extents, so that a transposed read, a sum over the wrong axis or a lost 1/N shows.
+Axes that meet in one formula get different extents, so that a transposed read, a sum over the wrong axis or a lost 1/N shows, and
+every claim is tested at two assignments of extents, so that a number in the place of a size shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 from sympy import Expr
@@ -14,28 +15,33 @@ from derive.index import ArgMax, Axis, Entry, Index, InRange, Size, Tensor
 from derive.program import Derivation, Equation
 
 Extents = Mapping[Axis, int]
+Read = tuple[Expr, Axis]  # an index expression, and the axis that it is a position on
 
 
-def tiny_extents(derivation: Derivation, smallest: int) -> Extents:
-    """An extent from `smallest` up for every axis: different where axes meet in a formula, and large enough for all reads."""
+def tiny_extents(derivation: Derivation) -> tuple[Extents, ...]:
+    """Two assignments of extents to all axes, large enough for all reads.
+
+    Axes that meet in a formula differ in the first where there are no more than four of them; those that do not, differ in the second.
+    """
     groups = [_axes(e) for e in _formulas(derivation)]
-    extents: dict[Axis, int] = {}
-    for axis in dict.fromkeys(a for group in groups for a in group):
-        extents[axis] = _unused(axis, groups, extents, smallest)
     reads = [read for e in derivation.forward.equations for read in _computed_reads(e)]
-    for _ in extents:  # an extent that grows may push another one
+    neighbours = {a: tuple(dict.fromkeys(b for g in groups if a in g for b in g if b != a)) for g in groups for a in g}
+    first = _assigned(neighbours, (2, 3, 4, 5), {}, reads)
+    return first, _assigned(neighbours, (3, 4, 5, 2), first, reads)
+
+
+def _assigned(neighbours: Mapping[Axis, tuple[Axis, ...]], choices: Sequence[int], earlier: Extents, reads: list[Read]) -> Extents:
+    """An extent for every axis that as few neighbours as possible share, those least that shared the earlier one."""
+    extents: dict[Axis, int] = {}
+    for axis, others in neighbours.items():
+        before = earlier.get(axis, 0)
+        sharing = {n: [o for o in others if extents.get(o) == n] for n in choices}
+        again = {n: [o for o in sharing[n] if earlier.get(o) == before] for n in choices}
+        extents[axis] = min(choices, key=lambda n: (len(again[n]), len(sharing[n])))
+    for _ in extents:  # an extent that grows may let an index run further
         for index, axis in reads:
-            needed = _highest(index, extents) + 1
-            if needed > extents[axis]:
-                extents[axis] = _unused(axis, groups, extents, needed)
+            extents[axis] = max(extents[axis], _highest(index, extents) + 1)
     return extents
-
-
-def _unused(axis: Axis, groups: list[tuple[Axis, ...]], extents: Extents, start: int) -> int:
-    taken = [extents[other] for group in groups if axis in group for other in group if other != axis and other in extents]
-    while start in taken:
-        start += 1
-    return start
 
 
 def _formulas(derivation: Derivation) -> list[Expr]:
@@ -57,7 +63,7 @@ def _axes(e: Expr) -> tuple[Axis, ...]:
     return tuple(found)
 
 
-def _computed_reads(equation: Equation) -> Iterable[tuple[Expr, Axis]]:
+def _computed_reads(equation: Equation) -> Iterable[Read]:
     """The index expressions such as 2t + p at which an equation reads an axis, unless an indicator guards them."""
     nodes = list(sp.preorder_traversal(equation.body))
     guarded = [n.args[0] for n in nodes if isinstance(n, InRange)]

@@ -1,9 +1,18 @@
+from typing import TypeVar, overload
+
 import numpy as np
 import numpy.typing as npt
 
-_Array = npt.NDArray[np.floating]
+_F = TypeVar("_F", bound=np.floating)
+_Array = npt.NDArray[np.float64]
 
+@overload
+def erf(x: npt.NDArray[_F]) -> npt.NDArray[_F]: ...
+@overload
 def erf(x: npt.ArrayLike) -> _Array: ...
+@overload
+def expit(x: npt.NDArray[_F]) -> npt.NDArray[_F]: ...
+@overload
 def expit(x: npt.ArrayLike) -> _Array: ...
 def softmax(x: npt.ArrayLike, axis: int | None = None) -> _Array: ...
 def log_softmax(x: npt.ArrayLike, axis: int | None = None) -> _Array: ...

@@ -1,6 +1,6 @@
 from typing import Self
 
-from sympy.core.expr import AtomicExpr, Expr
+from sympy.core.expr import AtomicExpr
 
 class Number(AtomicExpr):
     def __abs__(self) -> Self: ...

@@ -1,0 +1,57 @@
+# make demo       derive, prove, generate, verify and train the network of handwritten digits, from nothing
+# make test       the tests
+# make check      committed files up to date, linter, formatter, type checker
+# make test-all   the slow sweeps too
+# make clean      remove what was built (not the environment; rm -r .venv for that)
+
+PYTHON ?= python3
+BIN := .venv/bin
+BUILD := build
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("chainrule needs Python 3.11 or newer, not " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+# The environments are made anew when pyproject.toml changes.
+.venv/run.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[data]'
+	touch $@
+
+# PyTorch, which only the tests use, goes first and by its exact version: a wheel for the CPU that pip is told of is then taken.
+.venv/test.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch .venv/run.stamp $@
+
+demo: .venv/run.stamp
+	@mkdir -p $(BUILD)
+	$(BIN)/chainrule derive digits --format latex -o $(BUILD)/digits.tex
+	$(BIN)/chainrule derive digits --format markdown -o $(BUILD)/digits.md
+	$(BIN)/chainrule prove digits
+	$(BIN)/chainrule generate digits -o $(BUILD)/digits.py
+	$(BIN)/chainrule verify digits
+	$(BIN)/chainrule train digits --data digits
+	@echo
+	@echo "The derivation: $(BUILD)/digits.md (and .tex for pdflatex). The module: $(BUILD)/digits.py"
+
+test: .venv/test.stamp
+	$(BIN)/python -m pytest -n 2 -q
+
+test-all: .venv/test.stamp
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
+
+check: .venv/test.stamp
+	$(BIN)/chainrule check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(BUILD) dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

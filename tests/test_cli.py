@@ -1,0 +1,262 @@
+"""The command line: exit codes, what goes to stdout and to stderr, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import derive
+from chainrule import cli
+from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
+from chainrule.specs import shipped, spec_path
+from derive.document import Format
+from derive.document import render as render_document
+
+SPEC = 'name = "small"\ninputs = 2\nloss = "mean_squared_error"\nlayers = [{ kind = "dense", units = 1 }]\n'
+
+
+@dataclass(frozen=True)
+class Run:
+    code: object
+    out: str
+    err: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The one object on stdout."""
+        found: dict[str, Any] = json.loads(self.out)
+        assert type(found) is dict
+        return found
+
+
+class Command:
+    """Runs the command line in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str | Path) -> Run:
+        self.monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = self.capsys.readouterr()
+        return Run(caught.value.code or 0, out, err)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SPEC)
+    return path
+
+
+COMMANDS = ["schema", "prove", "derive", "generate", "check", "verify", "train"]
+
+
+def test_help_lists_the_commands_and_the_exit_codes(run: Command) -> None:
+    result = run("--help")
+    assert result.code == 0
+    assert "Exit codes: 0 right, 1 the check failed, 2 the input was wrong." in result.out
+    assert [word for word in COMMANDS if f"  {word} " not in result.out] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_and_json(run: Command, command: str) -> None:
+    result = run(command, "--help")
+    assert result.code == 0
+    assert f"Example: chainrule {command}" in result.out
+    assert "--json" in result.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nothing"], ["prove"], ["derive", "xor", "--format", "pdf"], ["schema", "--colour"], ["verify", "xor", "--examples", "0"]],
+)
+def test_wrong_usage_is_wrong_input(run: Command, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Error" in result.err
+
+
+@pytest.mark.parametrize("json_option", [[], ["--json"]])
+def test_schema_is_one_object(run: Command, json_option: list[str]) -> None:
+    result = run("schema", *json_option)
+    assert (result.code, result.err) == (0, "")
+    assert result.record == json.loads(json.dumps(derive.json_schema()))
+
+
+@pytest.mark.parametrize("command", ["prove", "derive", "generate", "verify"])
+def test_a_wrong_spec_is_wrong_input(run: Command, small: Path, command: str) -> None:
+    small.write_text(SPEC.replace("units = 1", "units = 0"))
+    line = f"{small}: layers[0].units: found 0; right would be a whole number from 1 to 1000000"
+    result = run(command, small)
+    assert (result.code, result.out, result.err) == (2, "", f"error: {line}\n")
+    record = run(command, small, "--json").record
+    problem = {"key": "layers[0].units", "found": "found 0", "right": "a whole number from 1 to 1000000"}
+    assert record == {"error": line, "problems": [problem]}
+
+
+def test_a_file_that_cannot_be_read_is_wrong_input(run: Command, tmp_path: Path) -> None:
+    result = run("prove", tmp_path / "none.toml")
+    assert (result.code, result.err) == (2, f"error: cannot read {tmp_path}/none.toml: No such file or directory\n")
+    assert run("prove", f"{tmp_path}/").code == 2
+
+
+def test_a_misspelt_name_is_guessed(run: Command) -> None:
+    result = run("prove", "digts")
+    assert result.code == 2
+    assert "no network named 'digts' is shipped (did you mean digits?); there are digits, lecture_bce" in result.err
+
+
+def test_specs_are_found_by_name_and_by_path() -> None:
+    assert shipped() == ["digits", "lecture_bce", "notes_three_layer", "notes_two_layer", "two_layer_softmax", "worked_example", "xor"]
+    assert derive.load(spec_path("xor")).name == "xor"
+    assert spec_path("./xor") == Path("./xor")
+    assert spec_path("xor.toml") == Path("xor.toml")
+
+
+def test_generate_to_stdout_is_the_module(run: Command, small: Path) -> None:
+    result = run("generate", small)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == render(derive.load(small))[MODULES / "small.py"]
+
+
+def test_generate_into_a_file(run: Command, small: Path, tmp_path: Path) -> None:
+    target = tmp_path / "made.py"
+    result = run("generate", small, "-o", target)
+    assert (result.code, result.out, result.err) == (0, "", f"wrote {target}\n")
+    assert target.read_text() == run("generate", small).out
+    assert run("generate", small, "-o", target, "--json").record == {"network": "small", "what": "module", "file": str(target)}
+
+
+@pytest.mark.parametrize("name", ["numpy.py", "math.py", "two-words.py", "class.py", "1st.py", "__init__.py", "small.txt", "größe.py"])
+def test_generate_refuses_names_that_python_cannot_import(run: Command, small: Path, tmp_path: Path, name: str) -> None:
+    result = run("generate", small, "-o", tmp_path / name)
+    assert result.code == 2
+    assert result.err.startswith(f"error: cannot write the module to {tmp_path / name}: ")
+    assert not (tmp_path / name).exists()
+
+
+def test_what_cannot_be_written_is_wrong_input(run: Command, small: Path, tmp_path: Path) -> None:
+    result = run("derive", small, "-o", tmp_path / "none" / "small.md")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"error: cannot write {tmp_path}/none/small.md: No such file or directory\n"
+
+
+@pytest.mark.parametrize("form", ["latex", "markdown"])
+def test_derive_prints_the_document(run: Command, small: Path, form: Format) -> None:
+    network = derive.load(small)
+    expected = render_document(derive.differentiate(network.program()), network, form)
+    result = run("derive", small, "--format", form)
+    assert (result.code, result.out, result.err) == (0, expected, "")
+    assert run("derive", small, "--format", form, "--json").record == {"network": "small", "what": form, "text": expected}
+
+
+def test_derive_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:
+    texts = [
+        run("derive", small, *more).out for more in ([], ["--convention", "columns"], ["--convention", "xw"], ["--examples", "single"])
+    ]
+    assert len(set(texts)) == 4
+
+
+def test_prove_prints_a_line_a_check(run: Command, small: Path) -> None:
+    result = run("prove", small)
+    record = run("prove", small, "--json").record
+    steps: list[object] = record["steps"]
+    assert (result.code, record["holds"], result.err) == (0, True, "")
+    lines = result.out.splitlines()
+    assert len(lines) == len(steps) + 1
+    assert lines[-1] == f"small: {len(steps)} checks, all hold"
+    assert all("holds" in line for line in lines[:-1])
+    assert "chain rule" in result.out
+
+
+# -- check -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of two networks whose files are up to date; one is in the convention that has a single-example document."""
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks" / "small.toml").write_text(SPEC)
+    (tmp_path / "networks" / "tall.toml").write_text(SPEC.replace('"small"', '"tall"\nconvention = "columns"'))
+    return tmp_path
+
+
+def test_check_finds_missing_files_and_repairs_them(run: Command, project: Path) -> None:
+    result = run("check", "--root", project, "--processes", "1")
+    assert result.code == 1
+    assert "missing: generated/small.py\n" in result.out
+    assert "missing: docs/derivations/tall_single.tex\n" in result.out
+    assert result.out.endswith("repair with: chainrule check --fix\n")
+    assert not (project / "generated").exists()
+    assert run("check", "--root", project, "--processes", "1", "--fix").code == 0
+    result = run("check", "--root", project, "--processes", "1")
+    assert (result.code, result.out) == (0, "8 files are as the specs give them\n")
+
+
+def test_check_shows_what_is_stale_and_names_what_is_extra(project: Path) -> None:
+    fresh = repair(project, check(project, processes=1))
+    assert fresh.holds
+    wanted = {f.file: f.wanted for f in fresh.findings if f.wanted is not None}
+    module = project / MODULES / "small.py"
+    module.write_text(module.read_text() + "\nprint('added')\n")
+    (project / MODULES / "old.py").write_text("")
+    (project / MODULES / "__init__.py").write_text("")
+    (project / DOCUMENTS / "README.md").write_text("by hand")
+    findings = compare(project, wanted)
+    assert [(str(f.file), f.state) for f in findings] == [("generated/old.py", "extra"), ("generated/small.py", "stale")]
+    assert "-print('added')" in findings[1].diff
+
+
+def test_repair_removes_nothing(project: Path) -> None:
+    (project / MODULES).mkdir()
+    extra = project / MODULES / "old.py"
+    extra.write_text("precious")
+    result = repair(project, check(project, processes=1))
+    assert not result.holds
+    assert result.commands == ("rm -- generated/old.py",)
+    assert extra.read_text() == "precious"
+
+
+def test_a_long_difference_is_shortened(project: Path) -> None:
+    (project / MODULES).mkdir()
+    (project / MODULES / "small.py").write_text("".join(f"line {k}\n" for k in range(500)))
+    (finding,) = (f for f in check(project, processes=1).findings if f.state == "stale")
+    *_, last = finding.diff
+    assert len(finding.diff) < 20
+    assert last.startswith("... and ")
+
+
+def test_check_in_two_processes_finds_the_same(project: Path) -> None:
+    assert check(project, processes=2) == check(project, processes=1)
+
+
+def test_check_without_specs_is_wrong_input(run: Command, tmp_path: Path) -> None:
+    result = run("check", "--root", tmp_path)
+    assert result.code == 2
+    assert "there are no specs in" in result.err
+
+
+def test_check_wants_the_file_to_be_named_like_the_network(run: Command, project: Path) -> None:
+    (project / "networks" / "tall.toml").rename(project / "networks" / "other.toml")
+    result = run("check", "--root", project)
+    assert result.code == 2
+    assert 'name: found "tall"; right would be the name of the file, "other"' in result.err
+
+
+def test_two_networks_that_ask_for_one_file_are_refused(run: Command, project: Path) -> None:
+    (project / "networks" / "tall_single.toml").write_text(SPEC.replace('"small"', '"tall_single"'))
+    result = run("check", "--root", project, "--processes", "1")
+    assert result.code == 2
+    assert "two networks ask for the file docs/derivations/tall_single.md" in result.err

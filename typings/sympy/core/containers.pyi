@@ -1,0 +1,9 @@
+from collections.abc import Iterator
+from typing import Self
+
+from sympy.core.basic import Basic
+
+class Tuple(Basic):
+    def __new__(cls, *args: Basic) -> Self: ...
+    def __iter__(self) -> Iterator[Basic]: ...
+    def __len__(self) -> int: ...
