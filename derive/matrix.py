@@ -150,7 +150,8 @@ def shape(tree: Tree) -> tuple[Extent, Extent]:
         case Identity(axis):
             return axis, axis
         case Transpose(of):
-            return shape(of)[::-1]
+            rows, columns = shape(of)
+            return columns, rows
         case Product(factors):
             return shape(factors[0])[0], shape(factors[-1])[1]
         case Hadamard(parts) | Plus(parts):
@@ -202,24 +203,29 @@ def transpose(tree: Tree) -> Tree:
 
 def product(*factors: Tree) -> Tree:
     """The matrix product, flat, scalars in front."""
-    scalars, flat = [], []
-    for factor in factors:
-        while isinstance(factor, Scale):
-            scalars.append(factor.scalar)
-            factor = factor.of
-        flat += factor.factors if isinstance(factor, Product) else (factor,)
+    scalars, bare = _scalars_out(factors)
+    flat = [f for factor in bare for f in (factor.factors if isinstance(factor, Product) else (factor,))]
     return scale(*scalars, of=flat[0] if len(flat) == 1 else Product(tuple(flat)))
 
 
 def hadamard(*factors: Tree) -> Tree:
     """The elementwise product, flat, scalars in front."""
-    scalars, flat = [], []
-    for factor in factors:
-        while isinstance(factor, Scale):
-            scalars.append(factor.scalar)
-            factor = factor.of
-        flat += factor.factors if isinstance(factor, Hadamard) else (factor,)
+    scalars, bare = _scalars_out(factors)
+    flat = [f for factor in bare for f in (factor.factors if isinstance(factor, Hadamard) else (factor,))]
     return scale(*scalars, of=flat[0] if len(flat) == 1 else Hadamard(tuple(flat)))
+
+
+def _scalars_out(factors: tuple[Tree, ...]) -> tuple[list[Tree], list[Tree]]:
+    """The scalars of all factors, and the factors without them."""
+    scalars: list[Tree] = []
+    bare: list[Tree] = []
+    for factor in factors:
+        inner = factor
+        while isinstance(inner, Scale):
+            scalars.append(inner.scalar)
+            inner = inner.of
+        bare.append(inner)
+    return scalars, bare
 
 
 def scale(*scalars: Tree, of: Tree) -> Tree:

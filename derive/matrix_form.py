@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from derive.functions import AtLeast
 from derive.index import Binder, Delta, Entry, Index, Sum, Tensor, free_indices, rewrite
@@ -161,9 +162,10 @@ def _is_number(e: Expr) -> bool:
 
 
 def _place_entry(e: Entry) -> Placed:
-    if len(e.indices) > 2 or not all(isinstance(i, Index) for i in e.indices):
+    places = [i for i in e.indices if isinstance(i, Index)]
+    if len(places) < len(e.indices) or len(places) > 2:
         raise NoMatrixForm
-    return Placed(Leaf(e.tensor), *e.indices)
+    return Placed(Leaf(e.tensor), *places)
 
 
 def _place_delta(e: Delta) -> Placed:
@@ -173,7 +175,7 @@ def _place_delta(e: Delta) -> Placed:
     raise NoMatrixForm
 
 
-def _branches(pairs: Sequence[tuple[Expr, Expr]], row: Index | None, column: Index | None) -> Tree:
+def _branches(pairs: Sequence[tuple[Expr, Boolean]], row: Index | None, column: Index | None) -> Tree:
     """The branches of a Piecewise, nested: where(first condition, first value, the rest)."""
     (first, condition), *rest = pairs
     if condition == sp.true:

@@ -81,7 +81,7 @@ def value(tree: Tree, arrays: Mapping[str, Array], extents: Mapping[Axis, int]) 
         case Transpose(part):
             return of(part).T
         case Product(factors):
-            return functools.reduce(operator.matmul, map(of, factors))
+            return functools.reduce(lambda a, b: a @ b, map(of, factors))
         case Hadamard(factors):
             return functools.reduce(operator.mul, map(of, factors))
         case Plus(terms):

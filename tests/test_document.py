@@ -30,7 +30,7 @@ from derive.document.markdown import text as markdown_text
 from derive.document.signs import number_latex
 from derive.document.symbols import Symbols, escape
 from derive.functions import where
-from derive.index import Axis, Delta, Max, Sum, Tensor
+from derive.index import Axis, Delta, Index, Max, Sum, Tensor
 from derive.matrix_form import matrix_of
 from derive.network import Convention, Network
 from derive.program import Derivation
@@ -152,7 +152,7 @@ def test_the_same_bytes_under_every_hash_seed() -> None:
         "d = derive.differentiate(network.program())\n"
         "print(*(hashlib.sha256(render(d, network, f).encode()).hexdigest() for f in ('latex', 'markdown')))"
     )
-    outputs = set()
+    outputs: set[str] = set()
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=60)
@@ -202,7 +202,7 @@ k = C.fresh()
         (Tensor("sum_dZ_Z", (N,))[n], (n,), r"\left(G_Z Z\right)_n^{\mathrm{sum}}"),
     ],
 )
-def test_index_form(e: sp.Expr, indices: tuple, expected: str) -> None:
+def test_index_form(e: sp.Expr, indices: tuple[Index, ...], expected: str) -> None:
     assert IndexPrinter(SYMBOLS, indices).latex(e) == expected
 
 
@@ -219,7 +219,7 @@ def test_index_form(e: sp.Expr, indices: tuple, expected: str) -> None:
         (1 / N.count, (n, c), r"\frac{1}{N} \mathbf{1} \mathbf{1}^\top"),
     ],
 )
-def test_matrix_form(e: sp.Expr, indices: tuple, expected: str) -> None:
+def test_matrix_form(e: sp.Expr, indices: tuple[Index, ...], expected: str) -> None:
     tree = matrix_of(e, indices)
     assert tree is not None
     assert MatrixPrinter(SYMBOLS).latex(tree).replace("  ", " ") == expected

@@ -73,7 +73,7 @@ LECTURE: list[Line] = [  # lecture-2-3-1-bce.md, X W
     (
         "L",
         r"-\frac{1}{N} \sum_{nc} \left(Y_{nc} \log P_{nc} + \left(1 - Y_{nc}\right) \log\left(1 - P_{nc}\right)\right)",
-        lambda t: -np.mean(t.Y * np.log(t.P) + (1 - t.Y) * np.log(1 - t.P)),
+        lambda t: -(t.Y * np.log(t.P) + (1 - t.Y) * np.log(1 - t.P)).mean(),
     ),
     ("dP", r"\frac{\partial L}{\partial P} &= G_P = ", lambda t: -(t.Y / t.P - (1 - t.Y) / (1 - t.P)) / t.N),
     ("dZ", r"\frac{\partial L}{\partial Z} &= G_Z = \frac{1}{N} \left(P - Y\right)", lambda t: t.dP * sigmoid(t.Z) * (1 - sigmoid(t.Z))),
@@ -131,7 +131,7 @@ TUTORIAL: list[Line] = [  # tutorial-numeric-example.md, one example; its z1, a1
 
 XOR: list[Line] = [  # its training loop: columns, m examples; its dA1 is dH1 here
     ("A1", r"A_1 &= W_1 X + b_1 \mathbf{1}^\top", lambda t: t.W1 @ t.X + t.b1),
-    ("L", r"\frac{1}{2 N} \sum_{cn} \left(\hat{Y}_{cn} - Y_{cn}\right)^{2}", lambda t: np.mean(0.5 * (t.Yhat - t.Y) ** 2)),
+    ("L", r"\frac{1}{2 N} \sum_{cn} \left(\hat{Y}_{cn} - Y_{cn}\right)^{2}", lambda t: (0.5 * (t.Yhat - t.Y) ** 2).mean()),
     ("dZ", r"&= G_Z = G_{\hat{Y}} \odot \hat{Y} \odot \left(1 - \hat{Y}\right)", lambda t: (t.Yhat - t.Y) * t.Yhat * (1 - t.Yhat) / t.N),
     ("dW2", r"&= G_{W_2} = G_Z H_1^\top", lambda t: t.dZ @ t.H1.T),
     ("db2", r"&= g_{b_2} = G_Z \mathbf{1}", lambda t: np.sum(t.dZ, axis=1, keepdims=True)),

@@ -23,9 +23,9 @@ def signed_sum(terms: Sequence[str]) -> str:
 
 def number_latex(value: Expr) -> str:
     """An integer, a fraction with a short denominator, or else the decimal number that it is: 1/2, 0.01, 10^{-12}."""
-    if not value.is_Rational:
+    if not isinstance(value, sp.Rational):
         return sp.latex(value)
-    p, q = int(value.p), int(value.q)
+    p, q = value.p, value.q
     digits = next((k for k in range(1, 400) if 10**k % q == 0), None)
     if q == 1:
         return str(p)
@@ -36,6 +36,20 @@ def number_latex(value: Expr) -> str:
         return rf"10^{{-{digits}}}" if scaled == 1 else rf"{scaled} \cdot 10^{{-{digits}}}"
     sign, figures = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
     return f"{sign}{figures[:-digits]}.{figures[-digits:]}"
+
+
+def fraction(coefficient: Expr) -> tuple[list[str], list[str]]:
+    """What a product's coefficient puts above and below its fraction bar; a 1 is left out."""
+    if isinstance(coefficient, sp.Rational) and coefficient.q < 10:
+        return [str(coefficient.p)] * (coefficient.p != 1), [str(coefficient.q)] * (coefficient.q != 1)
+    return [number_latex(coefficient)], []
+
+
+def denominator(factor: Expr) -> Expr | None:
+    """What a factor with a negative power puts below the fraction bar; None for any other factor."""
+    if isinstance(factor, sp.Pow) and factor.exp.is_Number and factor.exp.is_negative:
+        return sp.Pow(factor.base, -factor.exp)
+    return None
 
 
 def negative(e: Expr) -> bool:
@@ -63,19 +77,29 @@ def opposite(e: Expr) -> Expr:
     return -e
 
 
-def indicator(e: sp.Piecewise) -> Relational | None:
-    """The condition that a Piecewise of 1 and 0 indicates."""
-    if len(e.args) != 2 or not isinstance(e.args[0][1], Relational):
+def two_branches(e: Expr) -> tuple[Expr, Relational, Expr] | None:
+    """(value, condition, other value) of a Piecewise of two branches."""
+    if not isinstance(e, sp.Piecewise) or len(e.args) != 2:
         return None
     (first, condition), (second, _) = e.args
-    if (first, second) == (1, 0):
-        return condition
-    return condition.negated if (first, second) == (0, 1) else None
+    return (first, condition, second) if isinstance(condition, Relational) else None
 
 
-def lower_bound(e: sp.Piecewise) -> Expr | None:
-    """The b of max(b, x), from `b where x <= b, x elsewhere`."""
-    if len(e.args) != 2 or not isinstance(e.args[0][1], sp.Le | sp.Lt):
-        return None
-    (bound, condition), (x, _) = e.args
-    return bound if (condition.lhs, condition.rhs) == (x, bound) else None
+def indicator(e: Expr) -> Relational | None:
+    """The condition that a Piecewise of 1 and 0 indicates."""
+    match two_branches(e):
+        case (sp.S.One, condition, sp.S.Zero):
+            return condition
+        case (sp.S.Zero, condition, sp.S.One):
+            return condition.negated
+        case _:
+            return None
+
+
+def lower_bound(e: Expr) -> tuple[Expr, Expr] | None:
+    """The b and x of max(b, x), from `b where x <= b, x elsewhere`."""
+    match two_branches(e):
+        case (bound, sp.Le() | sp.Lt() as condition, x) if (condition.lhs, condition.rhs) == (x, bound):
+            return bound, x
+        case _:
+            return None
