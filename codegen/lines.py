@@ -30,7 +30,9 @@ def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1) -> l
 def comment(text: str, depth: int) -> list[str]:
     """A comment of one or more lines; lines after the first are indented."""
     start = INDENT * depth + "# "
-    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=start + INDENT, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=start, subsequent_indent=start + INDENT, break_long_words=False, break_on_hyphens=False
+    )
 
 
 @dataclass
@@ -107,7 +109,7 @@ class _Writer:
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
         elif target in sp.Add.make_args(value):
             self.assignment(Accumulate(leaf.equation, target, "sum", value - target), depth)
-        elif not target.indices and leaf.value == 0 and not target.tensor.axes and leaf.equation.tensor == target.tensor and not leaf.equation.indices:
+        elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         else:
             self.fitted(f"{element(target)} = ", value, "", depth)
@@ -121,13 +123,13 @@ class _Writer:
 
     def fitted(self, before: str, value: Expr, after: str, depth: int) -> None:
         """One assignment; parts of a value that is too long for a line get variables of their own."""
-        room = WIDTH - len(INDENT) * depth
+        room, taken = WIDTH - len(INDENT) * depth, set(self.taken)
         while len(before + code(value) + after) > room:
             part = _part(value, room)
             if part is None:
                 break
             word, inner = part
-            named = Entry(Tensor(unused(word, self.taken)))
+            named = Entry(Tensor(unused(word, taken)))
             self.put(f"{named.tensor.name} = {code(inner)}", depth)
             value = value.xreplace({inner: named})
         self.put(before + code(value) + after, depth)

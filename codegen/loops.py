@@ -155,7 +155,9 @@ def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Stateme
     if isinstance(statement, Loop):
         return replace(statement, body=tuple(substituted(s, change) for s in statement.body))
     if isinstance(statement, MatrixProduct):
-        return replace(statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right)))
+        return replace(
+            statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right))
+        )
     if isinstance(statement, Demand):
         return replace(statement, value=_entry(change(statement.value)))
     if isinstance(statement, Track):
