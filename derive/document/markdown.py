@@ -61,5 +61,10 @@ def formula(block: Formula) -> str:
 
 
 def safe(latex: str) -> str:
-    r"""A formula that Markdown leaves alone: GitHub reads \\ as an escaped backslash and _ as emphasis before it sees a formula."""
-    return re.sub(r"(?<! )_", " _", latex.replace(r"\\", r"\cr"))
+    r"""A formula that GitHub and Jupyter show as it is meant.
+
+    GitHub's Markdown comes before its formulas: it would read \\ as an escaped backslash and _ as emphasis. Its formulas know no
+    \operatorname (github/markup, issue 1688).
+    """
+    plain = latex.replace(r"\\", r"\cr").replace(r"\operatorname", r"\mathrm")
+    return re.sub(r"(?<! )_", " _", plain)
