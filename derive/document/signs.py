@@ -8,8 +8,6 @@ import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
 
-from derive.index import Sum
-
 
 def parenthesised(text: str) -> str:
     return rf"\left({text}\right)"
@@ -60,8 +58,6 @@ def negative(e: Expr) -> bool:
         return all(negative(t) for t in e.args)
     if e.is_Mul:
         return sum(negative(f) for f in e.args) % 2 == 1
-    if isinstance(e, Sum):
-        return negative(e.body)
     return False
 
 
@@ -71,9 +67,6 @@ def opposite(e: Expr) -> Expr:
         return sp.Add(*(opposite(t) for t in e.args))
     if e.is_Mul:
         return sp.Mul(*(opposite(f) if negative(f) else f for f in e.args))
-    if isinstance(e, Sum):
-        body, indices = e.open()
-        return Sum(opposite(body), *indices)
     return -e
 
 
