@@ -7,7 +7,7 @@ node classes of index.py (their constructors bring sums into a normal form) and 
 What a verdict is worth. A "no" is certain: two sides that differ at a point are not equal. A "yes" is wrong with a small probability.
 In the finite fields (q about 2^60, p = 10 q + 1) a false identity holds at one random point with probability at most d / q (Schwartz
 and Zippel), where d is its degree, after denominators are cleared, in the entries and in the exponentials of single entries: for d
-below 10^4 less than 10^-14, and every claim is tested at three points or more. For exponentials of products of entries (the
+below 10^4 less than 10^-14, and every claim is tested at two points or more. For exponentials of products of entries (the
 exp(-x^2/2) of a GELU) the same bound rests on g^b being as good as random. Logarithms, erf and pi are fixed random values that
 obey exp(log v) = v, d log v = dv/v, erf(-x) = -erf(x) and d erf(x) = 2/sqrt(pi) exp(-x^2) dx: a claim that follows from these laws is
 proved; one that fails is decided with 50 digits instead, as is one that nests exponentials. With 50 digits the two sides have to

@@ -52,7 +52,8 @@ def _step(tested: Setting, step: Step, later: tuple[str, ...], seed: str) -> Fin
             return Finding("inspection", False, f"uses {name}, which is not derived yet")
         if name not in tested.definitions:
             return Finding("inspection", False, f"uses {name}, which no equation defines")
-    return decide(Claim(step.before, step.after, step.indices, step.uses, step.rule == "fact", seed), tested)
+    facts = tested.facts if step.rule == "fact" else ()
+    return decide(Claim(step.before, step.after, step.indices, step.uses, facts, seed), tested)
 
 
 def _not_yet_derived(derivation: Derivation, derived: Derived) -> tuple[str, ...]:
@@ -136,7 +137,7 @@ def _complete(derivation: Derivation, tested: Setting, derived: Derived, seed: i
     finding = _underived(derivation, derived, whole)
     if finding is None:
         uses = tuple(dict.fromkeys(name for step in derived.steps for name in step.uses if name in tested.definitions))
-        finding = decide(Claim(whole, equation.body, equation.indices, uses, True, f"{seed}/{equation.number}/whole"), tested)
+        finding = decide(Claim(whole, equation.body, equation.indices, uses, tested.facts, f"{seed}/{equation.number}/whole"), tested)
     return Verdict(equation.number, "chain rule", finding.method, finding.holds, finding.detail, text(equation.entry))
 
 

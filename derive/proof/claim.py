@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from random import Random
 
 import sympy as sp
 from sympy import Basic, Expr
@@ -14,15 +13,16 @@ from derive.domains.field import FieldPair
 from derive.domains.number import Domain, Outside, Unsupported
 from derive.functions import Log1p
 from derive.index import Index
+from derive.program import Fact
 from derive.proof.interpret import Table
 from derive.proof.meaning import Meaningless, branches
-from derive.proof.sampling import DRAWS, Setting, Style, point, point_of_facts, reads
+from derive.proof.sampling import DRAWS, Setting, Style, point, reads
 from derive.text import TextPrinter
 
 FIELD: Domain = FieldPair()
 DIGITS: Domain = Digits()
 
-POINTS = (Style(3.0), Style(1.5, zeros=True, size=1), Style(2.0), Style(1.0, size=1))
+POINTS = (Style(3.0), Style(1.5, zeros=True), Style(2.0, size=1))
 FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0))  # only while a branch has not been reached
 FEW_DRAWS = 6  # where there may be no such point
 
@@ -31,15 +31,15 @@ FEW_DRAWS = 6  # where there may be no such point
 class Claim:
     """left = right for all values of the indices, when the tensors named in `uses` are computed by their equations.
 
-    facts: whether the declared facts may be relied on. seed: what the random points are drawn from.
+    facts: the declared facts that it relies on. seed: what the random points are drawn from.
     """
 
     left: Expr
     right: Expr
     indices: tuple[Index, ...]
-    uses: tuple[str, ...]
-    facts: bool
-    seed: str
+    uses: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    seed: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,10 @@ class _AtPoint:
 def _at_point(claim: Claim, setting: Setting, domain: Domain, style: Style, seed: str) -> _AtPoint | None:
     """Compare the two sides at one random point; None if all draws lie outside the domain of the formulas."""
     read = reads(setting, claim.left, claim.right)
-    place = point_of_facts if claim.facts else point
     for draw in range(DRAWS if style in POINTS and not style.zeros else FEW_DRAWS):
         drawn = replace(style, reach=style.reach / (1 + draw / 4))
         try:
-            values = place(setting, domain, Random(f"{seed}/{draw}"), drawn, read, claim.uses)
+            values = point(setting, domain, drawn, f"{seed}/{draw}", read, claim.uses, claim.facts)
             left, right = (values.table(side, claim.indices) for side in (claim.left, claim.right))
         except Outside:
             continue

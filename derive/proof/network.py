@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from random import Random
 
 from derive.domains.dual import Dual
 from derive.domains.number import Outside, Unsupported
@@ -14,7 +13,7 @@ from derive.program import Derivation, Equation, Program, gradient_of
 from derive.proof.claim import DIGITS
 from derive.proof.interpret import Interpreter, Table
 from derive.proof.meaning import Meaningless
-from derive.proof.sampling import DRAWS, Setting, Style, point_of_facts
+from derive.proof.sampling import DRAWS, Setting, Style, point
 from derive.proof.verdict import Verdict
 from derive.text import text
 
@@ -110,7 +109,7 @@ def _world(derivation: Derivation, setting: Setting, size: int, seed: str) -> _W
     for draw in range(DRAWS):
         try:
             style = Style(2.0 / (1 + draw / 4), size=size)
-            given = point_of_facts(setting, DIGITS, Random(f"{seed}/{draw}"), style, forward.given)
+            given = point(setting, DIGITS, style, f"{seed}/{draw}", forward.given, facts=setting.facts)
             return _World(_run(given, mathematics), _run(given, derivation.computed.equations), _slopes(given, forward))
         except Outside:
             continue

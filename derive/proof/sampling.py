@@ -60,26 +60,19 @@ def setting(derivation: Derivation) -> Setting:
     )
 
 
-def point(setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str] = ()) -> Interpreter:
-    """A random point: the tensors that are read, those named in `uses` computed by their equations and all others drawn.
+def point(
+    setting: Setting, domain: Domain, style: Style, seed: str, read: Iterable[Tensor], uses: Iterable[str] = (), facts: Sequence[Fact] = ()
+) -> Interpreter:
+    """A random point at which the facts hold: the tensors that are read, those named in `uses` computed and all others drawn.
 
     Raises Outside where the drawn numbers lie outside a formula's domain.
     """
-    drawing = _drawing(setting, domain, rng, style, uses)
+    interpreter = Interpreter(domain, setting.sizes[style.size], setting.forward, setting.floors)
+    drawing = _Drawing(setting, interpreter, seed, style, frozenset(uses))
+    drawing.impose(facts)
     for tensor in read:
         drawing.provide(tensor)
-    return drawing.interpreter
-
-
-def point_of_facts(
-    setting: Setting, domain: Domain, rng: Random, style: Style, read: Iterable[Tensor], uses: Iterable[str] = ()
-) -> Interpreter:
-    """A random point as above at which the declared facts hold."""
-    drawing = _drawing(setting, domain, rng, style, uses)
-    drawing.impose(setting.facts)
-    for tensor in read:
-        drawing.provide(tensor)
-    return drawing.interpreter
+    return interpreter
 
 
 def reads(setting: Setting, *expressions: Expr) -> tuple[Tensor, ...]:
@@ -93,18 +86,13 @@ def reads(setting: Setting, *expressions: Expr) -> tuple[Tensor, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _drawing(setting: Setting, domain: Domain, rng: Random, style: Style, uses: Iterable[str]) -> _Drawing:
-    interpreter = Interpreter(domain, setting.sizes[style.size], setting.forward, setting.floors)
-    return _Drawing(setting, interpreter, rng, style, frozenset(uses))
-
-
 @dataclass
 class _Drawing:
     """A point in the making."""
 
     setting: Setting
     interpreter: Interpreter
-    rng: Random
+    seed: str
     style: Style
     uses: frozenset[str]
 
@@ -115,36 +103,37 @@ class _Drawing:
             return
         equation = self.setting.definitions.get(tensor.name)
         if tensor.name not in self.uses or equation is None:
-            self._draw(tensor, self.style.reach)
+            self._draw(tensor, self.style.reach, self.seed)
             return
         for below in reads(self.setting, equation.body):
             self.provide(below)
         known.define(equation)
 
-    def _draw(self, tensor: Tensor, reach: float) -> None:
-        known = self.interpreter
+    def _draw(self, tensor: Tensor, reach: float, seed: str) -> None:
+        """Draw a tensor's entries, from a source of its own: the order in which tensors are met does not matter."""
+        known, rng = self.interpreter, Random(f"{seed}/{tensor.name}")
         places = list(known.places(tensor.indices()))
         if tensor.values:
-            known.labels[tensor.name] = {p: self.rng.randrange(known.extents[tensor.values]) for p in places}
+            known.labels[tensor.name] = {p: rng.randrange(known.extents[tensor.values]) for p in places}
         else:
-            known.tables[tensor.name] = {p: self._entry(tensor, reach) for p in places}
+            known.tables[tensor.name] = {p: self._entry(tensor, reach, rng) for p in places}
 
-    def _entry(self, tensor: Tensor, reach: float) -> Number:
+    def _entry(self, tensor: Tensor, reach: float, rng: Random) -> Number:
         domain = self.interpreter.domain
         if tensor.name in self.setting.unit:
-            return domain.random(self.rng, 0.02, 0.98)
+            return domain.random(rng, 0.02, 0.98)
         if tensor.sign == "positive":
-            return domain.random(self.rng, reach / 100, reach)
-        if self.style.zeros and self.rng.randrange(3) == 0:
+            return domain.random(rng, reach / 100, reach)
+        if self.style.zeros and rng.randrange(3) == 0:
             return domain.constant(Fraction(0))
-        return domain.random(self.rng, 0 if tensor.sign == "nonnegative" else -reach, reach)
+        return domain.random(rng, 0 if tensor.sign == "nonnegative" else -reach, reach)
 
     def impose(self, facts: Sequence[Fact]) -> None:
         """Draw the tensors that facts are about until the facts hold, from smaller and smaller numbers where signs demand it."""
         about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
         for draw in range(DRAWS):
             for tensor in about:
-                self._draw(tensor, self.style.reach / (1 + draw))
+                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}")
             try:
                 for fact in facts:
                     self._meet(fact, {t.name for t in about if t.sign != "real"})
