@@ -24,9 +24,7 @@ def mathematical(network: Network) -> Program:
     return replace(derivation.forward, equations=equations)
 
 
-@settings(max_examples=60, deadline=None)
-@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
-def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
+def check_gradients(network: Network, examples: int, seed: int) -> None:
     at = point(network, examples, seed)
     loss, gradients, _ = autograd(network, at)
     for program in (differentiate(network.program()).computed, written := mathematical(network)):
@@ -37,8 +35,27 @@ def test_gradients_agree_with_autograd(network: Network, examples: int, seed: in
         assert worst_error({name: values["d" + name] for name in gradients}, gradients) <= TOLERANCE
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
+def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
+    check_gradients(network, examples, seed)
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(networks(max_layers=3))
 def test_every_step_is_proved(network: Network) -> None:
-    failed = [v for v in prove(differentiate(network.program())) if not v.holds]
-    assert not failed
+    assert not [v for v in prove(differentiate(network.program())) if not v.holds]
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
+def test_many_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
+    check_gradients(network, examples, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(networks())
+def test_every_step_of_many_is_proved(network: Network) -> None:
+    assert not [v for v in prove(differentiate(network.program())) if not v.holds]
