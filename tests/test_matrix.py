@@ -13,7 +13,7 @@ import sympy as sp
 from sympy import Expr
 
 import derive
-from derive import evaluate, matrix
+from derive import evaluate, matrix, matrix_value
 from derive.document.notation import Notation, notation
 from derive.functions import where
 from derive.index import Axis, Delta, Entry, Index, Max, Sum, Tensor
@@ -45,7 +45,7 @@ def arrays(tensors: Sequence[Tensor], extents: Mapping[Axis, int], seed: int = 0
 def assert_same(tree: Tree, e: Expr, indices: Sequence[Index], given: dict[str, np.ndarray], extents: Mapping[Axis, int]) -> None:
     """The tree's matrix is the array of the expression's values, with the indices as its rows and columns."""
     expected = evaluate.value(e, indices, given, {a.size: x for a, x in extents.items()})
-    found = matrix.value(tree, given, extents)
+    found = matrix_value.value(tree, given, extents)
     rows, columns = (*expected.shape, 1, 1)[:2]
     assert found.shape == (rows, columns)
     assert matrix.shape(tree) == (*(k.axis for k in indices), None, None)[:2]
@@ -54,7 +54,7 @@ def assert_same(tree: Tree, e: Expr, indices: Sequence[Index], given: dict[str, 
 
 EXTENTS = {N: 3, D: 2, H: 4, C: 5}
 GIVEN = arrays((y, P, G, Z, A, b, u, v), EXTENTS)
-GIVEN["Y"] = np.eye(5)[GIVEN["y"]]
+GIVEN["Y"] = (np.arange(5) == GIVEN["y"][:, None]).astype(np.float64)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,14 @@ def random_expression(draw: random.Random, free: list[Index], depth: int) -> Exp
         return Sum(body * random_expression(draw, [fresh, *free], depth - 1), fresh)
     below = [random_expression(draw, free, depth - 1) for _ in range(2)]
     if kind == "function":
-        return draw.choice([sp.tanh, sp.Abs, lambda e: 1 / (2 + e**2), lambda e: sp.exp(sp.tanh(e))])(below[0])
+        return draw.choice([sp.tanh(below[0]), sp.Abs(below[0]), 1 / (2 + below[0] ** 2), sp.exp(sp.tanh(below[0]))])
     if kind == "where":
         left = random_expression(draw, free, 0)  # SymPy does not take a Piecewise in a condition
-        return where(left <= draw.choice([sp.S.Zero, random_expression(draw, free, 0)]), draw.choice([sp.S.Zero, below[1]]), draw.choice([sp.S.One, below[0]]))
+        return where(
+            left <= draw.choice([sp.S.Zero, random_expression(draw, free, 0)]),
+            draw.choice([sp.S.Zero, below[1]]),
+            draw.choice([sp.S.One, below[0]]),
+        )
     if kind == "scale":
         return draw.choice([-1, sp.Rational(1, 3), N.count, 1 / C.count]) * below[0]
     return below[0] * below[1] if kind == "product" else below[0] + below[1]
@@ -215,7 +219,7 @@ def check_equation(equation: Equation, how: Notation) -> None:
     if equation.body.has(sp.log):  # probabilities
         given = {name: 0.1 + np.abs(a) % 0.8 if a.dtype == np.float64 else a for name, a in given.items()}
     for labels, onehot in how.onehots.items():
-        if labels.name in given:
-            rows = np.eye(extents[labels.values] if labels.values else 0)[given[labels.name]]
+        if labels.name in given and labels.values is not None:
+            rows = (np.arange(extents[labels.values]) == given[labels.name][..., None]).astype(np.float64)
             given[onehot.name] = rows if onehot.axes == (*labels.axes, labels.values) else rows.T
     assert_same(tree, equation.body, equation.indices, given, extents)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tutorial import EXAMPLE, RATE, gradients, xor_data, xor_run, xor_start
 
 import derive
 from chainrule.module import Module, arrays, built
 from derive.evaluate import evaluate, value
+from tests.tutorial import EXAMPLE, RATE, gradients, xor_data, xor_run, xor_start
 
 NETWORKS = Path(__file__).parent.parent / "networks"
 PARAMETERS = ("W1", "b1", "W2", "b2")

@@ -10,7 +10,7 @@ from sympy import Expr
 from derive.document.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.document.notation import Notation, in_shape, notation
 from derive.document.setup import setup
-from derive.document.words import activation_of, explain, heading, operator, spoken
+from derive.document.words import activation_of, explain, heading, operator
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Binder, Entry, Index, Partial, Tensor
 from derive.network import Network
@@ -81,7 +81,7 @@ def _local_row(equation: Equation, how: Notation) -> Row:
     by = equation.reads[0]
     summed = {i.axis for binder in equation.body.atoms(Binder) for i in binder.bound}
     at = tuple(Index(i.label + "'", i.axis) if i.axis in summed else i for i in equation.indices)
-    kept = [t for t in derivative(equation.body, by, at)]
+    kept = derivative(equation.body, by, at)
     slope = stored(total(kept), equation) if not summed else _along(equation, kept)
     left = how.index(Partial(equation.entry, Entry(by, *at)), equation.indices)
     kind = activation_of(equation)

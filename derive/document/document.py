@@ -43,8 +43,11 @@ class Items:
 
 @dataclass(frozen=True)
 class Table:
+    """Rows of cells; `wide` is the number of the column whose cells may take several lines."""
+
     header: tuple[Text, ...]
     rows: tuple[tuple[Text, ...], ...]
+    wide: int
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.document.document import Code, Document, Formula, Math, Ref, Row, Text
+from derive.document.document import Block, Code, Document, Formula, Math, Ref, Row, Table, Text
 from derive.document.layout import LINE, fold, width
 from derive.document.symbols import escape
 
@@ -25,10 +26,16 @@ def render_latex(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - not HTML: every text goes through the `text` filter
+        autoescape=False,
     )
-    environment.filters.update(text=text, plain=plain, cells=cells, formula=formula, kind=lambda block: type(block).__name__)
+    filters = (text, plain, cells, columns, formula, kind)
+    environment.filters.update({function.__name__: function for function in filters})
     return environment.get_template("document.tex.j2").render(document=document)
+
+
+def kind(block: Block) -> str:
+    """Which block it is, for the template."""
+    return type(block).__name__
 
 
 def text(parts: Text) -> str:
@@ -41,11 +48,11 @@ def _part(part: str | Math | Code | Ref) -> str:
         case Math(latex):
             return f"${latex}$"
         case Code(name):
-            return rf"\texttt{{{escape(name)}}}"
+            return rf"\texttt{{{breakable(name)}}}"
         case Ref(number):
             return rf"\eqref{{eq:{number}}}"
         case _:
-            return escape(part)
+            return breakable(part)
 
 
 def plain(parts: Text) -> str:
@@ -56,6 +63,21 @@ def plain(parts: Text) -> str:
 
 def cells(row: Sequence[Text]) -> str:
     return " & ".join(text(cell) for cell in row)
+
+
+def columns(table: Table) -> str:
+    """The column types of a table: one column wraps its text."""
+    kinds = ["l"] * len(table.header)
+    kinds[table.wide] = r">{\raggedright\arraybackslash}p{0.34\linewidth}"
+    return "".join(kinds)
+
+
+def breakable(words: str) -> str:
+    """Escaped text in which a very long word, such as the name of a layer, may be broken."""
+    parts = re.split(r"(\w{20,})", words)
+    for k in range(1, len(parts), 2):
+        parts[k] = "\\hspace{0pt}".join(escape(piece) for piece in re.findall(r"[^\W_]{1,12}_?|_", parts[k]))
+    return "".join(part if k % 2 else escape(part) for k, part in enumerate(parts))
 
 
 def formula(block: Formula) -> str:

@@ -43,7 +43,7 @@ def _filled(parts: Sequence[str], line: float) -> list[str]:
     for part in parts:
         longer = f"{lines[-1]} {part}".strip()
         if lines[-1] and width(longer) > line:
-            lines.append(part)
+            lines.append(part.removeprefix(r"\quad "))
         else:
             lines[-1] = longer
     return lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,7 +18,7 @@ def render_markdown(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - not HTML: every text goes through the `text` filter
+        autoescape=False,
     )
     environment.filters.update(text=text, cell=cell, formula=formula, kind=lambda block: type(block).__name__)
     return environment.get_template("document.md.j2").render(document=document)
@@ -62,5 +61,10 @@ def formula(block: Formula) -> str:
 
 
 def safe(latex: str) -> str:
-    r"""A formula that Markdown leaves alone: GitHub reads \\ as an escaped backslash and _ as emphasis before it sees a formula."""
-    return re.sub(r"(?<! )_", " _", latex.replace(r"\\", r"\cr"))
+    r"""A formula that GitHub and Jupyter show as it is meant.
+
+    GitHub's Markdown comes before its formulas: it would read \\ as an escaped backslash and _ as emphasis. Its formulas know no
+    \operatorname (github/markup, issue 1688).
+    """
+    plain = latex.replace(r"\\", r"\cr").replace(r"\operatorname", r"\mathrm")
+    return re.sub(r"(?<! )_", " _", plain)

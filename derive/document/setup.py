@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from derive.document.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
 from derive.document.notation import Notation
@@ -23,10 +24,10 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     forward = derivation.forward
     blocks: list[Block] = [
         Paragraph(_network(network)),
-        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation))),
+        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation)), 2),
         Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
         *_onehot_definitions(notation),
-        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward))),
+        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward)), 1),
         Paragraph(("Conventions:",)),
         Items(tuple(_conventions(forward, notation))),
     ]
@@ -92,8 +93,9 @@ def _axes(program: Program) -> tuple[Axis, ...]:
 
 def _axis_row(axis: Axis) -> tuple[Text, ...]:
     letter = index_letter(axis.name)
-    extent: Text = (Math(f"{size_letter(axis)} = {axis.extent}"),) if axis.extent is not None else (Math(size_letter(axis)), ", known when it runs")
-    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size_letter(axis)}"),), extent)
+    size = size_letter(axis)
+    extent: Text = (Math(size), ", known when it runs") if axis.extent is None else (Math(f"{size} = {axis.extent}"),)
+    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size}"),), extent)
 
 
 def _onehot_words(notation: Notation) -> Text:
@@ -180,15 +182,25 @@ def _kinks(equation: Equation, notation: Notation) -> Iterator[Text]:
     kind = activation_of(equation)
     if kind is None or not isinstance(equation.body, sp.Piecewise):
         return
-    condition = equation.body.args[0][1]
     entry = next(a for a in sp.preorder_traversal(equation.body) if isinstance(a, Entry))
-    if not isinstance(condition, Relational) or condition.lhs != entry:
+    meeting = _meeting(equation.body.args[0][1], entry)
+    if meeting is None:
         return
-    slope: Expr = sp.Add(*(t.coefficient for t in derivative(equation.body, entry.tensor, equation.indices)))
-    there = notation.index(slope.xreplace({entry: condition.rhs}), ())
-    place = notation.index(condition.rhs, ())
+    slope = sp.Add(*(t.coefficient for t in derivative(equation.body, entry.tensor, equation.indices)))
+    there = notation.index(slope.xreplace({entry: meeting}), ())
+    place = notation.index(meeting, ())
     yield (
         f"The derivative of {spoken(kind)} at {place}, where its branches meet, is that of the branch which holds there: ",
         Math(rf"{operator(kind)}'({place}) = {there}"),
         ".",
     )
+
+
+def _meeting(condition: Boolean, entry: Entry) -> Expr | None:
+    """Where the two sides of a comparison are equal, if their difference is linear in the entry."""
+    if not isinstance(condition, Relational):
+        return None
+    x = sp.Dummy("x", real=True)
+    difference = (condition.lhs - condition.rhs).xreplace({entry: x})
+    slope = sp.diff(difference, x)
+    return -difference.xreplace({x: sp.S.Zero}) / slope if slope.is_number and slope != 0 else None
