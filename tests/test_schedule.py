@@ -15,6 +15,7 @@ from codegen.cache import imported
 from codegen.lines import lines
 from codegen.loops import MatrixProduct
 from codegen.printer import code
+from codegen.render import render
 from codegen.schedule import Size, kernel, laid_out
 from derive import Network, differentiate
 from derive.evaluate import evaluate
@@ -189,6 +190,11 @@ def test_numbers_of_the_gradients_kernel_are_each_shown_in_full_once() -> None:
     part = text[text.index("def _gradients") : text.index("def _sgd")]
     full = re.findall(r"# \((\w+)\)  ", part)
     assert len(full) == len(set(full)) == len(differentiate(NETS["rows"].program()).computed.equations)
+
+
+def test_a_program_of_a_single_example_is_no_module() -> None:
+    with pytest.raises(ValueError, match="one axis with an extent known only at run time, found \\[\\]"):
+        render(differentiate(NETS["rows"].program(examples="single")), NETS["rows"])
 
 
 def test_math_of_constants() -> None:
