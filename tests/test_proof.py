@@ -20,7 +20,7 @@ from derive.formulas.losses import LOSSES
 from derive.functions import AtLeast, where
 from derive.index import Axis, Delta, Entry, Sum, Tensor, free_indices, rewrite
 from derive.network import Convention
-from derive.program import Derivation, Derived, Equation, Fact, Floors, Step
+from derive.program import Derivation, Derived, Equation, Fact, Floors, Step, gradient_of
 from derive.proof import Verdict, prove
 from derive.proof.claim import Claim, decide
 from derive.proof.sampling import setting
@@ -344,6 +344,7 @@ def test_declared_floors_are_conventions_and_undeclared_ones_are_not() -> None:
         (where(handmade.Yhat.entry() <= 0, 0, 1), where(handmade.Yhat.entry() < 0, 0, 1)),  # only at 0
         (sp.sign(handmade.Yhat.entry()), where(handmade.Yhat.entry() < 0, -1, 1)),
         (sp.Abs(handmade.Yhat.entry()), handmade.Yhat.entry()),
+        (sp.Abs(handmade.Yhat.entry() - 100), 100 - handmade.Yhat.entry()),
         (sp.exp(sp.exp(handmade.Yhat.entry())), sp.exp(sp.exp(handmade.Yhat.entry())) + sp.Rational(1, 10**25)),  # 50 digits
     ],
 )
@@ -351,6 +352,15 @@ def test_branches_far_out_kinks_and_tiny_differences_are_seen(right: Expr, wrong
     tested = setting(handmade.regression())
     assert decide(equal(right, right), tested).holds
     assert not decide(equal(right, wrong), tested).holds
+
+
+def test_points_lie_where_the_forward_program_takes_logarithms() -> None:
+    """log(X) log(1 - X) demands 0 < X < 1 of every entry, which nothing declares."""
+    x = handmade.X.entry()
+    logs = handmade.define(handmade.H1, Sum(sp.log(x) * sp.log(1 - x), handmade.i))
+    loss = handmade.define(handmade.L, Sum(handmade.H1.entry(), *handmade.H1.indices()))
+    forward = handmade.program("logarithms", [handmade.X], [], [], logs, loss)
+    assert decide(equal(logs.body, logs.body), setting(handmade.derivation(forward, {}))).holds
 
 
 def test_a_branch_that_no_point_reaches_is_named() -> None:
@@ -391,6 +401,17 @@ def test_a_wrong_shared_part_is_named() -> None:
     stable = tuple(replace(d, equation=wrong) if d.equation == part else d for d in right.stable)
     first = first_failure(replace(right, computed=computed, stable=stable))
     assert first.rule == "name"
+
+
+def test_more_points_are_drawn_while_a_gradient_is_0() -> None:
+    """Entries lie between -2 and 2: that none of a few exceeds 1.7 is no proof of a gradient that is 0 elsewhere."""
+    j, w = handmade.j, handmade.b1
+    out = handmade.define(Tensor("A", (handmade.H,)), where(w[j] > sp.Rational(17, 10), w[j] ** 2, 0))
+    slope = [("local derivative", where(w[j] > sp.Rational(17, 10), 2 * w[j] * gradient_of(out.tensor)[j], 0), ())]
+    switched = handmade.operation("switched", [w], [], {w: slope}, out)
+    verdicts = [v for v in prove(switched) if v.rule == "whole network"]
+    assert [(v.holds, "all are 0" in v.detail) for v in verdicts] == [(True, False)]
+    assert "at 2 points" not in verdicts[0].detail
 
 
 # -- the verdicts themselves -------------------------------------------------------------------------------------------
