@@ -46,8 +46,8 @@ def load_module(name: str, text: str) -> ModuleType:
         path = _stored(name, text)
     except OSError as error:
         _warn(f"cannot keep compiled functions of {name}: {error}")
-        return _imported(name, text, f"<{name}>")
-    module = _imported(name, text, str(path))
+        return imported(name, text, f"<{name}>")
+    module = imported(name, text, str(path))
     for value in vars(module).values():
         if isinstance(value, CPUDispatcher):
             # `enable_caching` would do, but its cache raises when a file in it is damaged or the disk is full
@@ -115,7 +115,8 @@ class _Text(importlib.abc.ExecutionLoader):
         return self.path
 
 
-def _imported(name: str, text: str, path: str) -> ModuleType:
+def imported(name: str, text: str, path: str) -> ModuleType:
+    """A new module from its text, under a name of its own; `path` stands in tracebacks."""
     loader = _Text(text, path)
     unique = f"{name}_{_digest(text)[:16]}"
     spec = importlib.util.spec_from_loader(unique, loader)

@@ -171,3 +171,26 @@ def _hold(done: list[Statement], leaf: Leaf, held: Entry) -> None:
         if not isinstance(earlier, Assign) or not earlier.starts:
             break
     done.append(Assign(leaf.equation, held, leaf.target, starts=True))
+
+
+# -- order of sums -------------------------------------------------------------------------------------------------------
+
+REORDERED_EXTENT = 8  # a shorter sum is a line of additions, not a loop
+
+
+def reordered(statement: Statement) -> Statement:
+    """The statement with the sums of its innermost loops free to be added in any order."""
+    if not isinstance(statement, Loop):
+        return statement
+    if any(isinstance(s, Loop) for s in statement.body):
+        return replace(statement, body=tuple(reordered(s) for s in statement.body))
+    extent = statement.index.axis.extent
+    if extent is not None and extent < REORDERED_EXTENT:
+        return statement
+    return replace(statement, body=tuple(_freed(s, statement.index) for s in statement.body))
+
+
+def _freed(statement: Statement, index: Index) -> Statement:
+    if isinstance(statement, Accumulate) and statement.operation == "sum" and index not in statement.target.free_symbols:
+        return replace(statement, reordered=True)
+    return statement

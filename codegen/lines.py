@@ -18,6 +18,7 @@ from derive.text import equation_text
 
 WIDTH = 140
 INDENT = "    "
+ADD = "_add"  # the module's function for sums that may be reordered
 
 
 def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1) -> list[str]:
@@ -104,6 +105,8 @@ class _Writer:
         target, value = leaf.target, leaf.value
         if isinstance(leaf, Accumulate) and leaf.operation == "max":
             self.fitted(f"{element(target)} = np.maximum({element(target)}, ", value, ")", depth)
+        elif isinstance(leaf, Accumulate) and leaf.reordered:
+            self.fitted(f"{element(target)} = {ADD}({element(target)}, ", value, ")", depth)
         elif isinstance(leaf, Accumulate):
             sign = "-" if value.could_extract_minus_sign() and not value.is_Add else "+"
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
@@ -118,7 +121,7 @@ class _Writer:
         value = element(leaf.value)
         self.put(f"if {value} < real({leaf.low}) or {value} > real({leaf.high}):", depth)
         place = ", ".join(f"{{{identifier(i)}}}" for i in leaf.equation.indices)
-        name = leaf.value.tensor.name
+        name = leaf.equation.tensor.name
         self.put(f'raise ValueError(f"{name}[{place}] lies outside [{leaf.low}, {leaf.high}]: {leaf.why}")', depth + 1)
 
     def fitted(self, before: str, value: Expr, after: str, depth: int) -> None:

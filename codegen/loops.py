@@ -29,12 +29,16 @@ class Assign:
 
 @dataclass(frozen=True)
 class Accumulate:
-    """target = target + value, or the larger of the two (NaN if either is)."""
+    """target = target + value, or the larger of the two (NaN if either is).
+
+    reordered: the terms of the sum may be added in any order, so that a processor can add several at a time.
+    """
 
     equation: Equation
     target: Entry
     operation: Operation
     value: Expr
+    reordered: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Expr
 
 from codegen.initial import starts
-from codegen.lines import INDENT, WIDTH, comment, lines
+from codegen.lines import ADD, INDENT, WIDTH, comment, lines
 from codegen.loops import Assign, nested
 from codegen.schedule import Kernel, Range, Size, View, kernel, laid_out, run_time_axis
 from derive.formulas.losses import LOSSES
@@ -91,6 +91,11 @@ class _Module:
             "loss": kernel(program, [loss], ranges),
             "gradients": kernel(program, [loss, *derivatives], ranges),
         }
+        shown = [
+            self._kernel(kernels["predict"], "predict", f"{prediction.name} for a batch of examples.", [prediction]),
+            self._kernel(kernels["loss"], "loss", "The loss of a batch.", []),
+            self._kernel(kernels["gradients"], "gradients", "The loss of a batch; its derivatives go into `gradient`.", derivatives),
+        ]
         return {
             "name": network.name,
             "summary": self._summary(),
@@ -101,11 +106,8 @@ class _Module:
             "mean": network.loss.reduction == "mean",
             "prediction": self._prediction(prediction),
             "parameters": self._parameters(),
-            "kernels": [
-                self._kernel(kernels["predict"], "predict", f"{prediction.name} for a batch of examples.", [prediction]),
-                self._kernel(kernels["loss"], "loss", "The loss of a batch.", []),
-                self._kernel(kernels["gradients"], "gradients", "The loss of a batch; its derivatives go into `gradient`.", derivatives),
-            ],
+            "kernels": shown,
+            "reorders": any(f" {ADD}(" in line for k in kernels.values() for line in lines(k.body, set())),
             "optimisers": [_optimiser(name, o, program.parameters) for name, o in OPTIMISERS.items()],
             "work": {name: _size(k.work) if k.workspace else "" for name, k in kernels.items()},
             "inside": {"examples": self._inside("examples", program.inputs[0]), "targets": self._inside("targets", program.targets[0])},

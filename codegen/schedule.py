@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.flat import flattened
-from codegen.fusion import contracted, fused, in_registers
+from codegen.fusion import contracted, fused, in_registers, reordered
 from codegen.loops import Demand, Statement, accesses, entries, nested
 from codegen.nests import loop_order, statements
 from derive.index import Axis, Tensor
@@ -70,7 +70,8 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     flat = flattened(replace(program, equations=wanted, outputs=()))
     taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
-    body = in_registers(contracted(fused(scheduled), (*outputs, *program.given), taken), taken)
+    body = contracted(fused(scheduled), (*outputs, *program.given), taken)
+    body = tuple(reordered(s) for s in in_registers(body, taken))
     used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
     return Kernel(

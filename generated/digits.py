@@ -29,8 +29,9 @@ from numba import njit
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
 OPTIMIZERS = ("sgd",)
 
 
@@ -56,6 +57,12 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -92,7 +99,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
             # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
             exp_Z[c] = math.exp(Z[n, c] - max_Z)
             # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
-            sum_exp_Z += exp_Z[c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
         # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
         for c in range(10):
             P[n, c] = exp_Z[c] / sum_exp_Z
@@ -132,7 +139,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
             # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
             exp_Z = math.exp(Z[n, c] - max_Z)
             # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
-            sum_exp_Z += exp_Z
+            sum_exp_Z = _add(sum_exp_Z, exp_Z)
         # (5a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
         sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
     # (5a) continued
@@ -184,7 +191,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
             exp_Z[c] = math.exp(Z[n, c] - max_Z)
             # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
-            sum_exp_Z += exp_Z[c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
         for c in range(10):
             # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
             p = exp_Z[c] / sum_exp_Z
@@ -217,7 +224,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, rate: np.floating[Any]) -> None:
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
     """One step of sgd (Robbins and Monro 1951) on all parameters."""
     # theta[k] <- theta[k] - rate gradient[k]
     for k in range(4810):
@@ -241,7 +248,7 @@ def _train(
     y: Labels,
     epochs: int,
     batch_size: int,
-    rate: np.floating[Any],
+    rate: Real,
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],

@@ -29,8 +29,9 @@ from numba import njit
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
 OPTIMIZERS = ("sgd",)
 
 
@@ -189,7 +190,7 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, rate: np.floating[Any]) -> None:
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
     """One step of sgd (Robbins and Monro 1951) on all parameters."""
     # theta[k] <- theta[k] - rate gradient[k]
     for k in range(10):
@@ -213,7 +214,7 @@ def _train(
     Y: Array,
     epochs: int,
     batch_size: int,
-    rate: np.floating[Any],
+    rate: Real,
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],

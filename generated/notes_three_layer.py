@@ -30,8 +30,9 @@ from numba import njit
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
 OPTIMIZERS = ("sgd",)
 
 
@@ -61,6 +62,12 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -189,7 +196,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
     sum_L = 0.0
     for n in range(N):
-        sum_L += Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n])
+        sum_L = _add(sum_L, Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n]))
     # (7a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -273,7 +280,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             dZ[c, n] = p / real(N)
     sum_L = 0.0
     for n in range(N):
-        sum_L += Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n])
+        sum_L = _add(sum_L, Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n]))
         # (9) continued
         dZ[y[n], n] -= real(1 / N)
     # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
@@ -283,12 +290,12 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for k in range(6):
             sum_dW3 = real(0)
             for n in range(N):
-                sum_dW3 += H2[k, n] * dZ[c, n]
+                sum_dW3 = _add(sum_dW3, H2[k, n] * dZ[c, n])
             dW3[c, k] = sum_dW3
         # (11)  db3[c] = sum_n dZ[c,n]
         sum_db3 = real(0)
         for n in range(N):
-            sum_db3 += dZ[c, n]
+            sum_db3 = _add(sum_db3, dZ[c, n])
         db3[c] = sum_db3
     for k in range(6):
         # (12)  dH2[k,n] = sum_c W3[c,k] dZ[c,n]
@@ -302,13 +309,13 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (13)  dA2[k,n] = dH2[k,n] where(A2[k,n] <= 0, 0, 1)
             dA2[k, n] = real(0) if A2[k, n] <= real(0) else dH2[n]
             # (15)  db2[k] = sum_n dA2[k,n]
-            sum_db2 += dA2[k, n]
+            sum_db2 = _add(sum_db2, dA2[k, n])
         db2[k] = sum_db2
         # (14)  dW2[k,j] = sum_n H1[j,n] dA2[k,n]
         for j in range(5):
             sum_dW2 = real(0)
             for n in range(N):
-                sum_dW2 += H1[j, n] * dA2[k, n]
+                sum_dW2 = _add(sum_dW2, H1[j, n] * dA2[k, n])
             dW2[k, j] = sum_dW2
     for j in range(5):
         # (16)  dH1[j,n] = sum_k W2[k,j] dA2[k,n]
@@ -322,19 +329,19 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (17)  dA1[j,n] = dH1[j,n] where(A1[j,n] <= 0, 0, 1)
             dA1[n] = real(0) if A1[j, n] <= real(0) else dH1[n]
             # (19)  db1[j] = sum_n dA1[j,n]
-            sum_db1 += dA1[n]
+            sum_db1 = _add(sum_db1, dA1[n])
         db1[j] = sum_db1
         # (18)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
         for i in range(4):
             sum_dW1 = real(0)
             for n in range(N):
-                sum_dW1 += dA1[n] * X[i, n]
+                sum_dW1 = _add(sum_dW1, dA1[n] * X[i, n])
             dW1[j, i] = sum_dW1
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, rate: np.floating[Any]) -> None:
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
     """One step of sgd (Robbins and Monro 1951) on all parameters."""
     # theta[k] <- theta[k] - rate gradient[k]
     for k in range(82):
@@ -358,7 +365,7 @@ def _train(
     y: Labels,
     epochs: int,
     batch_size: int,
-    rate: np.floating[Any],
+    rate: Real,
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],

@@ -29,8 +29,9 @@ from numba import njit
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
 OPTIMIZERS = ("sgd",)
 
 
@@ -58,6 +59,12 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
+
+
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     """P for a batch of examples."""
@@ -83,7 +90,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
             sum_Z = b2[c]
             for j in range(16):
-                sum_Z += H1[j] * W2[c, j]
+                sum_Z = _add(sum_Z, H1[j] * W2[c, j])
             Z[c] = sum_Z
             # (4a)  max_Z[n] = max_c Z[n,c]
             max_Z = np.maximum(max_Z, Z[c])
@@ -123,7 +130,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
             sum_Z = b2[c]
             for j in range(16):
-                sum_Z += H1[j] * W2[c, j]
+                sum_Z = _add(sum_Z, H1[j] * W2[c, j])
             Z[c] = sum_Z
             # (4a)  max_Z[n] = max_c Z[n,c]
             max_Z = np.maximum(max_Z, Z[c])
@@ -179,7 +186,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
             sum_Z = b2[c]
             for j in range(16):
-                sum_Z += H1[j] * W2[c, j]
+                sum_Z = _add(sum_Z, H1[j] * W2[c, j])
             Z[c] = sum_Z
             # (4a)  max_Z[n] = max_c Z[n,c]
             max_Z = np.maximum(max_Z, Z[c])
@@ -223,7 +230,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, rate: np.floating[Any]) -> None:
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
     """One step of sgd (Robbins and Monro 1951) on all parameters."""
     # theta[k] <- theta[k] - rate gradient[k]
     for k in range(82):
@@ -247,7 +254,7 @@ def _train(
     y: Labels,
     epochs: int,
     batch_size: int,
-    rate: np.floating[Any],
+    rate: Real,
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],

@@ -29,8 +29,9 @@ from numba import njit
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
 OPTIMIZERS = ("sgd",)
 
 
@@ -56,6 +57,12 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -126,7 +133,7 @@ def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
             Yhat = real(1) / (real(1) + math.exp(-Z[n]))
             # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
-            sum_L += (Yhat - Y[c, n]) ** 2
+            sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
     # (5) continued
     L = sum_L / real(2 * N)
     return float(L)
@@ -174,19 +181,19 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
             Yhat = real(1) / (real(1) + math.exp(-Z[n]))
             # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
-            sum_L += (Yhat - Y[c, n]) ** 2
+            sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
             # (6)  dYhat[c,n] = (Yhat[c,n] - Y[c,n])/N
             dYhat = (Yhat - Y[c, n]) / real(N)
             # (7)  dZ[c,n] = (1 - Yhat[c,n]) Yhat[c,n] dYhat[c,n]
             dZ[c, n] = (real(1) - Yhat) * Yhat * dYhat
             # (9)  db2[c] = sum_n dZ[c,n]
-            sum_db2 += dZ[c, n]
+            sum_db2 = _add(sum_db2, dZ[c, n])
         db2[c] = sum_db2
         # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
         for j in range(4):
             sum_dW2 = real(0)
             for n in range(N):
-                sum_dW2 += H1[j, n] * dZ[c, n]
+                sum_dW2 = _add(sum_dW2, H1[j, n] * dZ[c, n])
             dW2[c, j] = sum_dW2
     # (5) continued
     L = sum_L / real(2 * N)
@@ -202,19 +209,19 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
             # (11)  dA1[j,n] = (1 - H1[j,n]) H1[j,n] dH1[j,n]
             dA1[n] = (real(1) - H1[j, n]) * dH1[n] * H1[j, n]
             # (13)  db1[j] = sum_n dA1[j,n]
-            sum_db1 += dA1[n]
+            sum_db1 = _add(sum_db1, dA1[n])
         db1[j] = sum_db1
         # (12)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
         for i in range(2):
             sum_dW1 = real(0)
             for n in range(N):
-                sum_dW1 += dA1[n] * X[i, n]
+                sum_dW1 = _add(sum_dW1, dA1[n] * X[i, n])
             dW1[j, i] = sum_dW1
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, rate: np.floating[Any]) -> None:
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
     """One step of sgd (Robbins and Monro 1951) on all parameters."""
     # theta[k] <- theta[k] - rate gradient[k]
     for k in range(17):
@@ -238,7 +245,7 @@ def _train(
     Y: Array,
     epochs: int,
     batch_size: int,
-    rate: np.floating[Any],
+    rate: Real,
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
