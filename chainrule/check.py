@@ -22,7 +22,6 @@ from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
 from derive.document import Format
-from derive.document import render as render_document
 from derive.program import Derivation
 
 MODULES = Path("generated")
@@ -153,7 +152,7 @@ def _rendered(networks: list[Network], processes: int, report: Report) -> Iterab
 
 
 def _documents(network: Network, derivation: Derivation, name: str) -> Files:
-    return {DOCUMENTS / (name + end): render_document(derivation, network, form) for form, end in FORMATS.items()}
+    return {DOCUMENTS / (name + end): derive.document(derivation, network, form) for form, end in FORMATS.items()}
 
 
 def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:

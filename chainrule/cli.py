@@ -84,7 +84,7 @@ def prove_command(spec: Spec, as_json: Json = False) -> None:
 @app.command("derive", epilog="Example: chainrule derive worked_example --format latex --examples single -o worked_example.tex")
 def derive_command(
     spec: Spec,
-    form: Annotated[Format, typer.Option("--format", help="The language of the document.")] = "markdown",
+    form: Annotated[Format | None, typer.Option("--format", help="The language; by default latex for a .tex file, else markdown.")] = None,
     convention: Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")] = None,
     examples: Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")] = "batch",
     output: Output = None,
@@ -93,7 +93,7 @@ def derive_command(
     """Write up the derivation of the gradients, step by step."""
     network = network_of(spec)
     with shown(err) as report:
-        made = document(network, form, convention, examples, output, report)
+        made = document(network, form or _format_of(output), convention, examples, output, report)
     _print_text(made, as_json)
 
 
@@ -180,6 +180,10 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(below) for below in cast(Sequence[object], value)]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _format_of(output: Path | None) -> Format:
+    return "latex" if output is not None and output.suffix == ".tex" else "markdown"
 
 
 def _print_text(made: Text, as_json: bool) -> None:

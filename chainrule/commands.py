@@ -15,7 +15,6 @@ from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
 from derive.document import Format
-from derive.document import render as render_document
 from derive.network import OTHER_MODULES, Convention
 from derive.program import Derivation
 from derive.proof import Verdict
@@ -74,7 +73,7 @@ def document(
     written = network.model_copy(update={"convention": convention or network.convention})
     derivation = derive.differentiate(written.program(examples=examples))
     report(f"writing up {network.name}")
-    return _put(Text(network.name, form, render_document(derivation, written, form), output))
+    return _put(Text(network.name, form, derive.document(derivation, written, form), output))
 
 
 def generate(network: Network, output: Path | None, report: Report = silent) -> Text:

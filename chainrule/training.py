@@ -17,11 +17,11 @@ from derive import Network
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: plain stochastic gradient descent."""
+    """How to train: plain stochastic gradient descent. The defaults were chosen on a third of the digits that are not held out."""
 
-    epochs: int = 60
-    batch_size: int = 32
-    learning_rate: float = 0.1
+    epochs: int = 30
+    batch_size: int = 16
+    learning_rate: float = 0.5
     seed: int = 0
     dtype: DType = "float64"
 

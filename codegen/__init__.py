@@ -1,1 +1,6 @@
-"""Code: from a derivation to a standalone Numba module."""
+"""Standalone Numba modules from derivations."""
+
+from codegen.cache import CacheWarning, build
+from codegen.render import render
+
+__all__ = ["CacheWarning", "build", "render"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
-from sympy import Expr
+from sympy import Basic, Expr
 
 from derive.index import ArgMax, Binder, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation, Program
@@ -19,11 +19,11 @@ def flattened(program: Program) -> tuple[Equation, ...]:
     return tuple(flat.done)
 
 
-def outermost_binders(e: Expr) -> tuple[Binder, ...]:
+def outermost_binders(e: Basic) -> tuple[Binder, ...]:
     """The outermost binders of an expression in their order, each once."""
     if isinstance(e, Binder):
         return (e,)
-    return tuple(dict.fromkeys(b for a in e.args if isinstance(a, Expr) for b in outermost_binders(a)))
+    return tuple(dict.fromkeys(b for a in e.args for b in outermost_binders(a)))
 
 
 def unused(name: str, taken: set[str], mark: str = "_") -> str:

@@ -94,30 +94,30 @@ def _touch(first: Statement, second: Statement) -> bool:
 # -- contraction ---------------------------------------------------------------------------------------------------------
 
 
-def contracted(statements: Sequence[Statement], kept: Sequence[Tensor]) -> tuple[Statement, ...]:
+def contracted(statements: Sequence[Statement], kept: Sequence[Tensor], taken: set[str]) -> tuple[Statement, ...]:
     """The statements with every array, those `kept` excepted, reduced to what one iteration of its common loops needs.
 
-    A value that lives within one iteration of the loop over n needs no axis n.
+    A value that lives within one iteration of the loop over n needs no axis n. One that needs no axis at all is a variable, in lower
+    case as the texts write the values of a single example; `taken` are the names that it must not have.
     """
     done = tuple(statements)
     found = dict.fromkeys(a.tensor for s in done for a in accesses(s))
     for tensor in found:
-        if tensor not in kept:
-            done = _reduced(done, tensor)
+        if tensor not in kept and tensor.axes:
+            done = _reduced(done, tensor, taken)
     return done
 
 
-def _reduced(statements: tuple[Statement, ...], tensor: Tensor) -> tuple[Statement, ...]:
+def _reduced(statements: tuple[Statement, ...], tensor: Tensor, taken: set[str]) -> tuple[Statement, ...]:
     touched = [a for s in statements for a in accesses(s) if a.tensor == tensor]
     common = list(touched[0].path)
     for access in touched[1:]:
-        shared = sum(1 for _ in _same(common, access.path))
-        common = common[:shared]
-    drop = [p for p in range(len(tensor.axes)) if any(all(a.indices[p] == loop.index for a in touched) for loop in common)]
-    if not drop:
+        common = common[: sum(1 for _ in _same(common, access.path))]
+    keep = [p for p in range(len(tensor.axes)) if not any(all(a.indices[p] == loop.index for a in touched) for loop in common)]
+    if len(keep) == len(tensor.axes):
         return statements
-    keep = [p for p in range(len(tensor.axes)) if p not in drop]
-    smaller = Tensor(tensor.name, [tensor.axes[p] for p in keep], tensor.values, tensor.sign)
+    name = unused(tensor.name.lower(), taken) if not keep and tensor.name.isupper() else tensor.name
+    smaller = Tensor(name, [tensor.axes[p] for p in keep], tensor.values, tensor.sign)
     return tuple(with_tensor(s, tensor, lambda e: Entry(smaller, *(e.indices[p] for p in keep))) for s in statements)
 
 
@@ -171,3 +171,26 @@ def _hold(done: list[Statement], leaf: Leaf, held: Entry) -> None:
         if not isinstance(earlier, Assign) or not earlier.starts:
             break
     done.append(Assign(leaf.equation, held, leaf.target, starts=True))
+
+
+# -- order of sums -------------------------------------------------------------------------------------------------------
+
+REORDERED_EXTENT = 8  # a shorter sum is a line of additions, not a loop
+
+
+def reordered(statement: Statement) -> Statement:
+    """The statement with the sums of its innermost loops free to be added in any order."""
+    if not isinstance(statement, Loop):
+        return statement
+    if any(isinstance(s, Loop) for s in statement.body):
+        return replace(statement, body=tuple(reordered(s) for s in statement.body))
+    extent = statement.index.axis.extent
+    if extent is not None and extent < REORDERED_EXTENT:
+        return statement
+    return replace(statement, body=tuple(_freed(s, statement.index) for s in statement.body))
+
+
+def _freed(statement: Statement, index: Index) -> Statement:
+    if isinstance(statement, Accumulate) and statement.operation == "sum" and index not in statement.target.free_symbols:
+        return replace(statement, reordered=True)
+    return statement

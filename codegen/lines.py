@@ -18,6 +18,7 @@ from derive.text import equation_text
 
 WIDTH = 140
 INDENT = "    "
+ADD = "_add"  # the module's function for sums that may be reordered
 
 
 def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1) -> list[str]:
@@ -30,7 +31,9 @@ def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1) -> l
 def comment(text: str, depth: int) -> list[str]:
     """A comment of one or more lines; lines after the first are indented."""
     start = INDENT * depth + "# "
-    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=start + INDENT, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=start, subsequent_indent=start + INDENT, break_long_words=False, break_on_hyphens=False
+    )
 
 
 @dataclass
@@ -102,12 +105,14 @@ class _Writer:
         target, value = leaf.target, leaf.value
         if isinstance(leaf, Accumulate) and leaf.operation == "max":
             self.fitted(f"{element(target)} = np.maximum({element(target)}, ", value, ")", depth)
+        elif isinstance(leaf, Accumulate) and leaf.reordered:
+            self.fitted(f"{element(target)} = {ADD}({element(target)}, ", value, ")", depth)
         elif isinstance(leaf, Accumulate):
             sign = "-" if value.could_extract_minus_sign() and not value.is_Add else "+"
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
         elif target in sp.Add.make_args(value):
             self.assignment(Accumulate(leaf.equation, target, "sum", value - target), depth)
-        elif not target.indices and leaf.value == 0 and not target.tensor.axes and leaf.equation.tensor == target.tensor and not leaf.equation.indices:
+        elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         else:
             self.fitted(f"{element(target)} = ", value, "", depth)
@@ -116,18 +121,18 @@ class _Writer:
         value = element(leaf.value)
         self.put(f"if {value} < real({leaf.low}) or {value} > real({leaf.high}):", depth)
         place = ", ".join(f"{{{identifier(i)}}}" for i in leaf.equation.indices)
-        name = leaf.value.tensor.name
+        name = leaf.equation.tensor.name
         self.put(f'raise ValueError(f"{name}[{place}] lies outside [{leaf.low}, {leaf.high}]: {leaf.why}")', depth + 1)
 
     def fitted(self, before: str, value: Expr, after: str, depth: int) -> None:
         """One assignment; parts of a value that is too long for a line get variables of their own."""
-        room = WIDTH - len(INDENT) * depth
+        room, taken = WIDTH - len(INDENT) * depth, set(self.taken)
         while len(before + code(value) + after) > room:
             part = _part(value, room)
             if part is None:
                 break
             word, inner = part
-            named = Entry(Tensor(unused(word, self.taken)))
+            named = Entry(Tensor(unused(word, taken)))
             self.put(f"{named.tensor.name} = {code(inner)}", depth)
             value = value.xreplace({inner: named})
         self.put(before + code(value) + after, depth)

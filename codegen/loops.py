@@ -29,12 +29,16 @@ class Assign:
 
 @dataclass(frozen=True)
 class Accumulate:
-    """target = target + value, or the larger of the two (NaN if either is)."""
+    """target = target + value, or the larger of the two (NaN if either is).
+
+    reordered: the terms of the sum may be added in any order, so that a processor can add several at a time.
+    """
 
     equation: Equation
     target: Entry
     operation: Operation
     value: Expr
+    reordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,9 @@ def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Stateme
     if isinstance(statement, Loop):
         return replace(statement, body=tuple(substituted(s, change) for s in statement.body))
     if isinstance(statement, MatrixProduct):
-        return replace(statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right)))
+        return replace(
+            statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right))
+        )
     if isinstance(statement, Demand):
         return replace(statement, value=_entry(change(statement.value)))
     if isinstance(statement, Track):

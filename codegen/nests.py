@@ -13,21 +13,24 @@ import sympy as sp
 from sympy import Expr
 
 from codegen.flat import outermost_binders, unused
-from codegen.loops import Accumulate, Assign, MatrixProduct, Operation, Statement, Track, entries, nested
+from codegen.loops import Accumulate, Assign, MatrixProduct, Statement, Track, entries, nested
 from derive.index import ArgMax, Binder, Delta, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation
 
 PRODUCT_EXTENTS = 256
 
 
-def statements(equation: Equation) -> tuple[Statement, ...]:
-    """The statements that compute an equation whose binders are top-level (see codegen/flat.py)."""
+def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
+    """The statements that compute an equation whose binders are top-level (see codegen/flat.py).
+
+    taken: names that a new tensor must not have; those of new ones join them.
+    """
     binders = outermost_binders(equation.body)
     if not binders:
         return _elementwise(equation)
     if len(binders) == 1:
-        return _one_binder(equation, binders[0])
-    return _several_sums(equation)
+        return _one_binder(equation, binders[0], taken)
+    return _several_sums(equation, taken)
 
 
 def matrix_product_pays(left: Entry, right: Entry) -> bool:
@@ -53,7 +56,7 @@ def _elementwise(equation: Equation) -> tuple[Statement, ...]:
 
 
 def _spike(equation: Equation) -> tuple[Expr, tuple[Expr, Expr, Index] | None]:
-    """Split a body that is linear in delta(c, e), c an index of the target and e free of c, into the part without it and the coefficient."""
+    """Split a body that is linear in delta(c, e), c an index of the target: the rest, and the coefficient with its place."""
     for delta in sorted(equation.body.atoms(Delta), key=str):
         for index, position in (delta.args, delta.args[::-1]):
             if not isinstance(index, Index) or index not in equation.indices or index in position.free_symbols:
@@ -66,57 +69,68 @@ def _spike(equation: Equation) -> tuple[Expr, tuple[Expr, Expr, Index] | None]:
     return equation.body, None
 
 
-def _one_binder(equation: Equation, binder: Binder) -> tuple[Statement, ...]:
-    """Accumulate in the target; what else the body does to the sum follows."""
+def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[Statement, ...]:
+    """Accumulate in the target itself where the body is the binder, or the binder plus a rest to start from; else beside it."""
     target = equation.entry
     body, bound = _opened(binder, equation.indices)
     rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
-    plain = isinstance(binder, Sum) and rest + binder == equation.body and not outermost_binders(rest)
-    finish = () if plain or equation.body == binder else _finish(equation, equation.body.xreplace({binder: target}))
-    if isinstance(binder, ArgMax):
-        return (*_argmax(equation, body, binder.place, bound), *finish)
-    product = _matrix_product(equation, body, bound)
-    if product is not None and isinstance(binder, Sum):
-        added = _finish(equation, target + rest) if plain and rest != 0 else ()
-        return (product, *added, *finish)
-    start = rest if plain else sp.S.Zero
-    return (*_accumulated(equation, "sum" if isinstance(binder, Sum) else "max", start, body, bound), *finish)
+    plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
+    product = _matrix_product(equation, body, bound) if isinstance(binder, Sum) else None
+    if product is not None:
+        return (product, *(_finish(equation, equation.body.xreplace({binder: target})) if equation.body != binder else ()))
+    if plain and (isinstance(binder, Sum) or rest == 0):
+        return _accumulated(equation, target, binder, rest, body, bound)
+    beside = _beside(equation, binder, taken)
+    return (*_accumulated(equation, beside, binder, sp.S.Zero, body, bound), *_finish(equation, equation.body.xreplace({binder: beside})))
 
 
-def _several_sums(equation: Equation) -> tuple[Statement, ...]:
+def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
+    """Sums added one after the other to what is not a sum."""
     terms = sp.Add.make_args(equation.body)
+    beside = _beside(equation, outermost_binders(equation.body)[0], taken)
     start = sp.Add(*[t for t in terms if not outermost_binders(t)])
-    done = _finish(equation, start, starts=True)
+    order = loop_order(equation.indices, (), (equation.entry, *entries(start)))
+    done = nested(order, Assign(equation, beside, start, starts=True))
     for term in terms:
         for binder in outermost_binders(term):
             body, bound = _opened(binder, equation.indices)
             value = term.xreplace({binder: body})
             order = loop_order(equation.indices, bound, (equation.entry, *entries(value)))
-            done += nested(order, Accumulate(equation, equation.entry, "sum", value))
-    return done
+            done += nested(order, Accumulate(equation, beside, "sum", value))
+    return (*done, *_finish(equation, beside))
 
 
-def _accumulated(equation: Equation, operation: Operation, start: Expr, body: Expr, bound: Sequence[Index]) -> tuple[Statement, ...]:
+def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
+    """An entry to accumulate in, of the target's shape."""
+    values = equation.tensor.values if isinstance(binder, ArgMax) else None
+    name = unused(f"{type(binder).__name__.lower()}_{equation.tensor.name}", taken)
+    return Entry(Tensor(name, equation.tensor.axes, values), *equation.indices)
+
+
+def _accumulated(
+    equation: Equation, target: Entry, binder: Binder, start: Expr, body: Expr, bound: Sequence[Index]
+) -> tuple[Statement, ...]:
     """The nest of one accumulation, its start placed inside the loops that come before every loop summed over."""
-    target = equation.entry
+    if isinstance(binder, ArgMax):
+        return _argmax(equation, target, body, binder.place, bound)
     order = loop_order(equation.indices, bound, (target, *entries(body)))
     first = min(order.index(i) for i in bound)
     outer, inner = order[:first], order[first:]
-    value = start if operation == "sum" else -sp.oo
+    operation, value = ("sum", start) if isinstance(binder, Sum) else ("max", -sp.oo)
     filled = nested([i for i in inner if i not in bound], Assign(equation, target, value, starts=True))
     return nested(outer, *filled, *nested(inner, Accumulate(equation, target, operation, body)))
 
 
-def _argmax(equation: Equation, body: Expr, place: int, bound: Sequence[Index]) -> tuple[Statement, ...]:
+def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Sequence[Index]) -> tuple[Statement, ...]:
     """The bound indices run in their own order, so that the first of equal values wins."""
-    best = Tensor(f"best_{equation.tensor.name}", equation.tensor.axes)[equation.indices]
-    starts = (Assign(equation, best, -sp.oo), Assign(equation, equation.entry, sp.S.Zero))
-    return nested(equation.indices, *starts, *nested(bound, Track(equation, equation.entry, best, body, bound[place])))
+    best = Entry(Tensor(f"best_{target.tensor.name}", target.tensor.axes), *target.indices)
+    starts = (Assign(equation, best, -sp.oo), Assign(equation, target, sp.S.Zero))
+    return nested(equation.indices, *starts, *nested(bound, Track(equation, target, best, body, bound[place])))
 
 
-def _finish(equation: Equation, value: Expr, starts: bool = False) -> tuple[Statement, ...]:
+def _finish(equation: Equation, value: Expr) -> tuple[Statement, ...]:
     order = loop_order(equation.indices, (), (equation.entry, *entries(value)))
-    return nested(order, Assign(equation, equation.entry, value, starts))
+    return nested(order, Assign(equation, equation.entry, value))
 
 
 # -- matrix products -----------------------------------------------------------------------------------------------------

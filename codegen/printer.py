@@ -93,7 +93,9 @@ def _constant(e: Expr) -> tuple[str, int]:
         return repr(float(e)), ATOM
     if e.is_Add:
         first, *others = _positive_first(e)
-        return constant(first, ADD) + "".join(f" - {constant(-t, MULTIPLY)}" if _negative(t) else f" + {constant(t, ADD)}" for t in others), ADD
+        return constant(first, ADD) + "".join(
+            f" - {constant(-t, MULTIPLY)}" if _negative(t) else f" + {constant(t, ADD)}" for t in others
+        ), ADD
     if e.is_Mul:
         return _constant_product(e)
     if isinstance(e, sp.Pow) and e.exp == sp.Rational(1, 2):
@@ -257,7 +259,7 @@ def _kept_above(cases: list[Case]) -> str:
 
 def condition(e: Basic) -> str:
     """The text of a condition."""
-    if isinstance(e, sp.core.relational.Relational):
+    if isinstance(e, sp.Rel):
         return f"{code(e.lhs, ADD)} {COMPARISONS[type(e)]} {code(e.rhs, ADD)}"
     if isinstance(e, sp.And | sp.Or):
         word = " and " if isinstance(e, sp.And) else " or "

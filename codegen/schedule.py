@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.flat import flattened
-from codegen.fusion import contracted, fused, in_registers
+from codegen.fusion import contracted, fused, in_registers, reordered
 from codegen.loops import Demand, Statement, accesses, entries, nested
 from codegen.nests import loop_order, statements
 from derive.index import Axis, Tensor
@@ -67,9 +67,11 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     ranges: what the entries of some tensors must lie in.
     """
     wanted = needed(program, outputs)
-    scheduled = [s for e in flattened(replace(program, equations=wanted, outputs=())) for s in _with_demand(e, ranges)]
-    body = contracted(fused(scheduled), (*outputs, *program.given))
-    body = in_registers(body, {t.name for t in program.given} | {e.tensor.name for e in wanted})
+    flat = flattened(replace(program, equations=wanted, outputs=()))
+    taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
+    scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
+    body = contracted(fused(scheduled), (*outputs, *program.given), taken)
+    body = tuple(reordered(s) for s in in_registers(body, taken))
     used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
     return Kernel(
@@ -115,9 +117,9 @@ def run_time_axis(program: Program) -> Axis:
     return found[0]
 
 
-def _with_demand(equation: Equation, ranges: Mapping[Tensor, Range]) -> tuple[Statement, ...]:
+def _with_demand(equation: Equation, ranges: Mapping[Tensor, Range], taken: set[str]) -> tuple[Statement, ...]:
     """The statements of an equation, and the check of what they computed where its entries must lie in a range."""
-    done = statements(equation)
+    done = statements(equation, taken)
     within = ranges.get(equation.tensor)
     if within is None:
         return done

@@ -1,26 +1,18 @@
-"""Matrix algebra as small immutable trees: leaves, products, Hadamard products, and their meaning in NumPy.
+"""Matrix algebra as small immutable trees: leaves, products, Hadamard products.
 
 A tree stands for a matrix. A tensor of rank 2 is the matrix [first axis, second axis], one of rank 1 a column vector, one of rank 0
-a 1 x 1 matrix. `value` is the judge: it computes a tree from arrays, so that a form found elsewhere can be checked.
+a 1 x 1 matrix. What a tree means in numbers is derive/matrix_value.py; derive/matrix_form.py finds the tree of an index expression.
 """
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import scipy.special
 import sympy as sp
-from numpy.typing import NDArray
 from sympy import Expr
 
-from derive.functions import Expm1, Log1p, Sigmoid
-from derive.index import Axis, Size, Tensor
+from derive.index import Axis, Tensor
 
-Array = NDArray[np.float64]
 Extent = Axis | None  # None: one row, or one column
 
 
@@ -138,30 +130,9 @@ class Maximum:
     of: Tree
 
 
-Tree = (
-    Leaf | Number | Ones | Full | Identity | Transpose | Product | Hadamard | Plus | Scale | Diagonal | Power | Apply | Where | Maximum
-)
+Tree = Leaf | Number | Ones | Full | Identity | Transpose | Product | Hadamard | Plus | Scale | Diagonal | Power | Apply | Where | Maximum
 
-RELATIONS: dict[str, Callable[[Array, Array], NDArray[np.bool_]]] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-}
 OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-FUNCTIONS: dict[type[sp.Function], Callable[[Array], Array]] = {
-    sp.exp: np.exp,
-    sp.log: np.log,
-    sp.tanh: np.tanh,
-    sp.erf: scipy.special.erf,
-    sp.Abs: np.abs,
-    sp.sign: np.sign,
-    Sigmoid: scipy.special.expit,
-    Log1p: np.log1p,
-    Expm1: np.expm1,
-}
 
 
 def shape(tree: Tree) -> tuple[Extent, Extent]:
@@ -179,7 +150,8 @@ def shape(tree: Tree) -> tuple[Extent, Extent]:
         case Identity(axis):
             return axis, axis
         case Transpose(of):
-            return shape(of)[::-1]
+            rows, columns = shape(of)
+            return columns, rows
         case Product(factors):
             return shape(factors[0])[0], shape(factors[-1])[1]
         case Hadamard(parts) | Plus(parts):
@@ -188,56 +160,6 @@ def shape(tree: Tree) -> tuple[Extent, Extent]:
             return shape(of)
         case Diagonal(of):
             return shape(of)[0], shape(of)[0]
-
-
-def value(tree: Tree, arrays: Mapping[str, Array], extents: Mapping[Axis, int]) -> Array:
-    """The matrix that a tree stands for, always with two axes.
-
-    arrays: an array for every tensor by name; extents: the number of positions of every axis.
-    """
-
-    def of(part: Tree) -> Array:
-        return value(part, arrays, extents)
-
-    match tree:
-        case Leaf(tensor):
-            array = np.asarray(arrays[tensor.name], dtype=np.float64)
-            return array if array.ndim == 2 else array.reshape(-1, 1)
-        case Number(expression):
-            return np.array([[number(expression, extents)]])
-        case Ones(axis):
-            return np.ones((extents[axis], 1))
-        case Full(scalar, rows, columns):
-            return of(scalar) * np.ones((extents[rows] if rows else 1, extents[columns] if columns else 1))
-        case Identity(axis):
-            return np.eye(extents[axis])
-        case Transpose(part):
-            return of(part).T
-        case Product(factors):
-            return functools.reduce(operator.matmul, map(of, factors))
-        case Hadamard(factors):
-            return functools.reduce(operator.mul, map(of, factors))
-        case Plus(terms):
-            return functools.reduce(operator.add, map(of, terms))
-        case Scale(scalar, part):
-            return of(scalar) * of(part)
-        case Diagonal(part):
-            return np.diag(of(part).ravel())
-        case Power(part, exponent):
-            return of(part) ** float(exponent)
-        case Apply(function, part):
-            return FUNCTIONS[function](of(part))
-        case Where(condition, then, otherwise):
-            holds = RELATIONS[condition.relation](of(condition.left), of(condition.right))
-            return np.where(holds, of(then), of(otherwise))
-        case Maximum(bound, part):
-            return np.maximum(of(bound), of(part))
-
-
-def number(expression: Expr, extents: Mapping[Axis, int]) -> float:
-    """An expression of numbers and extents as a float."""
-    sizes = sorted(expression.atoms(Size), key=str)
-    return float(expression.xreplace({size: sp.Integer(extents[size.axis]) for size in sizes}))
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:
@@ -281,24 +203,29 @@ def transpose(tree: Tree) -> Tree:
 
 def product(*factors: Tree) -> Tree:
     """The matrix product, flat, scalars in front."""
-    scalars, flat = [], []
-    for factor in factors:
-        while isinstance(factor, Scale):
-            scalars.append(factor.scalar)
-            factor = factor.of
-        flat += factor.factors if isinstance(factor, Product) else (factor,)
+    scalars, bare = _scalars_out(factors)
+    flat = [f for factor in bare for f in (factor.factors if isinstance(factor, Product) else (factor,))]
     return scale(*scalars, of=flat[0] if len(flat) == 1 else Product(tuple(flat)))
 
 
 def hadamard(*factors: Tree) -> Tree:
     """The elementwise product, flat, scalars in front."""
-    scalars, flat = [], []
-    for factor in factors:
-        while isinstance(factor, Scale):
-            scalars.append(factor.scalar)
-            factor = factor.of
-        flat += factor.factors if isinstance(factor, Hadamard) else (factor,)
+    scalars, bare = _scalars_out(factors)
+    flat = [f for factor in bare for f in (factor.factors if isinstance(factor, Hadamard) else (factor,))]
     return scale(*scalars, of=flat[0] if len(flat) == 1 else Hadamard(tuple(flat)))
+
+
+def _scalars_out(factors: tuple[Tree, ...]) -> tuple[list[Tree], list[Tree]]:
+    """The scalars of all factors, and the factors without them."""
+    scalars: list[Tree] = []
+    bare: list[Tree] = []
+    for factor in factors:
+        inner = factor
+        while isinstance(inner, Scale):
+            scalars.append(inner.scalar)
+            inner = inner.of
+        bare.append(inner)
+    return scalars, bare
 
 
 def scale(*scalars: Tree, of: Tree) -> Tree:

@@ -1,31 +1,27 @@
 """From index form to matrix form, by looking at which index stands in which factor.
 
-A product of entries is a graph: a factor joins its (at most two) indices. Factors with the same indices are multiplied entry by
-entry; an index that is summed over joins two matrices in a matrix product, a matrix and a vector, or is summed with a vector of
-ones; indices that stay free are the rows and the columns. No convention and no operation is a special case, and where the graph
-has no such reading (tensors of rank 3, a maximum) the answer is None.
+A product of entries is a graph: a factor joins its (at most two) indices, and derive/index_graph.py reads that graph as a product
+of matrices. No convention and no operation is a special case, and where there is no such reading (tensors of rank 3, a maximum) the
+answer is None.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 from derive.functions import AtLeast
 from derive.index import Binder, Delta, Entry, Index, Sum, Tensor, free_indices, rewrite
+from derive.index_graph import NoMatrixForm, Placed, contract
 from derive.matrix import (
-    FUNCTIONS,
     OPPOSITE,
     Apply,
     Condition,
-    Diagonal,
     Full,
-    Hadamard,
     Identity,
     Leaf,
     Maximum,
@@ -33,46 +29,16 @@ from derive.matrix import (
     Ones,
     Plus,
     Power,
-    Scale,
     Transpose,
     Tree,
     Where,
-    children,
-    hadamard,
     product,
-    scale,
     transpose,
 )
+from derive.matrix_value import FUNCTIONS
 from derive.program import Equation
 
 OneHots = Mapping[Tensor, Tensor]  # a tensor of labels y -> the tensor Y with Y[n,c] = 1 where c = y[n], else 0
-
-
-class _NoMatrixForm(Exception):
-    """The expression is not a matrix expression."""
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """A tree whose rows run over one index and whose columns run over another; None for one row or column.
-
-    A column without a row does not occur: a single index is that of a column vector.
-    """
-
-    tree: Tree
-    row: Index | None = None
-    column: Index | None = None
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        return tuple(i for i in (self.row, self.column) if i is not None)
-
-    def swapped(self) -> _Placed:
-        return _Placed(transpose(self.tree), self.column, self.row)
-
-    def led_by(self, index: Index) -> _Placed:
-        """The same matrix with this one of its indices as its rows."""
-        return self if self.row == index else self.swapped()
 
 
 def matrix_form(equation: Equation, onehots: OneHots | None = None) -> Tree | None:
@@ -91,7 +57,7 @@ def matrix_of(e: Expr, indices: Sequence[Index], onehots: OneHots | None = None)
     row, column = (*indices, None, None)[:2]
     try:
         return _filling(with_onehots(_plain_indices(e, onehots or {}), onehots or {}), row, column)
-    except _NoMatrixForm:
+    except NoMatrixForm:
         return None
 
 
@@ -140,7 +106,7 @@ def _filling(e: Expr, row: Index | None, column: Index | None) -> Tree:
     """The expression as a matrix of exactly these rows and columns, repeated along an index that it lacks."""
     placed = _place(e, tuple(i for i in (row, column) if i is not None))
     if set(placed.indices) - {row, column}:
-        raise _NoMatrixForm
+        raise NoMatrixForm
     if (placed.row, placed.column) == (row, column):
         return placed.tree
     if placed.row is None:
@@ -152,11 +118,11 @@ def _filling(e: Expr, row: Index | None, column: Index | None) -> Tree:
     return transpose(placed.tree) if row is None else product(Ones(row.axis), transpose(placed.tree))
 
 
-def _place(e: Expr, preferred: Sequence[Index]) -> _Placed:
+def _place(e: Expr, preferred: Sequence[Index]) -> Placed:
     """The expression as a matrix over its own free indices, in the preferred order where that names them."""
     free = free_indices(e)
     if len(free) > 2:
-        raise _NoMatrixForm
+        raise NoMatrixForm
     row, column = (*_order(e, free, preferred), None, None)[:2]
     match e:
         case Entry():
@@ -166,19 +132,19 @@ def _place(e: Expr, preferred: Sequence[Index]) -> _Placed:
         case sp.Mul() | Sum():
             return _contract(e, preferred)
         case sp.Add():
-            return _Placed(Plus(tuple(_filling(term, row, column) for term in e.args)), row, column)
+            return Placed(Plus(tuple(_filling(term, row, column) for term in e.args)), row, column)
         case sp.Pow() if e.exp.is_Number and not _is_number(e):
-            return _Placed(Power(_filling(e.base, row, column), e.exp), row, column)
+            return Placed(Power(_filling(e.base, row, column), e.exp), row, column)
         case sp.Piecewise():
-            return _Placed(_branches(e.args, row, column), row, column)
+            return Placed(_branches(e.args, row, column), row, column)
         case AtLeast():
-            return _Placed(Maximum(_filling(e.args[1], row, column), _filling(e.args[0], row, column)), row, column)
+            return Placed(Maximum(_filling(e.args[1], row, column), _filling(e.args[0], row, column)), row, column)
         case sp.Function() if e.func in FUNCTIONS and not _is_number(e):
-            return _Placed(Apply(e.func, _filling(e.args[0], row, column)), row, column)
+            return Placed(Apply(e.func, _filling(e.args[0], row, column)), row, column)
         case _ if _is_number(e):
-            return _Placed(Number(e))
+            return Placed(Number(e))
         case _:
-            raise _NoMatrixForm
+            raise NoMatrixForm
 
 
 def _order(e: Expr, free: Sequence[Index], preferred: Sequence[Index]) -> Sequence[Index]:
@@ -195,26 +161,27 @@ def _is_number(e: Expr) -> bool:
     return not e.has(Entry, Binder, Index, Delta)
 
 
-def _place_entry(e: Entry) -> _Placed:
-    if len(e.indices) > 2 or not all(isinstance(i, Index) for i in e.indices):
-        raise _NoMatrixForm
-    return _Placed(Leaf(e.tensor), *e.indices)
+def _place_entry(e: Entry) -> Placed:
+    places = [i for i in e.indices if isinstance(i, Index)]
+    if len(places) < len(e.indices) or len(places) > 2:
+        raise NoMatrixForm
+    return Placed(Leaf(e.tensor), *places)
 
 
-def _place_delta(e: Delta) -> _Placed:
+def _place_delta(e: Delta) -> Placed:
     a, b = e.args
     if isinstance(a, Index) and isinstance(b, Index) and a.axis == b.axis:
-        return _Placed(Identity(a.axis), a, b)
-    raise _NoMatrixForm
+        return Placed(Identity(a.axis), a, b)
+    raise NoMatrixForm
 
 
-def _branches(pairs: Sequence[tuple[Expr, Expr]], row: Index | None, column: Index | None) -> Tree:
+def _branches(pairs: Sequence[tuple[Expr, Boolean]], row: Index | None, column: Index | None) -> Tree:
     """The branches of a Piecewise, nested: where(first condition, first value, the rest)."""
     (first, condition), *rest = pairs
     if condition == sp.true:
         return _filling(first, row, column)
     if not isinstance(condition, Relational) or not rest:
-        raise _NoMatrixForm
+        raise NoMatrixForm
     left, right = _filling(condition.lhs, row, column), _filling(condition.rhs, row, column)
     then, otherwise = _filling(first, row, column), _branches(rest, row, column)
     if condition.rel_op in ("<", "<=") and (then, otherwise) == (right, left):
@@ -229,110 +196,7 @@ def _is_full(tree: Tree, number: int) -> bool:
     return scalar == Number(sp.Integer(number))
 
 
-# -- products and sums: the index graph --------------------------------------------------------------------------------
-
-
-def _contract(e: Expr, preferred: Sequence[Index]) -> _Placed:
-    """A product of factors, summed over bound indices in the order that gives the shortest tree."""
+def _contract(e: Expr, preferred: Sequence[Index]) -> Placed:
+    """A product of factors, summed over the bound indices if it stands in a sum."""
     body, bound = e.open() if isinstance(e, Sum) else (e, ())
-    factors = [_place(f, preferred) for f in sp.Mul.make_args(body)]
-    orders = itertools.permutations(bound) if len(bound) <= 4 else iter([bound])
-    found: list[_Placed] = []
-    for order in orders:
-        try:
-            found.append(_combine(_eliminate(factors, order), preferred))
-        except _NoMatrixForm:
-            continue
-    if not found:
-        raise _NoMatrixForm
-    return min(found, key=lambda p: _length(p.tree))
-
-
-def _eliminate(factors: Sequence[_Placed], bound: Sequence[Index]) -> list[_Placed]:
-    """Sum over the bound indices, one after the other."""
-    left = _merge(factors)
-    for index in bound:
-        with_index = [p for p in left if index in p.indices]
-        left = _merge([p for p in left if index not in p.indices] + [_sum_over(index, with_index)])
-    return left
-
-
-def _merge(factors: Sequence[_Placed]) -> list[_Placed]:
-    """Multiply factors over the same indices entry by entry."""
-    merged: dict[frozenset[Index], _Placed] = {}
-    for factor in factors:
-        key = frozenset(factor.indices)
-        if key in merged:
-            first = merged[key]
-            second = factor if factor.row == first.row else factor.swapped()
-            both = hadamard(first.tree, second.tree) if key else scale(first.tree, of=second.tree)
-            factor = _Placed(both, first.row, first.column)
-        merged[key] = factor
-    return list(merged.values())
-
-
-def _sum_over(index: Index, factors: Sequence[_Placed]) -> _Placed:
-    """The sum over one index of a product of at most two matrices and a vector."""
-    vectors = [p.tree for p in factors if p.column is None]
-    matrices = [p for p in factors if p.column is not None]
-    match matrices:
-        case []:
-            return _Placed(_dot(vectors[0], index))
-        case [matrix]:
-            left = matrix.led_by(index).swapped()
-            return _Placed(product(left.tree, vectors[0] if vectors else Ones(index.axis)), left.row)
-        case [first, second]:
-            left, right = first.led_by(index).swapped(), second.led_by(index)
-            middle = [Diagonal(v) for v in vectors]
-            return _Placed(product(left.tree, *middle, right.tree), left.row, right.column)
-        case _:
-            raise _NoMatrixForm
-
-
-def _dot(vector: Tree, index: Index) -> Tree:
-    """The sum of a vector's entries: u^T v where it is an entrywise product of two."""
-    match vector:
-        case Scale(scalar, of):
-            return scale(scalar, of=_dot(of, index))
-        case Hadamard((first, second)):
-            return product(transpose(first), second)
-        case _:
-            return product(Transpose(Ones(index.axis)), vector)
-
-
-def _combine(factors: Sequence[_Placed], preferred: Sequence[Index]) -> _Placed:
-    """One matrix from what is left: scalars, a vector for each free index, a matrix over both."""
-    scalars = [p.tree for p in factors if p.row is None]
-    vectors = [p for p in factors if p.row is not None and p.column is None]
-    matrices = [p for p in factors if p.column is not None]
-    if len(matrices) == 1:
-        matrix = _oriented(matrices[0], preferred)
-        before = [Diagonal(v.tree) for v in vectors if v.row == matrix.row]
-        after = [Diagonal(v.tree) for v in vectors if v.row == matrix.column]
-        if len(before) + len(after) < len(vectors):
-            raise _NoMatrixForm
-        return _Placed(scale(*scalars, of=product(*before, matrix.tree, *after)), matrix.row, matrix.column)
-    if matrices or len(vectors) > 2:
-        raise _NoMatrixForm
-    match vectors:
-        case [first, second]:
-            outer = _Placed(product(first.tree, transpose(second.tree)), first.row, second.row)
-            outer = _oriented(outer, preferred)
-            return _Placed(scale(*scalars, of=outer.tree), outer.row, outer.column)
-        case [only]:
-            return _Placed(scale(*scalars, of=only.tree), only.row)
-        case _:
-            return _Placed(scale(*scalars, of=Number(sp.S.One)))
-
-
-def _oriented(placed: _Placed, preferred: Sequence[Index]) -> _Placed:
-    """The matrix with its indices in the preferred order."""
-    order = [i for i in preferred if i in placed.indices]
-    return placed.led_by(order[0]) if len(order) == 2 else placed
-
-
-def _length(tree: Tree) -> tuple[int, int]:
-    """How long a tree reads: its transposes of other things than ones, then its nodes."""
-    below = [_length(t) for t in children(tree)]
-    turned = isinstance(tree, Transpose) and not isinstance(tree.of, Ones)
-    return turned + sum(t for t, _ in below), 1 + sum(n for _, n in below)
+    return contract([_place(f, preferred) for f in sp.Mul.make_args(body)], bound, preferred)

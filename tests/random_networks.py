@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from derive import Network
 from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.losses import LOSSES
+from derive.network import Convention
 from derive.program import Program
 
 Arrays = dict[str, np.ndarray]
@@ -20,19 +22,25 @@ Arrays = dict[str, np.ndarray]
 # Options of the activations that are not PyTorch's defaults, so that a parameter that is lost shows.
 OPTIONS: dict[str, dict[str, float]] = {"leaky_relu": {"slope": 0.2}, "elu": {"alpha": 0.7}, "softplus": {"beta": 1.5, "threshold": 12.0}}
 
+
+def leaky_relu(x: torch.Tensor, slope: float = 0.01) -> torch.Tensor:
+    return F.leaky_relu(x, slope)
+
+
 TORCH: dict[str, Callable[..., torch.Tensor]] = {
-    "identity": lambda x: x,
+    "identity": torch.clone,
     "relu": torch.relu,
-    "leaky_relu": lambda x, slope=0.01: F.leaky_relu(x, slope),
-    "elu": lambda x, alpha=1.0: F.elu(x, alpha),
+    "leaky_relu": leaky_relu,
+    "elu": F.elu,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
-    "softplus": lambda x, beta=1.0, threshold=20.0: F.softplus(x, beta, threshold),
+    "softplus": F.softplus,
     "silu": F.silu,
     "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "softmax": lambda x: torch.softmax(x, -1),
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "softmax": partial(torch.softmax, dim=-1),
 }
+CONVENTIONS: list[Convention] = ["rows", "columns", "xw"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ def networks(draw: st.DrawFn, max_layers: int = 6) -> Network:
     if sum(kind == loss for kind, _ in LOSSES) > 1:
         table["targets"] = targets
     table |= {option: draw(st.booleans()) for option in formula.options}
-    convention = draw(st.sampled_from(["rows", "columns", "xw"]))
+    convention = draw(st.sampled_from(CONVENTIONS))
     return Network(name="random_network", inputs=widths[0], layers=layers, loss=table, convention=convention)
 
 

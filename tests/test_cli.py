@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from chainrule import cli
 from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
 from chainrule.specs import shipped, spec_path
 from derive.document import Format
-from derive.document import render as render_document
+from derive.proof import Verdict
 
 SPEC = 'name = "small"\ninputs = 2\nloss = "mean_squared_error"\nlayers = [{ kind = "dense", units = 1 }]\n'
 
@@ -156,10 +158,17 @@ def test_what_cannot_be_written_is_wrong_input(run: Command, small: Path, tmp_pa
 @pytest.mark.parametrize("form", ["latex", "markdown"])
 def test_derive_prints_the_document(run: Command, small: Path, form: Format) -> None:
     network = derive.load(small)
-    expected = render_document(derive.differentiate(network.program()), network, form)
+    expected = derive.document(derive.differentiate(network.program()), network, form)
     result = run("derive", small, "--format", form)
     assert (result.code, result.out, result.err) == (0, expected, "")
     assert run("derive", small, "--format", form, "--json").record == {"network": "small", "what": form, "text": expected}
+
+
+def test_derive_writes_latex_into_a_tex_file(run: Command, small: Path, tmp_path: Path) -> None:
+    run("derive", small, "-o", tmp_path / "small.tex")
+    run("derive", small, "-o", tmp_path / "small.md")
+    assert (tmp_path / "small.tex").read_text() == run("derive", small, "--format", "latex").out
+    assert (tmp_path / "small.md").read_text() == run("derive", small, "--format", "markdown").out
 
 
 def test_derive_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:
@@ -179,6 +188,40 @@ def test_prove_prints_a_line_a_check(run: Command, small: Path) -> None:
     assert lines[-1] == f"small: {len(steps)} checks, all hold"
     assert all("holds" in line for line in lines[:-1])
     assert "chain rule" in result.out
+
+
+def test_a_step_that_does_not_hold_is_a_failure(run: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_wrong(_: object) -> Iterator[Verdict]:
+        yield Verdict("5", "chain rule", "finite field", True, "", "dYhat[n,c]", 1)
+        yield Verdict("5", "cancel", "finite field", False, "differs at n = 0", "dYhat[n,c]", 2)
+
+    monkeypatch.setattr(derive, "prove", one_wrong)
+    result = run("prove", small)
+    assert result.code == 1
+    assert "(5)  dYhat[n,c]     cancel                       finite field     FAILS  differs at n = 0\n" in result.out
+    assert result.out.endswith("small: 2 checks, 1 FAIL\n")
+    assert run("prove", small, "--json").record["holds"] is False
+
+
+def test_verify_prints_a_row_a_parameter(run: Command, small: Path) -> None:
+    result = run("verify", small)
+    assert (result.code, result.err) == (0, "")
+    assert [line.split()[0] for line in result.out.splitlines() if line.endswith("  holds   ")] == ["W1", "b1"]
+    assert result.out.endswith("all hold\n")
+    record = run("verify", small, "--json").record
+    assert (record["holds"], [row["parameter"] for row in record["rows"]]) == (True, ["W1", "b1"])
+
+
+def test_an_end_of_the_reader_is_no_crash(small: Path) -> None:
+    code = "import sys; sys.argv[0] = 'chainrule'; from chainrule.cli import main; main()"
+    command = subprocess.Popen(
+        [sys.executable, "-c", code, "derive", str(small)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert command.stdout is not None
+    assert command.stderr is not None
+    command.stdout.close()
+    assert command.stderr.read() == ""
+    assert command.wait() in (0, 1)
 
 
 # -- check -------------------------------------------------------------------------------------------------------------

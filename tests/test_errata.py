@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tutorial import EXAMPLE, RATE, Array, Run, gradients, sigma, xor_run
+
+from tests.tutorial import EXAMPLE, RATE, Array, Run, gradients, sigma, xor_run
 
 ERRATA = Path(__file__).parent.parent / "docs" / "errata.md"
 

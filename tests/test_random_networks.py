@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,23 +21,41 @@ def mathematical(network: Network) -> Program:
     """The forward program and its gradients as the document writes them, before any stable form."""
     derivation = differentiate(network.program())
     equations = (*derivation.forward.equations, *(d.equation for d in derivation.backward))
-    forward = derivation.forward
-    return Program(forward.name, forward.inputs, forward.targets, forward.parameters, equations, forward.outputs)
+    return replace(derivation.forward, equations=equations)
 
 
-@settings(max_examples=60, deadline=None)
-@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
-def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
+def check_gradients(network: Network, examples: int, seed: int) -> None:
     at = point(network, examples, seed)
     loss, gradients, _ = autograd(network, at)
-    for program in (differentiate(network.program()).computed, mathematical(network)):
+    for program in (differentiate(network.program()).computed, written := mathematical(network)):
         values = evaluate(program, at.given(program))
+        if program is written and written.floors and not np.isfinite(values["L"]):
+            continue  # p = 0 or 1 is outside of the formula's domain: only the declared floors, in stable form, give it a value
         assert values["L"] == pytest.approx(loss, rel=TOLERANCE, abs=TOLERANCE)
         assert worst_error({name: values["d" + name] for name in gradients}, gradients) <= TOLERANCE
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
+def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
+    check_gradients(network, examples, seed)
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(networks(max_layers=3))
 def test_every_step_is_proved(network: Network) -> None:
-    failed = [v for v in prove(differentiate(network.program())) if not v.holds]
-    assert not failed
+    assert not [v for v in prove(differentiate(network.program())) if not v.holds]
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
+def test_many_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
+    check_gradients(network, examples, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(networks())
+def test_every_step_of_many_is_proved(network: Network) -> None:
+    assert not [v for v in prove(differentiate(network.program())) if not v.holds]

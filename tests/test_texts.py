@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tutorial import EXAMPLE, RATE, gradients, xor_data, xor_run, xor_start
 
 import derive
 from chainrule.module import Module, arrays, built
 from derive.evaluate import evaluate, value
+from tests.tutorial import EXAMPLE, RATE, gradients, xor_data, xor_run, xor_start
 
 NETWORKS = Path(__file__).parent.parent / "networks"
 PARAMETERS = ("W1", "b1", "W2", "b2")
@@ -42,6 +42,32 @@ def test_the_kernel_reproduces_the_example(worked_example: Module) -> None:
     np.testing.assert_allclose([loss, worked_example.loss(p, x, y)], expected["L"], rtol=1e-14)
     for name in PARAMETERS:
         np.testing.assert_allclose(arrays(found)[name], expected["d" + name], rtol=1e-14, err_msg=name)
+
+
+# What the tutorial prints for its example, to its four decimals.
+PRINTED = {
+    "A1": [0.68], "H1": [0.6637], "Z": [0.6973], "Yhat": [0.6682], "L": [0.0550],
+    "dYhat": [-0.3318], "dZ": [-0.0736], "dW2": [-0.0488], "db2": [-0.0736], "dH1": [-0.0662], "dA1": [-0.0148],
+    "dW1": [-0.0074, -0.0118], "db1": [-0.0148],
+}  # fmt: skip
+PRINTED_UPDATES = {"W2": [0.9244], "b2": [0.1368], "W1": [0.4037, 0.6059], "b1": [0.1074]}
+SLIPS = {"A1": [0.78], "Yhat": [0.6676]}  # 0.20 + 0.48 + 0.10 is not 0.68; sigma(0.6973) is not 0.6682
+
+
+def test_every_printed_number_follows_from_those_before_it_but_for_two_slips() -> None:
+    """Each derived equation, fed with the values that the tutorial prints, gives the next number that it prints."""
+    derivation = derive.differentiate(derive.load(NETWORKS / "worked_example.toml").program())
+    shapes = {t.name: tuple(a.extent or 1 for a in t.axes) for e in derivation.forward.equations for t in (e.tensor, *e.reads)}
+    shapes |= {"d" + name: shape for name, shape in shapes.items()}
+    known = dict(EXAMPLE)
+    for equation in (*derivation.forward.equations, *(d.equation for d in derivation.backward if d.of is not None)):
+        name = equation.tensor.name
+        if name in PRINTED:
+            found = value(equation.body, equation.indices, known, {"N": 1})
+            assert np.abs(found.ravel() - SLIPS.get(name, PRINTED[name])).max() < 0.00015, name  # of rounded numbers, rounded
+            known[name] = np.reshape(PRINTED[name], shapes[name])
+    for name, updated in PRINTED_UPDATES.items():
+        assert np.abs((EXAMPLE[name] - RATE * known["d" + name]).ravel() - updated).max() < 0.00006, name
 
 
 def test_one_epoch_of_training_is_the_tutorials_update(worked_example: Module) -> None:

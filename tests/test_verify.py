@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import derive
+from chainrule import cli, verify
 from chainrule.kinks import kinks, listed
 from chainrule.module import Array, Module, Parameters, arrays, replaced
 from chainrule.sample import Sample, sample
@@ -136,6 +138,25 @@ def test_a_wrong_loss_is_found() -> None:
     assert all(row.holds for row in result.rows)
     assert not result.loss_holds
     assert not result.holds
+
+
+def test_a_wrong_module_is_a_failure_of_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def faulty(of: Network) -> Module:
+        return plain(of, lambda g: {**g, "W2": 2 * g["W2"]})
+
+    monkeypatch.setattr(verify, "built", faulty)
+    monkeypatch.setattr(sys, "argv", ["chainrule", "verify", "worked_example"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    out = capsys.readouterr().out
+    assert caught.value.code == 1
+    assert out.endswith("FAILS: W2\n")
+    assert [line.split()[-1] for line in out.splitlines() if line.startswith((" W", " b"))] == [
+        "holds",
+        "holds",
+        "FAILS",
+        "holds",
+    ]
 
 
 def test_units_at_a_kink_are_named_and_not_failed() -> None:

@@ -1,0 +1,25 @@
+"""The derivation as a document: LaTeX for pdflatex, or Markdown for GitHub and Jupyter."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from derive.document.compose import compose
+from derive.document.latex import render_latex
+from derive.document.markdown import render_markdown
+from derive.network import Network
+from derive.program import Derivation
+
+Format = Literal["latex", "markdown"]
+
+RENDERERS = {"latex": render_latex, "markdown": render_markdown}
+
+
+def render(derivation: Derivation, network: Network, format: Format) -> str:  # noqa: A002 - the word that a caller expects
+    """The document of a derivation of a network: set-up, forward pass, backward pass with all steps, stable form, update, summary.
+
+    The same arguments give the same bytes. Raises ValueError for an unknown format.
+    """
+    if format not in RENDERERS:
+        raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
+    return RENDERERS[format](compose(derivation, network))

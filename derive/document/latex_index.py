@@ -12,11 +12,23 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
+from derive.document.signs import (
+    denominator,
+    fraction,
+    indicator,
+    lower_bound,
+    negative,
+    number_latex,
+    opposite,
+    parenthesised,
+    signed_sum,
+    two_branches,
+)
 from derive.document.symbols import Symbols, index_letter, joined, size_letter
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
-from derive.program import Equation
 from derive.text import letters, spelled
 
 FUNCTIONS: dict[type[sp.Function], str] = {
@@ -30,34 +42,7 @@ FUNCTIONS: dict[type[sp.Function], str] = {
     Expm1: r"\operatorname{expm1}",
 }
 RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
-BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\operatorname*{arg\,max}"}
-
-
-def parenthesised(text: str) -> str:
-    return rf"\left({text}\right)"
-
-
-def signed_sum(terms: Sequence[str]) -> str:
-    """Terms joined by their signs; a term that is subtracted starts with a minus sign."""
-    first, *rest = terms
-    return first + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in rest)
-
-
-def number_latex(value: Expr) -> str:
-    """An integer, a fraction with a short denominator, or else the decimal number that it is: 1/2, 0.01, 10^{-12}."""
-    if not value.is_Rational:
-        return sp.latex(value)
-    p, q = int(value.p), int(value.q)
-    digits = next((k for k in range(1, 400) if 10**k % q == 0), None)
-    if q == 1:
-        return str(p)
-    if q < 10 or digits is None:
-        return rf"{'-' if p < 0 else ''}\frac{{{abs(p)}}}{{{q}}}"
-    scaled = p * 10**digits // q
-    if digits > 7:
-        return rf"10^{{-{digits}}}" if scaled == 1 else rf"{scaled} \cdot 10^{{-{digits}}}"
-    sign, figures = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
-    return f"{sign}{figures[:-digits]}.{figures[-digits:]}"
+BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\mathop{\mathrm{argmax}}"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +56,19 @@ class IndexPrinter:
     def latex(self, e: Expr) -> str:
         """An expression as one line."""
         return signed_sum(self.terms(e))
+
+    def cases(self, e: Expr) -> str:
+        """An expression with the two branches of an indicator or a maximum written out: 1 where A > 0, 0 otherwise."""
+        branches = two_branches(e)
+        if branches is None:
+            return self.latex(e)
+        named = self._with_free(e)
+        first, condition, second = branches
+        if condition.rel_op in ("<", "<="):
+            first, condition, second = second, condition.negated, first
+        otherwise = rf"\text{{otherwise, }} {named._condition(condition.negated)}"
+        rows = [f"{named._whole(first)} & {named._condition(condition)}", f"{named._whole(second)} & {otherwise}"]
+        return rf"\begin{{cases}} {rows[0]} \\ {rows[1]} \end{{cases}}"
 
     def terms(self, e: Expr) -> list[str]:
         """The terms of an expression, each with its sign: where a long line may be broken."""
@@ -134,7 +132,7 @@ class IndexPrinter:
 
     def _factor(self, e: Expr, *, last: bool) -> str:
         """An expression as a factor: bracketed where the product would otherwise be read differently."""
-        open_ended = isinstance(e, Binder | sp.Piecewise) and not (isinstance(e, sp.Piecewise) and indicator(e) is not None)
+        open_ended = isinstance(e, Binder | sp.Piecewise) and indicator(e) is None
         if e.is_Add or negative(e) or (open_ended and not last):
             return parenthesised(self._whole(e))
         return self._plain(e)
@@ -146,14 +144,15 @@ class IndexPrinter:
         over = joined([named._plain(i) for i in dict.fromkeys((*written, *e.bound))])
         return rf"{BINDERS[type(e)]}_{{{over}}} {named._factor(e.body, last=True)}"
 
-    def _power(self, e: Expr) -> str:
+    def _power(self, e: sp.Pow) -> str:
         base, exponent = e.base, e.exp
-        if exponent.is_negative:
-            return rf"\frac{{1}}{{{self._plain(sp.Pow(base, -exponent))}}}"
+        below = denominator(e)
+        if below is not None:
+            return rf"\frac{{1}}{{{self._plain(below)}}}"
         if exponent == sp.Rational(1, 2):
             return rf"\sqrt{{{self._whole(base)}}}"
         if isinstance(base, sp.tanh | sp.log):
-            return rf"{FUNCTIONS[base.func]}^{{{self._plain(exponent)}}}{parenthesised(self._whole(base.args[0]))}"
+            return rf"{FUNCTIONS[type(base)]}^{{{self._plain(exponent)}}}{parenthesised(self._whole(base.args[0]))}"
         entry = isinstance(base, Entry) and not self.symbols.symbol(base.tensor).superscript
         atom = entry or base.is_Symbol or (base.is_Integer and base.is_positive)
         return f"{self._plain(base) if atom else parenthesised(self._whole(base))}^{{{self._plain(exponent)}}}"
@@ -161,28 +160,30 @@ class IndexPrinter:
     def _branches(self, e: sp.Piecewise) -> str:
         if (condition := indicator(e)) is not None:
             return rf"\mathbf{{1}}[{self._condition(condition)}]"
-        if (bound := lower_bound(e)) is not None:
-            return rf"\max\left({self._whole(bound)}, {self._whole(e.args[1][0])}\right)"
+        if (larger := lower_bound(e)) is not None:
+            return rf"\max\left({self._whole(larger[0])}, {self._whole(larger[1])}\right)"
         *cases, (otherwise, _) = e.args
         rows = [f"{self._whole(value)} & {self._condition(condition)}" for value, condition in cases]
         rows.append(rf"{self._whole(otherwise)} & \text{{otherwise}}")
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
 
-    def _condition(self, condition: Relational) -> str:
+    def _condition(self, condition: Boolean) -> str:
+        if not isinstance(condition, Relational):
+            raise ValueError(f"a condition that is not a comparison has no LaTeX: {condition}")
         return f"{self._whole(condition.lhs)} {RELATIONS[condition.rel_op]} {self._whole(condition.rhs)}"
 
-    def _call(self, e: Expr) -> str:
+    def _call(self, e: sp.Function) -> str:
         argument = e.args[0]
         inside = self._whole(argument)
         if isinstance(e, AtLeast):
             return rf"\max\left({self._whole(e.args[1])}, {inside}\right)"
         if isinstance(e, sp.Abs):
             return rf"\left|{inside}\right|"
-        if isinstance(e, sp.exp) and not argument.has(Binder, sp.Piecewise, sp.Function) and not (argument.is_Add or argument.has(sp.Add)):
+        if isinstance(e, sp.exp) and not argument.has(Binder, sp.Function, sp.Add):
             return f"e^{{{inside}}}"
         if isinstance(e, sp.log) and isinstance(argument, Entry):
             return rf"\log {inside}"
-        return FUNCTIONS[e.func] + parenthesised(inside)
+        return FUNCTIONS[type(e)] + parenthesised(inside)
 
     # -- products ------------------------------------------------------------------------------------------------------
 
@@ -190,26 +191,25 @@ class IndexPrinter:
         """Numbers and extents as one fraction, then the entries, then sums; entries share the fraction with their denominators."""
         coefficient, rest = e.as_coeff_Mul()
         factors = sorted(sp.Mul.make_args(rest), key=self._factor_key)
-        below = [sp.Pow(f.base, -f.exp) for f in factors if f.is_Pow and f.exp.is_Number and f.exp.is_negative]
-        below.sort(key=self._factor_key)
-        above = [f for f in factors if not (f.is_Pow and f.exp.is_Number and f.exp.is_negative)]
-        decimal = coefficient.is_Rational and coefficient.q >= 10
-        top = [number_latex(coefficient)] if decimal or not coefficient.is_Rational else [str(coefficient.p)]
-        bottom = [] if decimal or not coefficient.is_Rational or coefficient.q == 1 else [str(coefficient.q)]
+        below = sorted((d for d in map(denominator, factors) if d is not None), key=self._factor_key)
+        above = [f for f in factors if denominator(f) is None]
         scalars = [f for f in above if not f.has(Entry, Binder, Index)]
         body = [f for f in above if f not in scalars]
-        top = [t for t in top if t != "1"] + [self._factor(f, last=False) for f in scalars]
-        bottom += [self._factor(f, last=len(below) == 1 and not bottom) for f in below]
+        top, bottom = fraction(coefficient)
         together = any(f.has(Entry, Binder) for f in below) and not any(f.has(Sum, Partial, sp.Piecewise) for f in body)
-        tail = [self._factor(f, last=k == len(body) - 1) for k, f in enumerate(body)]
         if together:
-            top, tail = top + tail, []
-        if len(below) == 1 and len(bottom) == 1 and below[0].is_Add:
-            bottom = [self._plain(below[0])]
-        if len(top) == 1 and together and len(body) == 1 and body[0].is_Add:
-            top = [self._plain(body[0])]
+            scalars, body = scalars + body, []
+        top += self._factors(scalars, alone=not top and bool(below or bottom))
+        bottom += self._factors(below, alone=not bottom)
+        tail = self._factors(body, alone=False)
         front = [rf"\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"] if bottom else top
         return " ".join(front + tail)
+
+    def _factors(self, factors: Sequence[Expr], *, alone: bool) -> list[str]:
+        """Factors in a row; one that stands alone above or below a fraction bar needs no brackets."""
+        if alone and len(factors) == 1:
+            return [self._whole(factors[0])]
+        return [self._factor(f, last=k == len(factors) - 1) for k, f in enumerate(factors)]
 
     def _factor_key(self, f: Expr) -> tuple[object, ...]:
         """Entries in the order of the left-hand side's indices, gradients first, then what is longer, then sums."""
@@ -220,52 +220,3 @@ class IndexPrinter:
         gradient = isinstance(f, Entry) and f.tensor.name in self.symbols.gradients
         known = isinstance(f, Size) and f.axis.extent is not None
         return (kind, known, earliest, not gradient, self._plain(f))
-
-
-def negative(e: Expr) -> bool:
-    """Whether an expression is written with a minus sign in front."""
-    if e.is_Number:
-        return bool(e.is_negative)
-    if e.is_Add:
-        return all(negative(t) for t in e.args)
-    if e.is_Mul:
-        return sum(negative(f) for f in e.args) % 2 == 1
-    if isinstance(e, Sum):
-        return negative(e.body)
-    return False
-
-
-def opposite(e: Expr) -> Expr:
-    """-e, for an expression that is written with a minus sign in front."""
-    if e.is_Add:
-        return sp.Add(*(opposite(t) for t in e.args))
-    if e.is_Mul:
-        return sp.Mul(*(opposite(f) if negative(f) else f for f in e.args))
-    if isinstance(e, Sum):
-        body, indices = e.open()
-        return Sum(opposite(body), *indices)
-    return -e
-
-
-def indicator(e: sp.Piecewise) -> Relational | None:
-    """The condition that a Piecewise of 1 and 0 indicates."""
-    if len(e.args) != 2 or not isinstance(e.args[0][1], Relational):
-        return None
-    (first, condition), (second, _) = e.args
-    if (first, second) == (1, 0):
-        return condition
-    return condition.negated if (first, second) == (0, 1) else None
-
-
-def lower_bound(e: sp.Piecewise) -> Expr | None:
-    """The b of max(b, x), from `b where x <= b, x elsewhere`."""
-    if len(e.args) != 2 or not isinstance(e.args[0][1], sp.Le | sp.Lt):
-        return None
-    (bound, condition), (x, _) = e.args
-    return bound if (condition.lhs, condition.rhs) == (x, bound) else None
-
-
-def equation_latex(equation: Equation, symbols: Symbols) -> tuple[str, list[str]]:
-    """The left-hand side and the terms of the right-hand side."""
-    printer = IndexPrinter(symbols, equation.indices)
-    return printer.latex(equation.entry), printer.terms(equation.body)

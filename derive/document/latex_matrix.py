@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from derive.document.latex_index import FUNCTIONS, RELATIONS, IndexPrinter, number_latex, parenthesised, signed_sum
+from derive.document.latex_index import FUNCTIONS, RELATIONS, IndexPrinter
+from derive.document.signs import number_latex, parenthesised, signed_sum
 from derive.document.symbols import Symbols
 from derive.matrix import (
     OPPOSITE,

@@ -53,9 +53,10 @@ class Symbols:
     def _part(self, words: Sequence[str]) -> Symbol:
         """A shared part is named after what it does and what it reads: sum_exp_Z is Z with `sum exp` above."""
         read = [self._by_name(word) for word in words if word in self.tensors]
-        done = "~".join(escape(word) for word in words if word not in self.tensors)
+        done = r"\ ".join(escape(word) for word in words if word not in self.tensors)
         if not read:
-            return Symbol(rf"\mathrm{{{'~'.join(map(escape, words))}}}")
+            words_latex = r"\ ".join(map(escape, words))
+            return Symbol(rf"\mathrm{{{words_latex}}}")
         above = rf"\mathrm{{{done}}}" if done else ""
         if len(read) == 1:
             return replace(read[0], superscript=above)
@@ -84,8 +85,9 @@ def joined(places: Sequence[str]) -> str:
 
 
 def size_letter(axis: Axis) -> str:
-    """The extent's symbol: H1 is H_1."""
-    return named(axis.size).latex()
+    """The extent's symbol: H1 is H^{(1)}, apart from the activations H_1."""
+    symbol = named(axis.size)
+    return Symbol(symbol.letter, "", f"({symbol.subscript})" if symbol.subscript else "").latex()
 
 
 def shape_latex(tensor: Tensor, *, numbers: bool = False) -> str:

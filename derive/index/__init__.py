@@ -12,6 +12,7 @@ from derive.index.indicators import AtMost, Delta, InRange, lies_on
 from derive.index.traverse import free_indices, inline, rename, rewrite, tensors
 
 __all__ = [
-    "ArgMax", "AtMost", "Axis", "Binder", "Delta", "Entry", "InRange", "Index", "Indicator", "Max", "Partial", "Sign", "Size", "Sum", "Tensor",
+    "ArgMax", "AtMost", "Axis", "Binder", "Delta", "Entry", "InRange", "Index", "Indicator", "Max", "Partial", "Sign", "Size",
+    "Sum", "Tensor",
     "free_indices", "inline", "lies_on", "rename", "rewrite", "tensors",
 ]  # fmt: skip

@@ -133,7 +133,7 @@ class _Drawing:
         about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
         for draw in range(DRAWS):
             for tensor in about:
-                self._draw(tensor, self.style.reach / (1 + draw), f"{self.seed}/{draw}")
+                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}")
             try:
                 for fact in facts:
                     self._meet(fact, {t.name for t in about if t.sign != "real"})

@@ -1,0 +1,1 @@
+"""Timings of the generated modules against what a user would otherwise pick."""

@@ -1,0 +1,158 @@
+"""A network's module, imported from a private folder where Numba keeps what it has compiled.
+
+The folder is named after the module's content, belongs to the user alone (a compiled function is stored as a pickle, which runs code when
+it is read), and is never needed: whatever goes wrong with it, the module is compiled without it, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.abc
+import importlib.util
+import os
+import stat
+import sys
+import tempfile
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+from numba.core.caching import FunctionCache
+from numba.core.registry import CPUDispatcher
+
+from codegen.render import render
+from derive import differentiate
+from derive.network import Network
+
+
+class CacheWarning(UserWarning):
+    """The cache of compiled functions cannot be used; everything works, but is compiled anew."""
+
+
+def build(network: Network) -> ModuleType:
+    """The module of a network, imported. Its functions are compiled when first called, or read from the cache.
+
+    Warns (CacheWarning) when the cache folder cannot be used.
+    """
+    return load_module(network.name, render(differentiate(network.program()), network))
+
+
+@lru_cache(maxsize=64)
+def load_module(name: str, text: str) -> ModuleType:
+    """A module from its text; the same text gives the same module."""
+    try:
+        path = _stored(name, text)
+    except OSError as error:
+        _warn(f"cannot keep compiled functions of {name}: {error}")
+        return imported(name, text, f"<{name}>")
+    module = imported(name, text, str(path))
+    for value in vars(module).values():
+        if isinstance(value, CPUDispatcher):
+            # `enable_caching` would do, but its cache raises when a file in it is damaged or the disk is full
+            value._cache = _Cache(value.py_func)  # pyright: ignore[reportPrivateUsage]
+    return module
+
+
+def cache_folder() -> Path:
+    """Where modules are kept: $XDG_CACHE_HOME/chainrule, or ~/.cache/chainrule."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule"
+
+
+# -- the folder ----------------------------------------------------------------------------------------------------------
+
+
+def _stored(name: str, text: str) -> Path:
+    """The file of a module's text in the cache, written if it is not there yet. Raises OSError if that cannot be done safely."""
+    content = text.encode()
+    base = cache_folder()
+    base.parent.mkdir(parents=True, exist_ok=True)
+    folder = base / _digest(text)
+    for each in (base, folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+        _demand_private(each)
+    path = folder / f"{name}.py"
+    if not path.is_file() or path.read_bytes() != content:
+        _write(path, content)
+    return path
+
+
+def _demand_private(folder: Path) -> None:
+    """Raise OSError unless a folder is the user's own and nobody else may use it."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{folder} is not a folder")
+    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
+        raise PermissionError(f"{folder} is open to other users (chmod 700 would repair that)")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that others see it whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+# -- importing -----------------------------------------------------------------------------------------------------------
+
+
+class _Text(importlib.abc.ExecutionLoader):
+    """Imports a module from its text; its path is where Numba keeps compiled functions."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text, self.path = text, path
+
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002 (the names are those of importlib)
+        return self.text
+
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002
+        return self.path
+
+
+def imported(name: str, text: str, path: str) -> ModuleType:
+    """A new module from its text, under a name of its own; `path` stands in tracebacks."""
+    loader = _Text(text, path)
+    unique = f"{name}_{_digest(text)[:16]}"
+    spec = importlib.util.spec_from_loader(unique, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[unique] = module  # a compiled function is stored with the name of its module, and found again by it
+    loader.exec_module(module)
+    return module
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of a function; a failure to read or write it costs time, nothing else."""
+
+    def load_overload(self, sig: object, target_context: object) -> object:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # a damaged pickle may raise anything
+            _warn(f"cannot read compiled functions in {cache_folder()}: {type(error).__name__}: {error}")
+            self._forget()
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            _warn(f"cannot keep compiled functions in {cache_folder()}: {type(error).__name__}: {error}")
+
+    def _forget(self) -> None:
+        """Empty the damaged cache, so that the next run has a good one."""
+        with contextlib.suppress(OSError):
+            self.flush()
+
+
+def _warn(what: str) -> None:
+    warnings.warn(f"{what}; compiling without the cache", CacheWarning, stacklevel=3)

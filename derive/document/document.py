@@ -1,0 +1,86 @@
+"""The structure of a document: sections of paragraphs, lists, tables and displayed formulas, independent of the format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Math:
+    """A formula within a sentence or a cell, as LaTeX."""
+
+    latex: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """A name as it stands in the generated code."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference to a numbered equation."""
+
+    number: str
+
+
+Text = tuple[str | Math | Code | Ref, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: Text
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of points."""
+
+    items: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; `wide` is the number of the column whose cells may take several lines."""
+
+    header: tuple[Text, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    wide: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """left = right; `relation` is LaTeX, `note` stands at the end of the line."""
+
+    left: str
+    right: str
+    relation: str = "="
+    note: Text = ()
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Displayed rows, aligned at their relation; numbered where a number is given."""
+
+    rows: tuple[Row, ...]
+    number: str = ""
+
+
+Block = Paragraph | Items | Table | Formula
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it. Level 1 is a section, level 2 a subsection."""
+
+    title: Text
+    blocks: tuple[Block, ...]
+    level: int = 1
+
+
+@dataclass(frozen=True)
+class Document:
+    title: Text
+    sections: tuple[Section, ...]

@@ -1,0 +1,102 @@
+"""A document as LaTeX source for pdflatex."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from derive.document.document import Block, Code, Document, Formula, Math, Ref, Row, Table, Text
+from derive.document.layout import LINE, fold, width
+from derive.document.symbols import escape
+
+
+def render_latex(document: Document) -> str:
+    """The LaTeX source of a document. It needs AMS-LaTeX, booktabs, graphicx and hyperref, and no shell escape."""
+    environment = Environment(
+        loader=PackageLoader("derive.document", "templates"),
+        undefined=StrictUndefined,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    filters = (text, plain, cells, columns, formula, kind)
+    environment.filters.update({function.__name__: function for function in filters})
+    return environment.get_template("document.tex.j2").render(document=document)
+
+
+def kind(block: Block) -> str:
+    """Which block it is, for the template."""
+    return type(block).__name__
+
+
+def text(parts: Text) -> str:
+    """A sentence: words escaped, formulas between dollar signs, names in typewriter type."""
+    return "".join(_part(part) for part in parts)
+
+
+def _part(part: str | Math | Code | Ref) -> str:
+    match part:
+        case Math(latex):
+            return f"${latex}$"
+        case Code(name):
+            return rf"\texttt{{{breakable(name)}}}"
+        case Ref(number):
+            return rf"\eqref{{eq:{number}}}"
+        case _:
+            return breakable(part)
+
+
+def plain(parts: Text) -> str:
+    """A heading without formulas, for the outline of the PDF: letters and digits only."""
+    words = [part if isinstance(part, str) else part.latex if isinstance(part, Math) else "" for part in parts]
+    return "".join(c for c in "".join(words) if c.isalnum() or c in " ,.-")
+
+
+def cells(row: Sequence[Text]) -> str:
+    return " & ".join(text(cell) for cell in row)
+
+
+def columns(table: Table) -> str:
+    """The column types of a table: one column wraps its text."""
+    kinds = ["l"] * len(table.header)
+    kinds[table.wide] = r">{\raggedright\arraybackslash}p{0.34\linewidth}"
+    return "".join(kinds)
+
+
+def breakable(words: str) -> str:
+    """Escaped text in which a very long word, such as the name of a layer, may be broken."""
+    parts = re.split(r"(\w{20,})", words)
+    for k in range(1, len(parts), 2):
+        parts[k] = "\\hspace{0pt}".join(escape(piece) for piece in re.findall(r"[^\W_]{1,12}_?|_", parts[k]))
+    return "".join(part if k % 2 else escape(part) for k, part in enumerate(parts))
+
+
+def formula(block: Formula) -> str:
+    """The rows of a displayed formula, aligned, each broken into lines where it is too long."""
+    body = " \\\\\n".join(line for row in block.rows for line in _lines(row))
+    if not block.number:
+        return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+    inside = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+    return f"\\begin{{equation}}\\tag{{{block.number}}}\\label{{eq:{block.number}}}\n{inside}\n\\end{{equation}}"
+
+
+def _lines(row: Row) -> list[str]:
+    first, *more = (_fitted(line) for line in fold(row.right))
+    lines = [f"{row.left} &{row.relation} {first}", *(rf"&\quad {line}" for line in more)]
+    if row.note:
+        lines[-1] += rf" && \text{{{text(row.note)}}}"
+    return lines
+
+
+def _fitted(line: str) -> str:
+    """A line that may be too long by the estimate is measured by LaTeX itself, and set smaller if it is."""
+    return rf"\fit{{{line}}}" if width(line) > 0.8 * LINE else line

@@ -1,0 +1,70 @@
+"""A document as Markdown with formulas between dollar signs, as GitHub and Jupyter render it."""
+
+from __future__ import annotations
+
+import re
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from derive.document.document import Code, Document, Formula, Math, Ref, Text
+from derive.document.layout import fold
+
+
+def render_markdown(document: Document) -> str:
+    """The Markdown source of a document."""
+    environment = Environment(
+        loader=PackageLoader("derive.document", "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters.update(text=text, cell=cell, formula=formula, kind=lambda block: type(block).__name__)
+    return environment.get_template("document.md.j2").render(document=document)
+
+
+def text(parts: Text) -> str:
+    """A sentence: words escaped, formulas between dollar signs, names as code."""
+    return "".join(_part(part) for part in parts)
+
+
+def cell(parts: Text) -> str:
+    """A sentence in a table's cell, where a bar would end the cell."""
+    return text(parts).replace("|", r"\vert ")
+
+
+def _part(part: str | Math | Code | Ref) -> str:
+    match part:
+        case Math(latex):
+            return f"${safe(latex)}$"
+        case Code(name):
+            return f"`{name}`"
+        case Ref(number):
+            return f"({number})"
+        case _:
+            return re.sub(r"([\\`*_\[\]<>#|$~^&])", r"\\\1", part)
+
+
+def formula(block: Formula) -> str:
+    """The rows of a displayed formula: one environment, every row on its own line."""
+    lines: list[str] = []
+    for row in block.rows:
+        note = rf" \quad {text(row.note)}" if row.note else ""
+        first, *more = fold(row.right)
+        lines.append(f"{row.left} &{row.relation} {first}")
+        lines += [rf"&\quad {line}" for line in more]
+        lines[-1] += note
+    body = lines[0].replace(" &", " ", 1) if len(lines) == 1 else r"\begin{aligned} " + r" \\ ".join(lines) + r" \end{aligned}"
+    number = rf" \tag{{{block.number}}}" if block.number else ""
+    return f"$$\n{safe(body)}{number}\n$$"
+
+
+def safe(latex: str) -> str:
+    r"""A formula that GitHub and Jupyter show as it is meant.
+
+    GitHub's Markdown comes before its formulas: it would read \\ as an escaped backslash and _ as emphasis. Its formulas know no
+    \operatorname (github/markup, issue 1688).
+    """
+    plain = latex.replace(r"\\", r"\cr").replace(r"\operatorname", r"\mathrm")
+    return re.sub(r"(?<! )_", " _", plain)

@@ -1,0 +1,85 @@
+"""How one derivation is written: its symbols, its one-hot matrices, its equation numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sympy import Expr
+
+from derive.document.document import Ref, Row, Text
+from derive.document.latex_index import IndexPrinter
+from derive.document.latex_matrix import MatrixPrinter
+from derive.document.symbols import Symbols, shape_latex
+from derive.index import Entry, Index, Tensor
+from derive.matrix_form import OneHots, matrix_of, with_onehots
+from derive.program import Derivation, Equation, Program
+
+
+@dataclass(frozen=True)
+class Notation:
+    """Prints expressions of one derivation in index and in matrix form."""
+
+    symbols: Symbols
+    onehots: OneHots
+    numbers: Mapping[str, str]  # the number of the equation that defines a tensor, by the tensor's name
+
+    def index(self, e: Expr, indices: Sequence[Index]) -> str:
+        """An expression in index form; `indices` are those of the left-hand side."""
+        return IndexPrinter(self.symbols, tuple(indices)).latex(with_onehots(e, self.onehots))
+
+    def cases(self, e: Expr, indices: Sequence[Index]) -> str:
+        """An expression in index form with its branches written out."""
+        return IndexPrinter(self.symbols, tuple(indices)).cases(with_onehots(e, self.onehots))
+
+    def entry(self, tensor: Tensor, indices: Sequence[Index]) -> str:
+        return self.index(Entry(tensor, *indices), indices)
+
+    def matrix(self, e: Expr, indices: Sequence[Index]) -> str | None:
+        """An expression in matrix form, rows and columns in the order of `indices`; None where it has none."""
+        tree = matrix_of(e, indices, self.onehots)
+        return None if tree is None else MatrixPrinter(self.symbols).latex(tree)
+
+    def name(self, tensor: Tensor) -> str:
+        return self.symbols.symbol(tensor).latex()
+
+    def derivative(self, tensor: Tensor, indices: Sequence[Index] = ()) -> str:
+        r"""\partial L / \partial of a tensor, or of its entry at indices."""
+        by = self.entry(tensor, indices) if indices else self.name(tensor)
+        return rf"\frac{{\partial L}}{{\partial {by}}}"
+
+    def index_row(self, equation: Equation) -> Row:
+        return Row(self.entry(equation.tensor, equation.indices), self.index(equation.body, equation.indices))
+
+    def refs(self, names: Sequence[str]) -> Text:
+        """References to the equations of these tensors: (3), (4) and (5)."""
+        numbers = [Ref(self.numbers[name]) for name in dict.fromkeys(names) if name in self.numbers]
+        parts: list[str | Ref] = []
+        for k, ref in enumerate(numbers):
+            parts += [" and " if k == len(numbers) - 1 else ", "] if k else []
+            parts.append(ref)
+        return tuple(parts)
+
+
+def in_shape(latex: str, tensor: Tensor) -> str:
+    """A matrix expression with its shape; a number needs none."""
+    return rf"{latex} \quad \in {shape_latex(tensor)}" if tensor.axes else latex
+
+
+def notation(derivation: Derivation) -> Notation:
+    """The notation of a derivation. A tensor that is computed in a stable form keeps the number of its mathematical equation."""
+    forward, backward, stable = derivation.forward, derivation.backward, derivation.stable
+    equations = [*(d.equation for d in stable), *forward.equations, *(d.equation for d in backward)]
+    tensors = {t.name: t for t in (*forward.given, *(e.tensor for e in equations))}
+    gradients = {d.equation.tensor.name: d.of for d in backward if d.of is not None}
+    onehots = {t: _onehot(t, forward) for t in forward.targets if t.values is not None}
+    return Notation(Symbols(tensors, gradients), onehots, {e.tensor.name: e.number for e in equations})
+
+
+def _onehot(labels: Tensor, program: Program) -> Tensor:
+    """The one-hot tensor of labels, with its axes in the order of the prediction's."""
+    axes = {*labels.axes, labels.values}
+    prediction = program.outputs[0]
+    ordered = prediction.axes if set(prediction.axes) == axes else (*labels.axes, *([labels.values] if labels.values else []))
+    name = "Y" if labels.axes else f"onehot_{labels.name}"
+    return Tensor(name, ordered, sign="nonnegative")

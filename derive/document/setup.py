@@ -1,0 +1,206 @@
+"""The first section of a document: the network, its tensors and axes, and the conventions that the formulas follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sympy as sp
+from sympy import Expr
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+
+from derive.document.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
+from derive.document.notation import Notation
+from derive.document.symbols import index_letter, shape_latex, size_letter
+from derive.document.words import activation_of, heading, operator, spoken
+from derive.index import Axis, Entry, Tensor
+from derive.network import Network
+from derive.program import Derivation, Equation, Program
+from derive.terms import derivative
+
+
+def setup(derivation: Derivation, network: Network, notation: Notation) -> Section:
+    """Every symbol with its meaning and shape, and what is agreed on."""
+    forward = derivation.forward
+    blocks: list[Block] = [
+        Paragraph(_network(network)),
+        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation)), 2),
+        Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
+        *_onehot_definitions(notation),
+        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward)), 1),
+        Paragraph(("Conventions:",)),
+        Items(tuple(_conventions(forward, notation))),
+    ]
+    return Section(("Set-up",), tuple(blocks))
+
+
+def _network(network: Network) -> Text:
+    layers = [f"{layer.units} unit{'s' if layer.units > 1 else ''} ({spoken(layer.activation.kind)})" for layer in network.layers]
+    options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
+    loss = f"{spoken(network.loss.kind)}{options}, reduction: {network.loss.reduction}"
+    inputs = f"{network.inputs} input{'s' if network.inputs > 1 else ''}"
+    return ("Network ", Code(network.name), f": {inputs}, then {', '.join(layers)}. Loss: {loss}.")
+
+
+# -- tensors and axes --------------------------------------------------------------------------------------------------
+
+
+def _tensor_rows(program: Program, network: Network, notation: Notation) -> Iterator[tuple[Text, ...]]:
+    for tensor in program.inputs:
+        yield _tensor_row(tensor, ("inputs",), notation)
+    for tensor in program.targets:
+        yield _tensor_row(tensor, (_target_role(tensor),), notation)
+    for tensor in program.parameters:
+        yield _tensor_row(tensor, _parameter_words(tensor, network), notation)
+    for equation in program.equations:
+        yield _tensor_row(equation.tensor, (heading(equation),), notation)
+
+
+def _target_role(tensor: Tensor) -> str:
+    if tensor.values is None:
+        return "targets"
+    return "labels: the class of each example" if tensor.axes else "label: the class of the example"
+
+
+def _tensor_row(tensor: Tensor, meaning: Text, notation: Notation) -> tuple[Text, ...]:
+    symbolic, numeric = (_space(tensor, numbers=numbers) for numbers in (False, True))
+    return ((Math(notation.name(tensor)),), (Code(tensor.name),), meaning, (Math(symbolic),), (Math(numeric),))
+
+
+def _parameter_words(tensor: Tensor, network: Network) -> Text:
+    """The role of a parameter by its rank, and the layer whose number is in its name."""
+    role = "weights" if len(tensor.axes) == 2 else "biases"
+    number = int("".join(filter(str.isdigit, tensor.name)))
+    name = network.layers[number - 1].name
+    return (f"{role} of layer {number}{f', {name}' if name else ''}",)
+
+
+def _space(tensor: Tensor, *, numbers: bool) -> str:
+    if tensor.values is None:
+        return shape_latex(tensor, numbers=numbers)
+    count = tensor.values.extent
+    last = str(count) if numbers and count else size_letter(tensor.values)
+    above = f"^{{{size_letter(tensor.axes[0])}}}" if tensor.axes else ""
+    listed = r"1, \dots, " if last not in ("1", "2") else "1, " if last == "2" else ""
+    return rf"\lbrace {listed}{last} \rbrace{above}"
+
+
+def _axes(program: Program) -> tuple[Axis, ...]:
+    """All axes, from the inputs to the loss."""
+    computed = (e.tensor for e in program.equations)
+    return tuple(dict.fromkeys(axis for tensor in (*program.inputs, *computed) for axis in tensor.axes))
+
+
+def _axis_row(axis: Axis) -> tuple[Text, ...]:
+    letter = index_letter(axis.name)
+    size = size_letter(axis)
+    extent: Text = (Math(size), ", known when it runs") if axis.extent is None else (Math(f"{size} = {axis.extent}"),)
+    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size}"),), extent)
+
+
+def _onehot_words(notation: Notation) -> Text:
+    names = [Math(notation.name(onehot)) for onehot in notation.onehots.values()]
+    return ("The labels as a one-hot tensor ", *names, " (the code counts classes from 0 and never forms it):")
+
+
+def _target_words(program: Program, network: Network, notation: Notation) -> Text:
+    facts = [Math(f"{notation.index(f.left, f.indices)} = {notation.index(f.right, f.indices)}") for f in program.facts]
+    kinds = {"unit": "are numbers from 0 to 1", "probabilities": "are probabilities", "values": "may have any values"}
+    known: Text = (" (declared: ", *facts, ")") if facts else ()
+    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {kinds[network.loss.targets]}", *known, ".")
+
+
+def _onehot_definitions(notation: Notation) -> Iterator[Formula]:
+    for labels, onehot in notation.onehots.items():
+        if labels.values is None:
+            continue
+        places = onehot.indices()
+        position = next(i for i in places if i.axis == labels.values)
+        label = notation.entry(labels, [i for i in places if i != position])
+        delta = rf"\delta_{{{index_letter(position.label)},{label}}}"
+        cases = rf"\begin{{cases}} 1 & {index_letter(position.label)} = {label} \\ 0 & \text{{otherwise}} \end{{cases}}"
+        yield Formula((Row(notation.entry(onehot, places), f"{delta} = {cases}", ":="),))
+
+
+# -- conventions -------------------------------------------------------------------------------------------------------
+
+
+def _conventions(program: Program, notation: Notation) -> Iterator[Text]:
+    yield _layout(program, notation)
+    yield (
+        "A gradient has the shape of what it belongs to. ",
+        Math(r"G_T := \frac{\partial L}{\partial T}"),
+        " for a matrix ",
+        Math("T"),
+        ", ",
+        Math(r"g_t := \frac{\partial L}{\partial t}"),
+        " for a vector or a number ",
+        Math("t"),
+        ".",
+    )
+    yield (
+        Math(r"\odot"),
+        " and ",
+        Math(r"\oslash"),
+        " are the product and the quotient entry by entry; functions apply to a matrix entry by entry, and a number added to a matrix is "
+        "added to every entry. ",
+        Math(r"\mathbf{1}"),
+        " is a column vector of ones, ",
+        Math(r"\mathbf{1}[\cdot]"),
+        " is 1 where the condition holds and 0 elsewhere, and ",
+        Math(r"\delta_{ab}"),
+        " is 1 for ",
+        Math("a = b"),
+        " and 0 otherwise.",
+    )
+    yield from dict.fromkeys(text for equation in program.equations for text in _kinks(equation, notation))
+    for name, floors in program.floors.items():
+        parts: list[str] = []
+        if floors.log is not None:
+            parts.append(rf"\log u \to \max\left({notation.index(floors.log, ())}, \log u\right)")
+        if floors.denominator is not None:
+            parts.append(rf"\frac{{1}}{{u}} \to \frac{{1}}{{\max\left({notation.index(floors.denominator, ())}, u\right)}}")
+        bounds = [x for part in parts for x in (Math(part), " and ")][:-1]
+        yield ("When ", Math(name), " and its gradient are computed, bounds hold: ", *bounds, f", {floors.reason}.")
+
+
+def _layout(program: Program, notation: Notation) -> Text:
+    """Where the examples and the weights' axes stand, as the tensors' axes tell."""
+    inputs = program.inputs[0]
+    features = next(a for a in inputs.axes if a.extent is not None)
+    weight = next(t for t in program.parameters if features in t.axes)
+    if len(inputs.axes) == 1:
+        examples: Text = ("The derivation is of one example; vectors are columns. ",)
+    else:
+        examples = ("The examples are the ", "columns" if inputs.axes[0] == features else "rows", " of ", Math(notation.name(inputs)), ". ")
+    order = "inputs by outputs" if weight.axes[0] == features else "outputs by inputs"
+    return (*examples, f"Weights are {order}: ", Math(rf"{notation.name(weight)} \in {shape_latex(weight)}"), ".")
+
+
+def _kinks(equation: Equation, notation: Notation) -> Iterator[Text]:
+    """The derivative at a kink of an activation: that of the branch which holds there."""
+    kind = activation_of(equation)
+    if kind is None or not isinstance(equation.body, sp.Piecewise):
+        return
+    entry = next(a for a in sp.preorder_traversal(equation.body) if isinstance(a, Entry))
+    meeting = _meeting(equation.body.args[0][1], entry)
+    if meeting is None:
+        return
+    slope = sp.Add(*(t.coefficient for t in derivative(equation.body, entry.tensor, equation.indices)))
+    there = notation.index(slope.xreplace({entry: meeting}), ())
+    place = notation.index(meeting, ())
+    yield (
+        f"The derivative of {spoken(kind)} at {place}, where its branches meet, is that of the branch which holds there: ",
+        Math(rf"{operator(kind)}'({place}) = {there}"),
+        ".",
+    )
+
+
+def _meeting(condition: Boolean, entry: Entry) -> Expr | None:
+    """Where the two sides of a comparison are equal, if their difference is linear in the entry."""
+    if not isinstance(condition, Relational):
+        return None
+    x = sp.Dummy("x", real=True)
+    difference = (condition.lhs - condition.rhs).xreplace({entry: x})
+    slope = sp.diff(difference, x)
+    return -difference.xreplace({x: sp.S.Zero}) / slope if slope.is_number and slope != 0 else None

@@ -1,0 +1,1 @@
+"""The modules of the shipped networks, as `chainrule check --fix` writes them."""

@@ -1,0 +1,443 @@
+"""digits: 64 - 64 relu - 10 identity, softmax_cross_entropy (mean).
+
+Axes:
+    n  examples (N)
+    i  inputs (D = 64)
+    j  hidden layer 1 (H = 64)
+    c  classes (C = 10)
+
+The comment over a loop or a product is the equation that it computes, with its number in docs/derivations/digits.md.
+
+    p = init(seed=0)
+    p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
+    P = predict(p, X)
+
+X holds an example a row, [N, 64]; y holds a label for each example, [N].
+Everything is computed in the type of the parameters, float32 or float64. X may be of any type of real numbers and in any
+order in memory: what is not a contiguous array of the parameters' type is copied into one.
+NaN or infinity in an example reaches its own prediction and no other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Array = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
+
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+OPTIMIZERS = ("sgd",)
+
+
+class Parameters(NamedTuple):
+    """The weights and biases: arrays of one type, float32 or float64. Gradients have the same names and shapes."""
+
+    W1: Array  # [64, 64]
+    b1: Array  # [64]
+    W2: Array  # [10, 64]
+    b2: Array  # [10]
+
+
+def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+    """Random weights and zero biases; the same seed gives the same numbers."""
+    rng = np.random.default_rng(seed)
+    p = Parameters(
+        W1=rng.standard_normal((64, 64)) * math.sqrt(2 / 64),  # He: about half of the activations are near zero
+        b1=np.zeros(64),
+        W2=rng.uniform(-1, 1, (10, 64)) * math.sqrt(6 / (64 + 10)),  # Glorot
+        b2=np.zeros(10),
+    )
+    return _unpack(_pack(p).astype(_real_type(dtype)))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:4096].reshape(64, 64)
+    b1 = theta[4096:4160]
+    W2 = theta[4160:4800].reshape(10, 64)
+    b2 = theta[4800:4810]
+    exp_Z = work[0:10]
+    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
+    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
+    # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+    np.dot(X, W1.T, A1)
+    for n in range(N):
+        for j in range(64):
+            A1[n, j] += b1[j]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
+            H1[n, j] = max(A1[n, j], real(0))
+    # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
+    np.dot(H1, W2.T, Z)
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (3) continued
+            Z[n, c] += b2[c]
+            # (4a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+        # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
+        for c in range(10):
+            P[n, c] = exp_Z[c] / sum_exp_Z
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
+    """The loss of a batch."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:4096].reshape(64, 64)
+    b1 = theta[4096:4160]
+    W2 = theta[4160:4800].reshape(10, 64)
+    b2 = theta[4800:4810]
+    A1 = work[0 : 64 * N].reshape(N, 64)
+    H1 = work[64 * N : 128 * N].reshape(N, 64)
+    Z = work[128 * N : 138 * N].reshape(N, 10)
+    # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+    np.dot(X, W1.T, A1)
+    for n in range(N):
+        for j in range(64):
+            A1[n, j] += b1[j]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
+            H1[n, j] = max(A1[n, j], real(0))
+    # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
+    np.dot(H1, W2.T, Z)
+    sum_L = 0.0
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (3) continued
+            Z[n, c] += b2[c]
+            # (4a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z = math.exp(Z[n, c] - max_Z)
+            # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z)
+        # (5a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+    # (5a) continued
+    L = -sum_L / real(N)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:4096].reshape(64, 64)
+    b1 = theta[4096:4160]
+    W2 = theta[4160:4800].reshape(10, 64)
+    b2 = theta[4800:4810]
+    dW1 = gradient[0:4096].reshape(64, 64)
+    db1 = gradient[4096:4160]
+    dW2 = gradient[4160:4800].reshape(10, 64)
+    db2 = gradient[4800:4810]
+    exp_Z = work[0:10]
+    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
+    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
+    dZ = work[10 + 138 * N : 10 + 148 * N].reshape(N, 10)
+    dH1 = work[10 + 148 * N : 10 + 212 * N].reshape(N, 64)
+    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+    np.dot(X, W1.T, A1)
+    for n in range(N):
+        for j in range(64):
+            A1[n, j] += b1[j]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
+            H1[n, j] = max(A1[n, j], real(0))
+    # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
+    np.dot(H1, W2.T, Z)
+    # start of (5a), (9)
+    sum_L = 0.0
+    db2[:] = real(0)
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (3) continued
+            Z[n, c] += b2[c]
+            # (4a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+        for c in range(10):
+            # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
+            p = exp_Z[c] / sum_exp_Z
+            # (7)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
+            dZ[n, c] = p / real(N)
+        # (5a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        # (7) continued
+        dZ[n, y[n]] -= real(1 / N)
+        # (9)  db2[c] = sum_n dZ[n,c]
+        for c in range(10):
+            db2[c] += dZ[n, c]
+    # (5a) continued
+    L = -sum_L / real(N)
+    # (8)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
+    np.dot(dZ.T, H1, dW2)
+    # (10)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
+    np.dot(dZ, W2, dH1)
+    # start of (13)
+    db1[:] = real(0)
+    for n in range(N):
+        for j in range(64):
+            # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
+            dA1[n, j] = real(0) if A1[n, j] <= real(0) else dH1[n, j]
+            # (13)  db1[j] = sum_n dA1[n,j]
+            db1[j] += dA1[n, j]
+    # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
+    np.dot(dA1.T, X, dW1)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
+    """One step of sgd (Robbins and Monro 1951) on all parameters."""
+    # theta[k] <- theta[k] - rate gradient[k]
+    for k in range(4810):
+        theta[k] -= rate * gradient[k]
+
+
+@njit(error_model="numpy")
+def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
+    """A random order of 0 .. order.size - 1 (Fisher and Yates)."""
+    for k in range(order.size):
+        order[k] = k
+    for k in range(order.size - 1, 0, -1):
+        other = int(rng.random() * (k + 1))
+        order[k], order[other] = order[other], order[k]
+
+
+@njit(error_model="numpy")
+def _train(
+    theta: Array,
+    X: Array,
+    y: Labels,
+    epochs: int,
+    batch_size: int,
+    rate: Real,
+    shuffle: bool,
+    rng: np.random.Generator,
+    order: npt.NDArray[np.int64],
+    X_batch: Array,
+    y_batch: Labels,
+    gradient: Array,
+    work: Array,
+    losses: npt.NDArray[np.float64],
+) -> None:
+    """All epochs of training, in place on theta. The caller allocates everything that this writes to."""
+    for epoch in range(epochs):
+        if shuffle:
+            _shuffle(rng, order)
+        total = 0.0
+        for start in range(0, order.size, batch_size):
+            N = min(batch_size, order.size - start)
+            examples = X_batch[0 : 64 * N].reshape(N, 64)
+            targets = y_batch[0:N]
+            for n in range(N):
+                for i in range(64):
+                    examples[n, i] = X[order[start + n], i]
+                targets[n] = y[order[start + n]]
+            total += N * _gradients(theta, examples, targets, gradient, work)
+            _sgd(theta, gradient, rate)
+        losses[epoch] = total / order.size
+
+
+# -- public functions
+
+
+def predict(p: Parameters, X: npt.ArrayLike) -> Array:
+    """P, softmax: an array [N, 10]. An empty X gives an empty array."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    N = examples.shape[0]
+    P = np.empty((N, 10), theta.dtype)
+    work = np.empty(10 + 138 * N, theta.dtype)
+    if N > 0:
+        _predict(theta, examples, P, work)
+    return P
+
+
+def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The loss of p on the examples X with targets y."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    work = np.empty(138 * N, theta.dtype)
+    return _loss(theta, examples, targets, work)
+
+
+def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
+    """The loss, and its derivative with respect to every parameter."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    gradient = np.empty_like(theta)
+    work = np.empty(10 + 276 * N, theta.dtype)
+    L = _gradients(theta, examples, targets, gradient, work)
+    return L, _unpack(gradient)
+
+
+def train(
+    p: Parameters,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    optimizer: str = "sgd",
+    seed: int | np.random.Generator = 0,
+    shuffle: bool = True,
+) -> tuple[Parameters, npt.NDArray[np.float64]]:
+    """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
+
+    Every epoch visits the examples in a new random order (in their own order without `shuffle`); the same seed gives the same bits, and
+    a Generator in its place lets several calls continue one another. The last batch of an epoch may be smaller. The loss of an epoch is
+    the mean over its examples, each taken before the step that used it.
+    """
+    theta, examples, targets = _batch(p, X, y)
+    epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate is {learning_rate}: a finite number above 0 is needed")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
+    dtype = theta.dtype
+    order = np.arange(examples.shape[0], dtype=np.int64)
+    N = min(batch_size, order.size)
+    losses = np.empty(epochs, np.float64)
+    _train(
+        theta,
+        examples,
+        targets,
+        epochs,
+        N,
+        dtype.type(learning_rate),
+        shuffle,
+        np.random.default_rng(seed),
+        order,
+        np.empty(64 * N, dtype),
+        np.empty(N, np.int64),
+        np.empty_like(theta),
+        np.empty(10 + 276 * N, dtype),
+        losses,
+    )
+    return _unpack(theta), losses
+
+
+# -- checks: a kernel reads memory without asking, so nothing wrong may reach it
+
+
+def _pack(p: Parameters) -> Array:
+    """The parameters as one new vector; refuses other shapes and types."""
+    shapes = {
+        "W1": (64, 64),
+        "b1": (64,),
+        "W2": (10, 64),
+        "b2": (10,),
+    }
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+    dtype = _real_type(np.asarray(p[0]).dtype)
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if np.ma.isMaskedArray(array) or np.shape(array) != shape:
+            raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
+        if np.asarray(array).dtype != dtype:
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
+    return np.concatenate([np.ravel(array) for array in p])
+
+
+def _unpack(theta: Array) -> Parameters:
+    """The parameters as views of one vector."""
+    return Parameters(
+        W1=theta[0:4096].reshape(64, 64),
+        b1=theta[4096:4160],
+        W2=theta[4160:4800].reshape(10, 64),
+        b2=theta[4800:4810],
+    )
+
+
+def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
+    """float32 or float64."""
+    for known in (np.dtype(np.float64), np.dtype(np.float32)):
+        if np.dtype(dtype) == known:
+            return known
+    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+
+
+def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
+    if np.ma.isMaskedArray(values):
+        raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}: real numbers are needed")
+    return array
+
+
+def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """X as a contiguous array [N, 64] of the parameters' type, copied where it is not one already."""
+    array = _reals("X", X)
+    if array.ndim != 2 or array.shape[1] != 64:
+        raise ValueError(f"X has shape {array.shape}: [N, 64] is needed, an example a row")
+    return np.require(array, dtype, ["C", "A", "W"])
+
+
+def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
+    """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    if examples.shape[0] == 0:
+        raise ValueError("X holds no examples: the loss of an empty batch is undefined")
+    return theta, examples, _targets(y, examples.shape[0])
+
+
+def _targets(y: npt.ArrayLike, N: int) -> Labels:
+    """y as N labels in 0 .. 9."""
+    labels = _reals("y", y)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"y has dtype {labels.dtype}: labels are integers, the number of each example's class")
+    if labels.shape != (N,):
+        raise ValueError(f"y has shape {labels.shape}: ({N},) is needed, a label for each example")
+    wrong = np.flatnonzero((labels < 0) | (labels >= 10))
+    if wrong.size > 0:
+        raise IndexError(f"y[{wrong[0]}] is {labels[wrong[0]]}: labels are 0 .. 9")
+    return np.require(labels, np.int64, ["C", "A", "W"])
+
+
+def _count(name: str, value: int) -> int:
+    """A whole number of at least 1."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
+        raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
+    return int(value)

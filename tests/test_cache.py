@@ -1,0 +1,125 @@
+"""The cache of compiled modules: private, repaired when damaged, never needed. And the same text under every hash seed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen
+from codegen.cache import load_module
+from tests.modules import network, text_of
+
+NET = network(1, [(1, "identity")], "mean_squared_error")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    load_module.cache_clear()
+    return tmp_path / "chainrule"
+
+
+def predicted(module: Any) -> float:
+    p = module.Parameters(np.array([[2.0]]), np.array([1.0]))
+    return module.predict(p, np.array([[3.0]]))[0, 0]
+
+
+def rebuilt() -> Any:
+    load_module.cache_clear()
+    return codegen.build(NET)
+
+
+def test_a_module_is_kept_under_its_content(home: Path) -> None:
+    module = codegen.build(NET)
+    assert predicted(module) == 7
+    (file,) = home.glob("*/tested.py")
+    assert file.read_text() == text_of(NET)
+    assert (home.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o700, 0o700)
+    assert codegen.build(NET) is module
+    kept = list(home.rglob("*._predict*.nbc"))
+    times = [f.stat().st_mtime_ns for f in kept]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again: Any = rebuilt()
+        assert predicted(again) == 7
+    assert sum(again._predict.stats.cache_hits.values()) == 1
+    assert [f.stat().st_mtime_ns for f in kept] == times
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_damaged_cache_is_repaired(home: Path, ending: str) -> None:
+    predicted(codegen.build(NET))
+    for file in home.rglob(f"*.{ending}"):
+        os.truncate(file, 20)
+    with pytest.warns(codegen.CacheWarning, match="compiling without the cache"):
+        assert predicted(rebuilt()) == 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert predicted(rebuilt()) == 7
+
+
+def test_a_damaged_module_is_written_anew(home: Path) -> None:
+    codegen.build(NET)
+    (file,) = home.glob("*/tested.py")
+    file.write_text("raise SystemExit")
+    assert predicted(rebuilt()) == 7
+    assert file.read_text() == text_of(NET)
+
+
+def test_a_folder_that_others_may_use_is_not_trusted(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    with pytest.warns(codegen.CacheWarning, match="open to other users"):
+        module = codegen.build(NET)
+    assert predicted(module) == 7
+    assert list(home.iterdir()) == []
+
+
+def test_no_folder_is_needed(home: Path) -> None:
+    home.write_text("a file where the folder should be")
+    with pytest.warns(codegen.CacheWarning, match="cannot keep"):
+        assert predicted(codegen.build(NET)) == 7
+
+
+def test_the_text_is_the_same_under_every_hash_seed() -> None:
+    program = "from tests.test_schedule import NETS; from tests.modules import text_of; print(*map(text_of, NETS.values()))"
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "33")
+    }
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("command", [["check", "--quiet"], ["format", "--check", "--quiet"]])
+def test_modules_pass_the_rules_for_handwritten_code(command: list[str], tmp_path: Path) -> None:
+    deep = [
+        (units, kind)
+        for units, kind in zip(range(2, 10), ["relu", "gelu_tanh", "gelu", "elu", "silu", "softplus", "tanh", "softmax"], strict=True)
+    ]
+    nets = [
+        network(3, [(1, "identity")], "binary_cross_entropy"),
+        network(3, deep, "mean_squared_error"),
+        network(3, deep, {"kind": "softmax_cross_entropy", "targets": "probabilities"}, "columns"),
+        network(3, [(400, "leaky_relu"), (10, "identity")], "softmax_cross_entropy", "xw"),
+    ]
+    for k, net in enumerate(nets):
+        (tmp_path / f"m{k}.py").write_text(text_of(net))
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "--config", ROOT / "pyproject.toml", tmp_path], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout

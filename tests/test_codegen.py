@@ -1,0 +1,400 @@
+"""Generated modules: their numbers against autograd, their training, extreme values, what they refuse."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import codegen
+from derive import Network
+from tests import random_networks
+from tests.modules import interpreted, network, parameters
+
+Case = tuple[Any, random_networks.Point, Network]
+CROSS_ENTROPY = "softmax_cross_entropy"
+HALF_SQUARES = {"kind": "mean_squared_error", "half": True}
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of overflow in modules that Python runs
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder of the tests' own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
+def compiled(net: Network, cache: Path) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        return codegen.build(net)
+
+
+@pytest.fixture(scope="session", params=["rows", "columns"])
+def case(request: pytest.FixtureRequest, cache: Path) -> Case:
+    """A compiled module with matrix products (3 x 90, 90 x 5) and with loops (5 x 3), and 7 examples."""
+    net = network(3, [(90, "relu"), (5, "tanh"), (3, "identity")], CROSS_ENTROPY, request.param)
+    return compiled(net, cache), random_networks.point(net, 7, seed=3), net
+
+
+def at_point(module: Any, point: random_networks.Point, dtype: type = np.float64) -> Any:
+    return module.Parameters(*(point.parameters[name].astype(dtype) for name in module.Parameters._fields))
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------------
+
+
+def test_gradients_agree_with_autograd(case: Case) -> None:
+    module, point, net = case
+    loss, expected, _ = random_networks.autograd(net, point)
+    value, found = module.gradients(at_point(module, point), point.X, point.y)
+    assert value == pytest.approx(loss, rel=1e-14)
+    assert module.loss(at_point(module, point), point.X, point.y) == pytest.approx(loss, rel=1e-14)
+    assert random_networks.worst_error(found._asdict(), expected) < 1e-12
+
+
+def test_float32_stays_float32(case: Case) -> None:
+    module, point, net = case
+    _, expected, _ = random_networks.autograd(net, point)
+    p = at_point(module, point, np.float32)
+    _, found = module.gradients(p, point.X, point.y)
+    assert {a.dtype for a in (*found, module.predict(p, point.X))} == {np.dtype(np.float32)}
+    assert random_networks.worst_error(found._asdict(), expected) < 1e-5
+    kernel = module._gradients
+    single = next(s for s in kernel.signatures if "float32" in str(s))
+    assert not re.findall(r"f(?:mul|exp)\b.* double", kernel.inspect_llvm(single))
+
+
+def test_predict_gives_an_example_a_row(case: Case) -> None:
+    module, point, _ = case
+    P = module.predict(at_point(module, point), point.X)
+    assert P.shape == (7, 3)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-14)
+    np.testing.assert_allclose(module.predict(at_point(module, point), point.X[2:3]), P[2:3], rtol=1e-13)
+    assert module.predict(at_point(module, point), point.X[:0]).shape == (0, 3)
+
+
+def test_a_spoilt_example_spoils_its_own_prediction_only(case: Case) -> None:
+    module, point, _ = case
+    good = module.predict(at_point(module, point), point.X)
+    X = point.X.copy()
+    X[1, 0], X[4, 2] = np.nan, np.inf
+    found = module.predict(at_point(module, point), X)
+    assert np.isnan(found[1]).all()
+    others = [0, 2, 3, 5, 6]
+    np.testing.assert_allclose(found[others], good[others], rtol=1e-13)
+
+
+@settings(max_examples=12, deadline=None)
+@given(random_networks.networks(), st.integers(1, 7), st.integers(0, 1000))
+def test_any_network(net: Network, examples: int, seed: int) -> None:
+    module, point = interpreted(net), random_networks.point(net, examples, seed)
+    loss, expected, _ = random_networks.autograd(net, point)
+    value, found = module.gradients(at_point(module, point), point.X, point.y)
+    assert value == pytest.approx(loss, rel=1e-12, abs=1e-14)
+    assert module.loss(at_point(module, point), point.X, point.y) == pytest.approx(loss, rel=1e-12, abs=1e-14)
+    assert random_networks.worst_error(found._asdict(), expected) < 1e-12
+    assert module.predict(at_point(module, point), point.X).shape == (examples, net.outputs)
+
+
+# -- training ------------------------------------------------------------------------------------------------------------
+
+
+def descended(module: Any, p: Any, X: Any, y: Any, order: list[list[int]], batch: int, rate: float) -> tuple[Any, list[float]]:
+    """Stochastic gradient descent spelt out."""
+    losses: list[float] = []
+    for epoch in order:
+        total = 0.0
+        for start in range(0, len(epoch), batch):
+            chosen = epoch[start : start + batch]
+            loss, gradient = module.gradients(p, X[chosen], y[chosen])
+            p = module.Parameters(*(a - rate * g for a, g in zip(p, gradient, strict=True)))
+            total += loss * len(chosen)
+        losses.append(total / len(epoch))
+    return p, losses
+
+
+def shuffled(rng: np.random.Generator, size: int) -> list[int]:
+    order = list(range(size))
+    for k in range(size - 1, 0, -1):
+        other = int(rng.random() * (k + 1))
+        order[k], order[other] = order[other], order[k]
+    return order
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_training_is_repeated_descent(case: Case, shuffle: bool) -> None:
+    module, point, _ = case
+    p, rng = at_point(module, point), np.random.default_rng(5)
+    before = [a.copy() for a in p]
+    order = [shuffled(rng, 7) if shuffle else list(range(7)) for _ in range(3)]
+    expected, losses = descended(module, p, point.X, point.y, order, 3, 0.2)
+    found, history = module.train(p, point.X, point.y, epochs=3, batch_size=3, learning_rate=0.2, seed=5, shuffle=shuffle)
+    assert all((a == b).all() for a, b in zip(p, before, strict=True))
+    assert random_networks.worst_error(found._asdict(), expected._asdict()) < 1e-13
+    np.testing.assert_allclose(history, losses, rtol=1e-12)
+
+
+def test_training_is_reproducible_and_goes_on(case: Case) -> None:
+    module, point, _ = case
+    p, at = at_point(module, point), {"batch_size": 3, "learning_rate": 0.1}
+    once, losses = module.train(p, point.X, point.y, epochs=4, seed=1, **at)
+    again, _ = module.train(p, point.X, point.y, epochs=4, seed=1, **at)
+    rng = np.random.default_rng(1)
+    first, start = module.train(p, point.X, point.y, epochs=1, seed=rng, **at)
+    parts, rest = module.train(first, point.X, point.y, epochs=3, seed=rng, **at)
+    assert all((a == b).all() and (a == c).all() for a, b, c in zip(once, again, parts, strict=True))
+    assert list(losses) == [*start, *rest]
+
+
+def test_training_allocates_nothing_in_its_loop(case: Case) -> None:
+    module, point, _ = case
+    runtime: Any = importlib.import_module("numba.core.runtime")
+    runtime._nrt_python.memsys_enable_stats()
+
+    def allocations(epochs: int) -> int:
+        before = runtime.rtsys.get_allocation_stats().alloc
+        module.train(at_point(module, point), point.X, point.y, epochs=epochs, batch_size=2, learning_rate=0.1)
+        return runtime.rtsys.get_allocation_stats().alloc - before
+
+    allocations(1)  # compiles
+    assert allocations(1) == allocations(50)
+
+
+@pytest.mark.parametrize("convention", ["rows", "columns", "xw"])
+def test_training_with_a_summed_loss_of_values(convention: str) -> None:
+    net = network(2, [(3, "sigmoid"), (2, "identity")], {"kind": "mean_squared_error", "reduction": "sum"}, convention)
+    module, point = interpreted(net), random_networks.point(net, 5, 0)
+    p = at_point(module, point)
+    q, losses = module.train(p, point.X, point.y, epochs=1, batch_size=5, learning_rate=0.01, shuffle=False)
+    loss, gradient = module.gradients(p, point.X, point.y)
+    assert losses[0] == pytest.approx(loss)
+    np.testing.assert_allclose(q.W1, p.W1 - 0.01 * gradient.W1, rtol=1e-13)
+
+
+# -- starting values -----------------------------------------------------------------------------------------------------
+
+
+def test_init_follows_the_activation() -> None:
+    module = interpreted(network(400, [(300, "relu"), (200, "tanh"), (100, "leaky_relu")], HALF_SQUARES))
+    p = module.init(seed=2)
+    assert p.W1.std() == pytest.approx(np.sqrt(2 / 400), rel=0.02)  # He
+    assert np.abs(p.W2).max() == pytest.approx(np.sqrt(6 / 500), rel=0.01)  # Glorot, uniform
+    assert p.W3.std() == pytest.approx(np.sqrt(2 / (1 + 0.01**2) / 200), rel=0.02)
+    assert not p.b1.any()
+    assert (module.init(seed=2).W1 == p.W1).all()
+    assert module.init(seed=2, dtype=np.float32).W1.dtype == np.float32
+    with pytest.raises(TypeError, match="float32 or float64"):
+        module.init(dtype=np.int64)
+
+
+# -- extremes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def logits(cache: Path) -> Any:
+    """Softmax cross-entropy of three logits: with W1 the identity, the logits are X and dL/dlogits of one example is db1."""
+    return compiled(network(3, [(3, "identity")], CROSS_ENTROPY), cache)
+
+
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("z", "y", "loss", "gradient"),
+    [
+        ([1e4, 0, -1e4], 2, 2e4, [1, 0, -1]),
+        ([0, 0, 0], 0, np.log(3), [-2 / 3, 1 / 3, 1 / 3]),
+        ([1e4, 1e4, 1e4], 1, np.log(3), [1 / 3, -2 / 3, 1 / 3]),
+        ([-1e4, -1e4, -1e4], 1, np.log(3), [1 / 3, -2 / 3, 1 / 3]),
+        ([NAN, 0, 1], 1, NAN, [NAN, NAN, NAN]),
+        ([0, 1, NAN], 1, NAN, [NAN, NAN, NAN]),
+    ],
+)
+def test_softmax_cross_entropy_of_extremes(logits: Any, dtype: type, z: list[float], y: int, loss: float, gradient: list[float]) -> None:
+    p = parameters(logits, np.eye(3), np.zeros(3), dtype=dtype)
+    value, found = logits.gradients(p, np.array([z]), np.array([y]))
+    rtol = 1e-6 if dtype is np.float32 else 1e-14
+    np.testing.assert_allclose(value, loss, rtol=rtol)
+    np.testing.assert_allclose(found.b1, gradient, rtol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_infinite_logits(logits: Any, dtype: type) -> None:
+    """A logit of +inf, or all of -inf, is NaN for its own row; one of -inf is a probability of 0, and an infinite loss for its label."""
+    p = parameters(logits, np.zeros((3, 3)), [-INF, 0, 0], dtype=dtype)
+    X = np.zeros((1, 3))
+    np.testing.assert_allclose(logits.predict(p, X), [[0, 0.5, 0.5]])
+    value, found = logits.gradients(p, X, np.array([0]))
+    assert value == INF
+    np.testing.assert_allclose(found.b1, [-1, 0.5, 0.5])
+    for bias in ([INF, 0, 0], [-INF, -INF, -INF]):
+        assert np.isnan(logits.predict(parameters(logits, np.zeros((3, 3)), bias, dtype=dtype), X)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "activation", "z", "y", "loss", "gradient"),
+    [
+        ("binary_cross_entropy_with_logits", "identity", 1e4, 1, 0, 0),
+        ("binary_cross_entropy_with_logits", "identity", 1e4, 0, 1e4, 1),
+        ("binary_cross_entropy_with_logits", "identity", -1e4, 0, 0, 0),
+        ("binary_cross_entropy_with_logits", "identity", -1e4, 1, 1e4, -1),
+        ("binary_cross_entropy", "sigmoid", 1e4, 0, 100, 1),  # the logarithm is clamped at -100, as PyTorch does
+        ("binary_cross_entropy", "identity", 1, 0, 100, 1e12),
+        ("mean_squared_error", "relu", 0, -1, 1, 0),  # the derivative of ReLU at 0 is 0
+        ("mean_squared_error", "leaky_relu", 0, -1, 1, 0.02),
+        ("mean_squared_error", "relu", NAN, 0, NAN, NAN),
+        ("mean_squared_error", "softplus", 1e4, 0, 1e8, 2e4),
+        ("mean_squared_error", "silu", -1e4, 1, 1, 0),
+        ("mean_squared_error", "elu", -1e4, 0, 1, 0),
+        ("mean_squared_error", "gelu_tanh", -1e4, 1, 1, 0),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_unit_at_extremes(kind: str, activation: str, z: float, y: float, loss: float, gradient: float, dtype: type) -> None:
+    module = interpreted(network(1, [(1, activation)], kind))
+    value, found = module.gradients(parameters(module, [[1]], [0], dtype=dtype), np.array([[z]]), np.array([y]))
+    np.testing.assert_allclose(value, loss, rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(found.b1, [gradient], rtol=1e-6, atol=1e-30)
+
+
+# -- what X may be -------------------------------------------------------------------------------------------------------
+
+
+def test_any_layout_and_any_real_type_is_taken(case: Case, tmp_path: Path) -> None:
+    module, point, _ = case
+    p = at_point(module, point)
+    X = np.round(8 * point.X)
+    expected = module.gradients(p, X, point.y)[1]
+    mapped = np.memmap(tmp_path / "X", np.float64, "w+", shape=X.shape)
+    mapped[:] = X
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    wide = np.zeros((14, 6))
+    wide[::2, ::2] = X
+    forms: list[Any] = [
+        np.asfortranarray(X),
+        wide[::2, ::2],
+        X[::-1][::-1],
+        frozen,
+        mapped,
+        X.astype(">f8"),
+        X.astype(int),
+        X.astype("f4"),
+        X.tolist(),
+    ]
+    for form in forms:
+        found = module.gradients(p, form, point.y)[1]
+        assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+    for labels in (point.y.astype(np.uint8), point.y[::-1][::-1], point.y.astype(">i4"), point.y.tolist()):
+        assert (module.gradients(p, X, labels)[1].b1 == expected.b1).all()
+
+
+# -- what is refused -----------------------------------------------------------------------------------------------------
+
+X = np.zeros((4, 2))
+Y = np.array([0, 1, 2, 0])
+
+
+@pytest.fixture(scope="session")
+def labelled() -> Any:
+    return interpreted(network(2, [(3, "identity")], CROSS_ENTROPY))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        (np.zeros((4, 3)), Y, ValueError, r"X has shape \(4, 3\): \[N, 2\] is needed"),
+        (np.zeros(2), Y, ValueError, r"X has shape \(2,\)"),
+        (np.zeros((0, 2)), Y[:0], ValueError, "empty batch"),
+        (X + 0j, Y, TypeError, "X has dtype complex128"),
+        (X.astype(object), Y, TypeError, "X has dtype object"),
+        (np.full((4, 2), "1"), Y, TypeError, "X has dtype <U1"),
+        (np.ma.masked_array(X, mask=X == 0), Y, TypeError, "X is a masked array"),
+        (X, np.ma.masked_array(Y, mask=Y == 0), TypeError, "y is a masked array"),
+        (X, Y[:3], ValueError, r"y has shape \(3,\): \(4,\) is needed"),
+        (X, Y.reshape(4, 1), ValueError, r"y has shape \(4, 1\)"),
+        (X, Y.astype(float), TypeError, "y has dtype float64: labels are integers"),
+        (X, np.array([0, 1, 3, 9]), IndexError, r"y\[2\] is 3: labels are 0 .. 2"),
+        (X, np.array([0, -1, 3, 9]), IndexError, r"y\[1\] is -1"),
+        (X, np.array([0, 1, 2, 2**64 - 1], np.uint64), IndexError, r"y\[3\] is 18446744073709551615"),
+    ],
+)
+def test_wrong_examples_and_labels_are_refused(labelled: Any, x: Any, y: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        labelled.gradients(labelled.init(), x, y)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"W1": np.zeros((2, 3))}, ValueError, r"W1 has shape \(2, 3\): an array of shape \(3, 2\) is needed"),
+        ({"b1": np.zeros(3, np.float32)}, TypeError, "b1 has dtype float32, and the first array has float64"),
+        ({"W1": np.zeros((3, 2), int)}, TypeError, "float32 or float64 is needed"),
+        ({"W1": np.ma.masked_array(np.zeros((3, 2)), mask=True)}, ValueError, "without a mask"),
+    ],
+)
+def test_wrong_parameters_are_refused(labelled: Any, change: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        labelled.predict(labelled.init()._replace(**change), X)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": True}, "epochs is True"),
+        ({"batch_size": 2.0}, "batch_size is 2.0"),
+        ({"batch_size": -1}, "batch_size is -1"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"learning_rate": NAN}, "learning_rate is nan"),
+        ({"learning_rate": INF}, "learning_rate is inf"),
+        ({"optimizer": "adamant"}, "optimizer 'adamant' is not known: choose from sgd"),
+    ],
+)
+def test_wrong_settings_are_refused(labelled: Any, setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        labelled.train(labelled.init(), X, Y, **{"epochs": 1, "batch_size": 2, "learning_rate": 0.1, **setting})
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "message"),
+    [
+        ("binary_cross_entropy_with_logits", [[0.5, 1], [0, 1.5]], r"example 1, output 1, is 1.5: a number in \[0, 1\]"),
+        ("binary_cross_entropy_with_logits", [[NAN, 1], [0, 1]], "example 0, output 0, is nan"),
+        ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [0.5, 0.4]], "row 1 of y sums to 0.9"),
+        ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [1.5, -0.5]], r"y\[1, 1\] is -0.5"),
+        ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, NAN], [1, 0]], r"y\[0, 1\] is nan"),
+        ("mean_squared_error", [[0.5], [1]], r"y has shape \(2, 1\): \(2, 2\) is needed"),
+    ],
+)
+def test_wrong_targets_are_refused(loss: object, y: Any, message: str) -> None:
+    module = interpreted(network(2, [(2, "identity")], loss))
+    with pytest.raises(ValueError, match=message):
+        module.gradients(module.init(), X[:2], np.array(y))
+
+
+def test_one_output_takes_targets_without_an_axis() -> None:
+    module = interpreted(network(2, [(1, "identity")], "mean_squared_error"))
+    p = module.init()
+    assert module.loss(p, X, np.arange(4)) == module.loss(p, X, np.arange(4).reshape(4, 1))
+
+
+def test_predictions_that_are_no_probabilities_are_refused(cache: Path) -> None:
+    module = compiled(network(1, [(1, "identity")], "binary_cross_entropy"), cache)
+    p, x, y = parameters(module, [[1]], [0]), np.array([[0.5], [0.2], [1.5]]), np.array([0, 1, 1])
+    with pytest.raises(ValueError, match=r"P\[2, 0\] lies outside \[0, 1\]: binary_cross_entropy takes probabilities"):
+        module.gradients(p, x, y)
+    with pytest.raises(ValueError, match="lies outside"):
+        module.train(p, x, y, epochs=1, batch_size=3, learning_rate=0.1)
+    assert np.isnan(module.loss(p, np.array([[NAN]]), y[:1]))
