@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 
 from derive import Network, differentiate, prove
 from derive.evaluate import evaluate
-from derive.program import Program
+from derive.program import Derivation, Program
 from tests.random_networks import autograd, networks, point, worst_error
 
 TOLERANCE = 1e-12  # of max |difference| / max |gradient|, in float64
 
 
-def mathematical(network: Network) -> Program:
+def mathematical(derivation: Derivation) -> Program:
     """The forward program and its gradients as the document writes them, before any stable form."""
-    derivation = differentiate(network.program())
     equations = (*derivation.forward.equations, *(d.equation for d in derivation.backward))
     return replace(derivation.forward, equations=equations)
 
@@ -27,7 +26,8 @@ def mathematical(network: Network) -> Program:
 def check_gradients(network: Network, examples: int, seed: int) -> None:
     at = point(network, examples, seed)
     loss, gradients, _ = autograd(network, at)
-    for program in (differentiate(network.program()).computed, written := mathematical(network)):
+    derivation = differentiate(network.program())
+    for program in (derivation.computed, written := mathematical(derivation)):
         values = evaluate(program, at.given(program))
         if program is written and written.floors and not np.isfinite(values["L"]):
             continue  # p = 0 or 1 is outside of the formula's domain: only the declared floors, in stable form, give it a value
