@@ -22,7 +22,7 @@ from chainrule.commands import Text, document, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.progress import shown
-from chainrule.specs import InputError, network_of
+from chainrule.specs import InputError, check_output, network_of
 from chainrule.training import Settings, train
 from chainrule.verify import verify
 from derive import SpecError
@@ -57,7 +57,7 @@ def main() -> NoReturn:
         app()
         sys.exit(0)
     except (SpecError, InputError, OSError) as error:
-        err.print(f"error: {error}", style="red")
+        err.print(f"error: {_visible(str(error))}", style="red")
         if "--json" in sys.argv:
             problems = [vars(problem) for problem in error.problems] if isinstance(error, SpecError) else []
             _print_record({"error": str(error), "problems": problems})
@@ -92,6 +92,7 @@ def derive_command(
 ) -> None:
     """Write up the derivation of the gradients, step by step."""
     network = network_of(spec)
+    check_output(spec, output)
     with shown(err) as report:
         made = document(network, form or _format_of(output), convention, examples, output, report)
     _print_text(made, as_json)
@@ -104,6 +105,7 @@ def generate_command(spec: Spec, output: Output = None, as_json: Json = False) -
     It computes the network, its loss and its gradients, and trains it; it needs NumPy and Numba only.
     """
     network = network_of(spec)
+    check_output(spec, output)
     with shown(err) as report:
         made = generate(network, output, report)
     _print_text(made, as_json)
@@ -172,6 +174,11 @@ def train_command(
 def _print_record(record: Mapping[str, object]) -> None:
     """One JSON object; numbers that JSON does not know (NaN, infinity) become null."""
     sys.stdout.write(json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
+
+
+def _visible(message: str) -> str:
+    """A message whose control characters, from the name of a file, reach no terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
 
 
 def _finite(value: object) -> object:

@@ -24,6 +24,14 @@ def network_of(spec: str) -> Network:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+def check_output(spec: str, output: Path | None) -> None:
+    """Raise InputError when what is made of a spec would take the place of a spec."""
+    if output is None:
+        return
+    if output.suffix == ".toml" or (output.exists() and output.samefile(spec_path(spec))):
+        raise InputError(f"cannot write {output}: it would take the place of a spec; right would be a name such as {output.stem}.md")
+
+
 def spec_path(spec: str) -> Path:
     """The file that is meant: a word without a slash or a dot is the name of a shipped network."""
     if not spec or "/" in spec or "." in spec:

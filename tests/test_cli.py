@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,6 +154,23 @@ def test_what_cannot_be_written_is_wrong_input(run: Command, small: Path, tmp_pa
     result = run("derive", small, "-o", tmp_path / "none" / "small.md")
     assert (result.code, result.out) == (2, "")
     assert result.err == f"error: cannot write {tmp_path}/none/small.md: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["derive", "generate"])
+def test_no_spec_is_overwritten(run: Command, small: Path, command: str) -> None:
+    before = small.read_text()
+    (small.parent / "other.toml").write_text("by hand")
+    same = small.parent / "link.py"
+    os.link(small, same)
+    for target in (small, small.parent / "other.toml", same):
+        result = run(command, small, "-o", target)
+        assert (result.code, result.out) == (2, "")
+        assert "would take the place of a spec" in result.err
+    assert small.read_text() == before
+
+
+def test_a_name_with_control_characters_reaches_no_terminal(run: Command) -> None:
+    assert run("prove", "a\x1b[31m.toml").err == "error: cannot read a\\x1b[31m.toml: No such file or directory\n"
 
 
 @pytest.mark.parametrize("form", ["latex", "markdown"])
