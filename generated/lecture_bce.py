@@ -118,8 +118,8 @@ def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
         for c in range(1):
             # (4a)  P[n,c] = sigmoid(Z[n,c])
             p = real(1) / (real(1) + math.exp(-Z[c]))
-            # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log(1 - P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-            sum_L += (real(1) - Y[n, c]) * max(math.log(real(1) - p), real(-100)) + max(math.log(p), real(-100)) * Y[n, c]
+            # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log1p(-P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
+            sum_L += max(math.log(p), real(-100)) * Y[n, c] + (real(1) - Y[n, c]) * max(math.log1p(-p), real(-100))
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -165,8 +165,8 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
         for c in range(1):
             # (4a)  P[n,c] = sigmoid(Z[n,c])
             p = real(1) / (real(1) + math.exp(-Z[c]))
-            # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log(1 - P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-            sum_L += (real(1) - Y[n, c]) * max(math.log(real(1) - p), real(-100)) + max(math.log(p), real(-100)) * Y[n, c]
+            # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log1p(-P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
+            sum_L += max(math.log(p), real(-100)) * Y[n, c] + (real(1) - Y[n, c]) * max(math.log1p(-p), real(-100))
             # (7)  dZ[n,c] = (P[n,c] - Y[n,c])/N
             dZ[c] = (p - Y[n, c]) / real(N)
             # (9)  db2[c] = sum_n dZ[n,c]
