@@ -16,18 +16,17 @@ from typing import Literal
 
 import codegen
 import derive
+from chainrule.commands import FORMATS
 from chainrule.files import make_folder, write_atomic
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
-from derive.document import Format
 from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")
-FORMATS: Mapping[Format, str] = {"markdown": ".md", "latex": ".tex"}
-KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS.values())}
+KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS)}
 BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
 SHOWN_LINES = 12  # of a diff
 
@@ -152,7 +151,7 @@ def _rendered(networks: list[Network], processes: int, report: Report) -> Iterab
 
 
 def _documents(network: Network, derivation: Derivation, name: str) -> Files:
-    return {DOCUMENTS / (name + end): derive.document(derivation, network, form) for form, end in FORMATS.items()}
+    return {DOCUMENTS / (name + end): derive.document(derivation, network, form) for end, form in FORMATS.items()}
 
 
 def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:
