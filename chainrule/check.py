@@ -50,6 +50,7 @@ class Check:
     files: int
     findings: tuple[Finding, ...]
     written: tuple[Path, ...] = ()
+    root: Path = Path()
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -63,8 +64,9 @@ class Check:
     @property
     def commands(self) -> tuple[str, ...]:
         """The commands that settle what is open."""
-        extra = [str(f.file) for f in self.open if f.state == "extra"]
-        fix = ["chainrule check --fix"] if len(extra) < len(self.open) else []
+        extra = [str(self.root / f.file) for f in self.open if f.state == "extra"]
+        where = [] if self.root == Path() else ["--root", str(self.root)]
+        fix = [shlex.join(["chainrule", "check", "--fix", *where])] if len(extra) < len(self.open) else []
         return (*fix, *([shlex.join(["rm", "--", *extra])] if extra else []))
 
     def record(self) -> dict[str, object]:
@@ -89,7 +91,7 @@ def check(root: Path, processes: int = 2, report: Report = silent) -> Check:
         if twice is not None:
             raise InputError(f"two networks ask for the file {twice}: rename one of them")
         wanted |= made
-    return Check(len(wanted), compare(root, wanted))
+    return Check(len(wanted), compare(root, wanted), root=root)
 
 
 def repair(root: Path, found: Check) -> Check:
