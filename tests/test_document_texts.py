@@ -8,6 +8,7 @@ prints is evaluated on them too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -150,7 +151,18 @@ CHECKLISTS: dict[str, tuple[str, Convention, Examples, list[Line]]] = {
     "tutorial, xor": ("xor", "columns", "batch", XOR),
 }
 
-# what the texts say besides: the derivatives of their activations, the gradient descent step
+
+def derivatives(*names: str) -> str:
+    """A product of derivatives: L, P, Z is dL/dP dP/dZ."""
+    return " ".join(rf"\frac{{\partial {above}}}{{\partial {below}}}" for above, below in pairwise(names))
+
+
+def chained(*names: str) -> str:
+    """A row of the chain, from the loss to what its gradient belongs to."""
+    return f"{derivatives(names[0], names[-1])} &= {derivatives(*names)}"
+
+
+# what the texts say besides: the chain rule, the derivatives of their activations, the gradient descent step
 LOCAL: dict[str, list[str]] = {
     "two-layer softmax": [
         r"\begin{cases} 1 & A_{1,nj} > 0 \\ 0 & \text{otherwise, } A_{1,nj} \le 0 \end{cases}",
@@ -161,6 +173,9 @@ LOCAL: dict[str, list[str]] = {
         r"\begin{cases} 1 & A_{1,nj} > 0 \\ 0 & \text{otherwise, } A_{1,nj} \le 0 \end{cases}",
         r"\frac{\partial P_{nc}}{\partial Z_{nc}} &= \sigma'\left(Z_{nc}\right) = P_{nc} \left(1 - P_{nc}\right)",
         r"\frac{\partial L}{\partial A_{1,nj}} &= \sum_{n'j'} G_{H_1,n'j'} \frac{\partial H_{1,n'j'}}{\partial A_{1,nj}}",
+        chained("L", "P", "Z", "W_2"),
+        chained("L", "P", "Z", "b_2"),
+        chained("L", "P", "Z", "H_1", "A_1", "W_1"),
     ],
     "notes, two layers": [r"\operatorname{ReLU}'(0) = 0", r"p_c &= \frac{e^{z_c}}{\sum_{c'} e^{z_{c'}}}"],
     "notes, three layers": [r"\operatorname{ReLU}'(0) = 0"],
@@ -169,6 +184,11 @@ LOCAL: dict[str, list[str]] = {
         r"\frac{\partial h_{1,j}}{\partial a_{1,j}} &= \sigma'\left(a_{1,j}\right) = h_{1,j} \left(1 - h_{1,j}\right)",
         r"\theta &\leftarrow \theta - \eta \frac{\partial L}{\partial \theta}",
         r"W_1 &\leftarrow W_1 - \eta G_{W_1}",
+        chained("L", r"\hat{y}", "z"),
+        chained("L", "z", "h_1"),
+        chained("L", "h_1", "a_1"),
+        chained("L", "a_1", "x"),
+        chained("L", r"\hat{y}", "z", "h_1", "a_1", "W_1"),
     ],
     "tutorial, xor": [r"b_2 &\leftarrow b_2 - \eta g_{b_2}"],
 }

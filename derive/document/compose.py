@@ -1,4 +1,4 @@
-"""A derivation as a document: set-up, forward pass, backward pass, stable form, update, summary."""
+"""A derivation as a document: set-up, forward pass, chain, backward pass, stable form, update, summary."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sympy import Expr
 
+from derive.document.chain import chain
 from derive.document.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.document.notation import Notation, in_shape, notation
 from derive.document.setup import setup
@@ -25,6 +26,7 @@ def compose(derivation: Derivation, network: Network) -> Document:
     sections = [
         setup(derivation, network, how),
         _forward(derivation, how),
+        *chain(derivation, how),
         *_local(derivation, how),
         *_backward(derivation, how),
         *_stable(derivation, how),
