@@ -26,9 +26,7 @@ def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
     blocks: list[Block] = [Paragraph(_words(any(counts[t] > 1 for t in forward.parameters))), Formula(tuple(parameters))]
     values = [_one_step(t, forward, counts, how) for t in wanted if t not in forward.parameters and _is_far(t, forward, counts)]
     if values:
-        words = (
-            "The backward pass works from the left. The gradient of a value leads to those of everything that the value is computed from:"
-        )
+        words = "The backward pass works from the left. The gradient of a value leads to the gradients of what it is computed from:"
         blocks += [Paragraph((words,)), Formula(tuple(values))]
     yield Section(("The chain",), tuple(blocks))
 

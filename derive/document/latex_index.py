@@ -213,10 +213,17 @@ class IndexPrinter:
 
     def _factor_key(self, f: Expr) -> tuple[object, ...]:
         """Entries in the order of the left-hand side's indices, gradients first, then what is longer, then sums."""
-        kinds: list[type[Expr] | tuple[type[Expr], ...]] = [Size, Entry, sp.Pow, sp.Add, sp.Function, Delta, Partial, sp.Piecewise, Binder]
-        kind = next((k for k, types in enumerate(kinds) if isinstance(f, types)), 0)
+        kind = _kind(f)
         places = [self.order.index(i) for i in free_indices(f) if i in self.order]
         earliest = min(places, default=len(self.order))
         gradient = isinstance(f, Entry) and f.tensor.name in self.symbols.gradients
         known = isinstance(f, Size) and f.axis.extent is not None
         return (kind, known, earliest, not gradient, self._plain(f))
+
+
+def _kind(f: Expr) -> int:
+    """The place of a factor among others; a function of one entry that shows its brackets stands where a power does."""
+    kinds: list[type[Expr]] = [Size, Entry, sp.Pow, sp.Add, sp.Function, Delta, Partial, sp.Piecewise, Binder]
+    if isinstance(f, sp.tanh | Sigmoid) and isinstance(f.args[0], Entry):
+        return kinds.index(sp.Pow)
+    return next((k for k, kind in enumerate(kinds) if isinstance(f, kind)), 0)

@@ -51,12 +51,12 @@ def _filled(parts: Sequence[str], line: float) -> list[str]:
 
 
 def _split(latex: str, signs: Sequence[str]) -> list[str]:
-    """The parts of a formula, cut before every one of the signs that stands outside of all brackets."""
+    """The parts of a formula, cut before every one of the signs that stands outside of all brackets; no plus or minus is cut off."""
     parts = [""]
     depth = 0
     for token in TOKEN.findall(latex):
         depth += _opens(token)
-        if token in signs and depth == 0 and parts[-1].strip():
+        if token in signs and depth == 0 and parts[-1].strip() not in ("", "+", "-"):
             parts.append("")
         parts[-1] += token
     return [part.strip() for part in parts]
