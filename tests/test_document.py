@@ -91,12 +91,33 @@ def case(request: pytest.FixtureRequest) -> Case:
 def test_the_latex_compiles_without_a_complaint(case: Case, tmp_path: Path) -> None:
     (tmp_path / "document.tex").write_text(case.latex)
     command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    unbroken = {**os.environ, "max_print_line": "10000"}  # lines of the log as they are, not cut at 79 characters
     for _ in range(2):  # the second run resolves the references
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False, env=unbroken
+        )
         assert done.returncode == 0, done.stdout[-2000:]
     log = (tmp_path / "document.log").read_text(errors="replace")
-    complaints = [line for line in log.splitlines() if re.search(r"Overfull|undefined|Missing character|Warning", line)]
-    assert complaints == []
+    assert complaints(log) == []
+
+
+def complaints(log: str) -> list[str]:
+    """The lines of a log in which LaTeX, a package or pdfTeX itself warns of something."""
+    return [line for line in log.splitlines() if re.search(r"Overfull|undefined|Missing character|Warning|pdfTeX warning", line)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "LaTeX Warning: Reference `eq:3' on page 2 undefined on input line 40.",
+        "Package longtable Warning: Table widths have changed. Rerun LaTeX.",
+        "pdfTeX warning (ext4): destination with the same identifier (name{equation.0.1}) has been already used, duplicate ignored",
+        r"Overfull \hbox (12.3pt too wide) detected at line 91",
+        r"Overfull \vbox (5.0pt too high) has occurred while \output is active",
+    ],
+)
+def test_a_complaint_is_seen(line: str) -> None:
+    assert complaints(f"Package: infwarerr 2019/12/03 v1.5 Providing info/warning/error messages (HO)\n{line}\n") == [line]
 
 
 def test_markdown_leaves_every_formula_alone(case: Case) -> None:
