@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from codegen.flat import unused
-from codegen.loops import Accumulate, Assign, Leaf, Loop, Statement, accesses, leaves, renamed, with_tensor
+from codegen.loops import Access, Accumulate, Assign, Leaf, Loop, Statement, accesses, by_name, leaves, renamed, with_entries
 from derive.index import Entry, Index, Tensor
 
 # -- fusion --------------------------------------------------------------------------------------------------------------
@@ -14,15 +14,19 @@ from derive.index import Entry, Index, Tensor
 
 def fused(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """The statements with neighbouring loops over one axis merged wherever every iteration still finds what it needs."""
-    done: list[Statement] = []
-    starts: list[Statement] = []
+    return _extended((), statements)
+
+
+def _extended(done: Sequence[Statement], statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """More statements after those that are done; each may join one of them."""
+    placed, starts = list(done), list[Statement]()
     for statement in statements:
         if all(isinstance(leaf, Assign) and leaf.starts for leaf in leaves(statement)):
             starts.append(statement)
         else:
-            _place(done, starts, statement)
+            _place(placed, starts, statement)
             starts = []
-    return (*done, *starts)
+    return (*placed, *starts)
 
 
 def _place(done: list[Statement], starts: Sequence[Statement], new: Statement) -> None:
@@ -48,7 +52,7 @@ def _joined(first: Statement, second: Statement) -> Loop | None:
     same = _with_index(second, first.index)
     if same is None or not _independent(first, same):
         return None
-    return Loop(first.index, fused((*first.body, *same.body)))
+    return Loop(first.index, _extended(first.body, same.body))
 
 
 def _with_index(loop: Loop, index: Index) -> Loop | None:
@@ -73,22 +77,21 @@ def _independent(first: Loop, second: Loop) -> bool:
 
     That holds when all that both do to a tensor is accumulate, or when some position of every access is the loop's index.
     """
-    before, after = list(accesses(first)), list(accesses(second))
-    written = {a.tensor for a in (*before, *after) if a.kind != "read"}
-    shared = {a.tensor for a in before} & {a.tensor for a in after} & written
-    for tensor in shared:
-        every = [a for a in (*before, *after) if a.tensor == tensor]
-        if {a.kind for a in every} in ({"sum"}, {"max"}):
+    before, after = by_name(first), by_name(second)
+    for name in before.keys() & after.keys():
+        every = (*before[name], *after[name])
+        kinds = {a.kind for a in every}
+        if kinds in ({"read"}, {"sum"}, {"max"}):
             continue
-        if not any(all(a.indices[p] == first.index for a in every) for p in range(len(tensor.axes))):
+        if not any(all(a.indices[p] == first.index for a in every) for p in range(len(every[0].indices))):
             return False
     return True
 
 
 def _touch(first: Statement, second: Statement) -> bool:
     """Whether two statements may not change places."""
-    before, after = list(accesses(first)), list(accesses(second))
-    return any(a.tensor == b.tensor and {a.kind, b.kind} != {"read"} for a in before for b in after)
+    before, after = by_name(first), by_name(second)
+    return any({a.kind for a in (*before[name], *after[name])} != {"read"} for name in before.keys() & after.keys())
 
 
 # -- contraction ---------------------------------------------------------------------------------------------------------
@@ -100,25 +103,30 @@ def contracted(statements: Sequence[Statement], kept: Sequence[Tensor], taken: s
     A value that lives within one iteration of the loop over n needs no axis n. One that needs no axis at all is a variable, in lower
     case as the texts write the values of a single example; `taken` are the names that it must not have.
     """
-    done = tuple(statements)
-    found = dict.fromkeys(a.tensor for s in done for a in accesses(s))
-    for tensor in found:
-        if tensor not in kept and tensor.axes:
-            done = _reduced(done, tensor, taken)
-    return done
+    touched: dict[str, list[Access]] = {}
+    for statement in statements:
+        for access in accesses(statement):
+            touched.setdefault(access.tensor.name, []).append(access)
+    smaller: dict[str, tuple[Tensor, list[int]]] = {}
+    for name, every in touched.items():
+        tensor, keep = every[0].tensor, _needed_axes(every)
+        if tensor not in kept and len(keep) < len(tensor.axes):
+            new = unused(name.lower(), taken) if not keep and name.isupper() else name
+            smaller[name] = Tensor(new, [tensor.axes[p] for p in keep], tensor.values, tensor.sign), keep
+
+    def change(entry: Entry) -> Entry:
+        new, keep = smaller.get(entry.tensor.name, (entry.tensor, range(len(entry.indices))))
+        return Entry(new, *(entry.indices[p] for p in keep))
+
+    return tuple(with_entries(s, change) for s in statements)
 
 
-def _reduced(statements: tuple[Statement, ...], tensor: Tensor, taken: set[str]) -> tuple[Statement, ...]:
-    touched = [a for s in statements for a in accesses(s) if a.tensor == tensor]
+def _needed_axes(touched: Sequence[Access]) -> list[int]:
+    """The axes that are not, in every access, the index of a loop that all accesses stand in."""
     common = list(touched[0].path)
     for access in touched[1:]:
         common = common[: sum(1 for _ in _same(common, access.path))]
-    keep = [p for p in range(len(tensor.axes)) if not any(all(a.indices[p] == loop.index for a in touched) for loop in common)]
-    if len(keep) == len(tensor.axes):
-        return statements
-    name = unused(tensor.name.lower(), taken) if not keep and tensor.name.isupper() else tensor.name
-    smaller = Tensor(name, [tensor.axes[p] for p in keep], tensor.values, tensor.sign)
-    return tuple(with_tensor(s, tensor, lambda e: Entry(smaller, *(e.indices[p] for p in keep))) for s in statements)
+    return [p for p in range(len(touched[0].indices)) if not any(all(a.indices[p] == loop.index for a in touched) for loop in common)]
 
 
 def _same(first: Sequence[Loop], second: Sequence[Loop]) -> Iterable[Loop]:

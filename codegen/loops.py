@@ -5,8 +5,9 @@ Leaves hold SymPy expressions whose free indices are the loops around them, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from sympy import Basic, Expr
@@ -17,8 +18,22 @@ from derive.program import Equation
 Operation = Literal["sum", "max"]
 
 
+class _Touching:
+    """What every leaf knows of itself, computed once."""
+
+    @cached_property
+    def touched(self) -> tuple[Access, ...]:
+        """What the leaf reads and writes."""
+        assert isinstance(self, Assign | Accumulate | Track | Demand | MatrixProduct)
+        kind = self.operation if isinstance(self, Accumulate) else "write"
+        read = [e for t in targets(self) for i in t.indices for e in entries(i)] + [
+            e for value in expressions(self) for e in entries(value)
+        ]
+        return (*(Access(t.tensor, t.indices, kind) for t in targets(self)), *(Access(e.tensor, e.indices, "read") for e in read))
+
+
 @dataclass(frozen=True)
-class Assign:
+class Assign(_Touching):
     """target = value. A starting assignment gives an accumulation its first value; it may move up past what does not touch it."""
 
     equation: Equation
@@ -28,7 +43,7 @@ class Assign:
 
 
 @dataclass(frozen=True)
-class Accumulate:
+class Accumulate(_Touching):
     """target = target + value, or the larger of the two (NaN if either is).
 
     reordered: the terms of the sum may be added in any order, so that a processor can add several at a time.
@@ -42,7 +57,7 @@ class Accumulate:
 
 
 @dataclass(frozen=True)
-class Track:
+class Track(_Touching):
     """Where value > best: best = value, target = position. The first of equal values wins."""
 
     equation: Equation
@@ -53,7 +68,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Demand:
+class Demand(_Touching):
     """An error unless low <= value <= high (NaN passes)."""
 
     equation: Equation
@@ -64,7 +79,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class MatrixProduct:
+class MatrixProduct(_Touching):
     """out[a,b] = sum_k left right, all of them whole matrices; the indices say which of the factors is transposed."""
 
     equation: Equation
@@ -145,13 +160,17 @@ def accesses(statement: Statement, path: tuple[Loop, ...] = ()) -> Iterator[Acce
         for inner in statement.body:
             yield from accesses(inner, (*path, statement))
         return
-    kind = statement.operation if isinstance(statement, Accumulate) else "write"
-    for target in targets(statement):
-        yield Access(target.tensor, target.indices, kind, path)
-        for position in target.indices:
-            yield from (Access(e.tensor, e.indices, "read", path) for e in entries(position))
-    for value in expressions(statement):
-        yield from (Access(e.tensor, e.indices, "read", path) for e in entries(value))
+    for access in statement.touched:
+        yield replace(access, path=path) if path else access
+
+
+def by_name(statement: Statement) -> Mapping[str, list[Access]]:
+    """What a statement reads and writes, by the tensor's name, without the paths."""
+    found: dict[str, list[Access]] = {}
+    for leaf in leaves(statement):
+        for access in leaf.touched:
+            found.setdefault(access.tensor.name, []).append(access)
+    return found
 
 
 def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Statement:
@@ -176,9 +195,17 @@ def renamed(statement: Statement, old: Index, new: Index) -> Statement:
     return substituted(statement, lambda e: e.xreplace({old: new}))
 
 
-def with_tensor(statement: Statement, tensor: Tensor, change: Callable[[Entry], Entry]) -> Statement:
-    """The statement with every entry of one tensor changed."""
-    return substituted(statement, lambda e: e.xreplace({n: change(n) for n in entries(e) if n.tensor == tensor}))
+def with_entries(statement: Statement, change: Callable[[Entry], Entry]) -> Statement:
+    """The statement with every entry changed, those inside index expressions first."""
+
+    def changed(e: Expr) -> Expr:
+        rule: dict[Basic, Basic] = {}
+        for entry in entries(e):
+            inner = Entry(entry.tensor, *(changed(i) for i in entry.indices))
+            rule[entry] = change(inner)
+        return e.xreplace(rule)
+
+    return substituted(statement, changed)
 
 
 def _entry(e: Expr) -> Entry:

@@ -83,6 +83,7 @@ class _Module:
 
     def values(self) -> dict[str, object]:
         program, network = self.program, self.network
+        run_time_axis(program)
         _check_names(program)
         prediction, loss, *derivatives = program.outputs
         ranges = self._ranges(prediction)

@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule.sample import sample
+from chainrule.verify import verify_at
 from derive import Network, differentiate, prove
 from derive.evaluate import evaluate
-from derive.program import Program
+from derive.program import Derivation, Program
+from tests.modules import interpreted
 from tests.random_networks import autograd, networks, point, worst_error
 
 TOLERANCE = 1e-12  # of max |difference| / max |gradient|, in float64
 
 
-def mathematical(network: Network) -> Program:
+def mathematical(derivation: Derivation) -> Program:
     """The forward program and its gradients as the document writes them, before any stable form."""
-    derivation = differentiate(network.program())
     equations = (*derivation.forward.equations, *(d.equation for d in derivation.backward))
     return replace(derivation.forward, equations=equations)
 
@@ -27,7 +29,8 @@ def mathematical(network: Network) -> Program:
 def check_gradients(network: Network, examples: int, seed: int) -> None:
     at = point(network, examples, seed)
     loss, gradients, _ = autograd(network, at)
-    for program in (differentiate(network.program()).computed, written := mathematical(network)):
+    derivation = differentiate(network.program())
+    for program in (derivation.computed, written := mathematical(derivation)):
         values = evaluate(program, at.given(program))
         if program is written and written.floors and not np.isfinite(values["L"]):
             continue  # p = 0 or 1 is outside of the formula's domain: only the declared floors, in stable form, give it a value
@@ -39,6 +42,19 @@ def check_gradients(network: Network, examples: int, seed: int) -> None:
 @given(networks(), st.integers(1, 7), st.integers(0, 10**6))
 def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
     check_gradients(network, examples, seed)
+
+
+def check_verified(network: Network, examples: int, seed: int) -> None:
+    """The module as Python runs it: against finite differences, the order of the Taylor remainder, and the plain evaluation."""
+    module = interpreted(network)
+    done = verify_at(network, differentiate(network.program()), module, sample(network, module, examples, seed), seed)
+    assert done.holds, done
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(networks(max_layers=4), st.integers(1, 4), st.integers(0, 10**6))
+def test_modules_are_verified(network: Network, examples: int, seed: int) -> None:
+    check_verified(network, examples, seed)
 
 
 @settings(max_examples=6, deadline=None, derandomize=True)
@@ -59,3 +75,10 @@ def test_many_gradients_agree_with_autograd(network: Network, examples: int, see
 @given(networks())
 def test_every_step_of_many_is_proved(network: Network) -> None:
     assert not [v for v in prove(differentiate(network.program())) if not v.holds]
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
+def test_many_modules_are_verified(network: Network, examples: int, seed: int) -> None:
+    check_verified(network, examples, seed)

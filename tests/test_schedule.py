@@ -15,6 +15,7 @@ from codegen.cache import imported
 from codegen.lines import lines
 from codegen.loops import MatrixProduct
 from codegen.printer import code
+from codegen.render import render
 from codegen.schedule import Size, kernel, laid_out
 from derive import Network, differentiate
 from derive.evaluate import evaluate
@@ -66,6 +67,8 @@ BODIES: dict[str, tuple[tuple[Index, ...], sp.Expr]] = {
     "a sum in a sum": ((n,), Sum(sp.exp(X[n, m] - Sum(X[n, K] * V[K, m], K)), m)),
     "a largest value in a sum": ((n,), Sum(sp.exp(X[n, m] - Max(X[n, K], K)), m)),
     "a largest value": ((n,), Max(X[n, m], m)),
+    "a largest value below zero": ((n,), Max(X[n, m] - 2, m)),
+    "the place of a largest value below zero": ((n,), V[0, ArgMax(X[n, m] - 2, 0, m)]),
     "the place of the largest": ((n,), sp.Integer(2) * V[ArgMax(X[n, m], 0, m), ArgMax(X[n, m], 0, m)]),
     "no axes": ((), Sum(X[n, m] * V[m, m], n, m) / N.count),
     "a delta of a label": ((n, j), (sp.exp(W[j, 0]) - Delta(j, Entry(y, n))) / N.count),
@@ -131,6 +134,16 @@ def test_loops_over_one_axis_are_merged_and_arrays_shrink() -> None:
     assert scheduled.workspace == ()  # all of A and B lives in variables
 
 
+def test_only_sums_along_a_long_innermost_loop_may_be_reordered() -> None:
+    """Reordered, (a - b) + c of a stable form could lose all of its digits; the terms of a sum are computed as they are written."""
+    transposed = Tensor("F", [D, N])
+    feature = Equation(transposed, (i, n), X[n, i] - sp.exp(X[n, i]), "1")
+    long, short = made("T", (i,), Sum(transposed[i, n], n)), made("T", (n,), Sum(X[n, m] * V[m, m], m))
+    assert "sum_T = _add(sum_T, " in "\n".join(lines(kernel(programme(feature, long), [long.tensor], {}).body, set()))
+    assert "_add" not in "\n".join(lines(kernel(programme(short), [short.tensor], {}).body, set()))
+    assert 'FAST = {"contract", "arcp", "nsz"}' in text_of(NETS["rows"])
+
+
 def test_a_loop_that_needs_the_whole_of_an_earlier_one_stays_apart() -> None:
     total = Tensor("S", [D])
     first = Equation(total, (i,), Sum(X[n, i], n), "1")
@@ -177,6 +190,11 @@ def test_numbers_of_the_gradients_kernel_are_each_shown_in_full_once() -> None:
     part = text[text.index("def _gradients") : text.index("def _sgd")]
     full = re.findall(r"# \((\w+)\)  ", part)
     assert len(full) == len(set(full)) == len(differentiate(NETS["rows"].program()).computed.equations)
+
+
+def test_a_program_of_a_single_example_is_no_module() -> None:
+    with pytest.raises(ValueError, match="one axis with an extent known only at run time, found \\[\\]"):
+        render(differentiate(NETS["rows"].program(examples="single")), NETS["rows"])
 
 
 def test_math_of_constants() -> None:
