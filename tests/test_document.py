@@ -294,3 +294,12 @@ def test_a_long_bracket_is_opened() -> None:
     assert all(width(line) <= LINE for line in lines)
     assert r"\bigl(" in lines[0]
     assert r"\bigr) x" in lines[-1]
+
+
+def test_a_long_product_is_broken_before_its_fractions() -> None:
+    product = " ".join([r"\frac{\partial H_{10}}{\partial A_{10}}"] * 30)
+    long = f"{product} + {product} - c"
+    lines = fold(long)
+    assert all(width(line) <= LINE for line in lines)
+    assert not any(line.endswith(("+", "-")) for line in lines)
+    assert " ".join(lines) == long

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 
-from derive.document.document import Block, Formula, Paragraph, Row, Section, Text
+from derive.document.document import Block, Formula, Math, Paragraph, Row, Section, Text
 from derive.document.notation import Notation
 from derive.index import Tensor
 from derive.program import Derivation, Program
@@ -24,6 +24,7 @@ def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
     if not parameters:
         return
     blocks: list[Block] = [Paragraph(_words(any(counts[t] > 1 for t in forward.parameters))), Formula(tuple(parameters))]
+    blocks += [Paragraph(_left_out(t, counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
     values = [_one_step(t, forward, counts, how) for t in wanted if t not in forward.parameters and _is_far(t, forward, counts)]
     if values:
         words = "The backward pass works from the left. The gradient of a value leads to the gradients of what it is computed from:"
@@ -55,9 +56,13 @@ def ways(program: Program, tensor: Tensor) -> Iterator[Way]:
 
 
 def _words(several: bool) -> Text:
-    words = "The gradient of a parameter is the product of the derivatives along the way from the loss back to it"
+    words = "The gradient of a parameter is the product of the equations' own derivatives along the way from the loss back to it"
     words += ", and where there are several ways, the sum of their products" if several else ""
     return (words + ". A product means a sum over the indices of the values that stand between its factors:",)
+
+
+def _left_out(tensor: Tensor, count: int, how: Notation) -> Text:
+    return (f"Only {SHOWN} of the {count} products for ", Math(how.name(tensor)), " are written out.")
 
 
 def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> bool:
@@ -67,9 +72,8 @@ def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> b
 
 def _end_to_end(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], how: Notation) -> Row:
     products = [_product(way, how) for way in islice(ways(program, tensor), SHOWN)]
-    more = counts[tensor] - len(products)
-    note: Text = (f"and {more} more",) if more else ()
-    return Row(how.derivative(tensor), " + ".join([*products, r"\cdots"] if more else products), note=note)
+    more = counts[tensor] > SHOWN
+    return Row(how.derivative(tensor), " + ".join([*products, r"\cdots"] if more else products))
 
 
 def _one_step(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], how: Notation) -> Row:
