@@ -18,18 +18,18 @@ from markdown_it import MarkdownIt
 
 import derive
 from derive.build import Examples
-from derive.document import render
-from derive.document.compose import compose
-from derive.document.document import Document, Formula, Items, Math, Paragraph, Ref, Table
-from derive.document.latex import render_latex
-from derive.document.latex_index import IndexPrinter
-from derive.document.latex_matrix import MatrixPrinter
-from derive.document.layout import LINE, fold, terms, width
-from derive.document.markdown import render_markdown, safe
-from derive.document.markdown import text as markdown_text
-from derive.document.notation import notation
-from derive.document.signs import number_latex
-from derive.document.symbols import Symbols, escape
+from derive.documents import render
+from derive.documents.compose import compose
+from derive.documents.document import Document, Formula, Items, Math, Paragraph, Ref, Table
+from derive.documents.latex import render_latex
+from derive.documents.latex_index import IndexPrinter
+from derive.documents.latex_matrix import MatrixPrinter
+from derive.documents.layout import LINE, fold, terms, width
+from derive.documents.markdown import render_markdown, safe
+from derive.documents.markdown import text as markdown_text
+from derive.documents.notation import notation
+from derive.documents.signs import number_latex
+from derive.documents.symbols import Symbols, escape
 from derive.functions import where
 from derive.index import Axis, Delta, Index, Max, Sum, Tensor
 from derive.matrix_form import matrix_of
@@ -175,7 +175,7 @@ def parts(document: Document) -> list[object]:
 
 def test_the_same_bytes_under_every_hash_seed() -> None:
     script = (
-        "import sys, hashlib, derive\nfrom derive.document import render\n"
+        "import sys, hashlib, derive\nfrom derive.documents import render\n"
         f"network = derive.load({str(ROOT / 'networks' / 'lecture_bce.toml')!r})\n"
         "d = derive.differentiate(network.program())\n"
         "print(*(hashlib.sha256(render(d, network, f).encode()).hexdigest() for f in ('latex', 'markdown')))"
@@ -194,8 +194,15 @@ def test_an_unknown_format_is_refused() -> None:
         render(derive.differentiate(network.program()), network, "html")  # pyright: ignore[reportArgumentType]
 
 
+def test_no_public_name_hides_a_module() -> None:
+    modules = {path.stem for path in (ROOT / "derive").glob("*.py")} | {
+        path.parent.name for path in (ROOT / "derive").glob("*/__init__.py")
+    }
+    assert modules & set(derive.__all__) == set()
+
+
 def test_templates_hold_layout_only() -> None:
-    for template in (ROOT / "derive" / "document" / "templates").iterdir():
+    for template in (ROOT / "derive" / "documents" / "templates").iterdir():
         assert not re.search(r"\\(frac|partial|sum|odot|top)\b|\^\{|_\{", template.read_text())
 
 

@@ -12,9 +12,9 @@ from sympy import Expr
 
 import derive
 from derive import evaluate
-from derive.document.chain import SHOWN, chain, way_counts, ways
-from derive.document.document import Formula, Paragraph, Row, Section
-from derive.document.notation import notation
+from derive.documents.chain import SHOWN, chain, way_counts, ways
+from derive.documents.document import Formula, Paragraph, Row, Section
+from derive.documents.notation import notation
 from derive.index import Axis, Sum, Tensor
 from derive.network import Network
 from derive.program import Derivation, Equation, Program, renumber

@@ -11,11 +11,11 @@ import sympy as sp
 
 import derive
 from derive import evaluate
-from derive.document.compose import compose
-from derive.document.document import Formula, Row
-from derive.document.forward import composition, with_all_positions
-from derive.document.local import slope
-from derive.document.notation import notation
+from derive.documents.compose import compose
+from derive.documents.document import Formula, Row
+from derive.documents.forward import composition, with_all_positions
+from derive.documents.local import slope
+from derive.documents.notation import notation
 from derive.index import Axis, Delta, Entry, Sum, Tensor
 from derive.network import Network
 from derive.program import Derivation, Program

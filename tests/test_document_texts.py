@@ -18,8 +18,8 @@ import pytest
 import derive
 from derive import evaluate, matrix_value
 from derive.build import Examples
-from derive.document import render
-from derive.document.notation import notation
+from derive.documents import render
+from derive.documents.notation import notation
 from derive.matrix_form import matrix_form
 from derive.network import Convention
 from derive.program import Derivation

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from derive.document.latex_index import FUNCTIONS, RELATIONS, IndexPrinter
-from derive.document.signs import number_latex, parenthesised, signed_sum
-from derive.document.symbols import Symbols
+from derive.documents.latex_index import FUNCTIONS, RELATIONS, IndexPrinter
+from derive.documents.signs import number_latex, parenthesised, signed_sum
+from derive.documents.symbols import Symbols
 from derive.index import Tensor
 from derive.matrix import (
     OPPOSITE,

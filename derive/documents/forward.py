@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import sympy as sp
 from sympy import Expr
 
-from derive.document.document import Block, Formula, Math, Paragraph, Row, Section
-from derive.document.latex_matrix import ATOM, Written
-from derive.document.layout import LINE, fold, width
-from derive.document.notation import Notation, in_shape
-from derive.document.words import activation_of, heading, operator
+from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section
+from derive.documents.latex_matrix import ATOM, Written
+from derive.documents.layout import LINE, fold, width
+from derive.documents.notation import Notation, in_shape
+from derive.documents.words import activation_of, heading, operator
 from derive.index import Binder, Delta, Entry, Sum, Tensor, free_indices
 from derive.matrix_form import OneHots
 from derive.program import Derivation, Equation, Program

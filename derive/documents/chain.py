@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 
-from derive.document.document import Block, Formula, Math, Paragraph, Row, Section, Text
-from derive.document.notation import Notation
+from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
+from derive.documents.notation import Notation
 from derive.index import Tensor
 from derive.program import Derivation, Program
 

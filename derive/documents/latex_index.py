@@ -14,7 +14,7 @@ from sympy import Expr
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from derive.document.signs import (
+from derive.documents.signs import (
     denominator,
     fraction,
     indicator,
@@ -26,7 +26,7 @@ from derive.document.signs import (
     signed_sum,
     two_branches,
 )
-from derive.document.symbols import Symbols, index_letter, joined, size_letter
+from derive.documents.symbols import Symbols, index_letter, joined, size_letter
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
 from derive.text import letters, spelled

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from derive.document.chain import chain
-from derive.document.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
-from derive.document.forward import forward_pass, matrix_rows
-from derive.document.local import local, slope
-from derive.document.notation import Notation, in_shape, notation
-from derive.document.setup import setup
-from derive.document.signs import parenthesised
-from derive.document.words import activation_of, explain, heading, operator
+from derive.documents.chain import chain
+from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
+from derive.documents.forward import forward_pass, matrix_rows
+from derive.documents.local import local, slope
+from derive.documents.notation import Notation, in_shape, notation
+from derive.documents.setup import setup
+from derive.documents.signs import parenthesised
+from derive.documents.words import activation_of, explain, heading, operator
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network

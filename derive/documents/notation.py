@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
-from derive.document.document import Ref, Row, Text
-from derive.document.latex_index import IndexPrinter
-from derive.document.latex_matrix import MatrixPrinter, Written
-from derive.document.symbols import Symbols, shape_latex
+from derive.documents.document import Ref, Row, Text
+from derive.documents.latex_index import IndexPrinter
+from derive.documents.latex_matrix import MatrixPrinter, Written
+from derive.documents.symbols import Symbols, shape_latex
 from derive.index import Entry, Index, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
 from derive.program import Derivation, Equation, Program
