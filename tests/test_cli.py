@@ -16,7 +16,7 @@ import derive
 from chainrule import cli
 from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
 from chainrule.specs import shipped, spec_path
-from derive.document import Format
+from derive.documents import Format
 from derive.proof import Verdict
 
 SPEC = 'name = "small"\ninputs = 2\nloss = "mean_squared_error"\nlayers = [{ kind = "dense", units = 1 }]\n'
