@@ -9,7 +9,7 @@ from sympy import Expr
 
 from derive.algebra import cancel, cost, sum_out
 from derive.compute import computed_program
-from derive.index import Entry, Index, Partial, Sum, Tensor, inline, tensors
+from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
 from derive.program import Derivation, Derived, Equation, Fact, Program, Step, gradient_of
 from derive.reuse import stored
 from derive.template import Renaming, canonical
@@ -155,9 +155,14 @@ class _Task:
         for fact in self.facts:
             trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
         trial.to("cancel", cancel(trial.now))
-        if cost(trial.now) < cost(steps.now):
+        if _length(trial.now) < _length(steps.now):
             steps.steps += trial.steps
             steps.now = trial.now
+
+
+def _length(e: Expr) -> int:
+    """The cost of an expression, extents aside: 1/(N C) is a constant, and must not decide whether P (1 - P) cancels."""
+    return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
 
 
 def _fresh(equation: Equation) -> Equation:
