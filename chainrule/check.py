@@ -22,10 +22,6 @@ from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
-<<<<<<< HEAD
-from derive.documents import Format
-=======
->>>>>>> user
 from derive.program import Derivation
 
 MODULES = Path("generated")
