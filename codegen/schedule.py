@@ -14,7 +14,7 @@ from codegen.loops import Demand, Statement, accesses, entries, nested
 from codegen.nests import loop_order, statements
 from codegen.views import Size, View, laid_out
 from derive.index import Axis, Tensor
-from derive.program import Equation, Program
+from derive.program import Equation, Program, needed
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
 
     ranges: what the entries of some tensors must lie in.
     """
-    wanted = needed(program, outputs)
+    wanted = needed(program.equations, outputs)
     flat = flattened(replace(program, equations=wanted, outputs=()))
     taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
@@ -60,17 +60,6 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
         tuple(t for t in program.parameters if t in used),
         laid_out(arrays),
     )
-
-
-def needed(program: Program, outputs: Sequence[Tensor]) -> tuple[Equation, ...]:
-    """The equations that the outputs depend on."""
-    wanted = set(outputs)
-    kept: list[Equation] = []
-    for equation in reversed(program.equations):
-        if equation.tensor in wanted:
-            kept.append(equation)
-            wanted.update(equation.reads)
-    return tuple(reversed(kept))
 
 
 def run_time_axis(program: Program) -> Axis:
