@@ -27,7 +27,7 @@ from chainrule.training import Settings, train
 from chainrule.verify import verify
 from derive import SpecError
 from derive.build import Examples
-from derive.document import Format
+from derive.documents import Format
 from derive.network import Convention
 from derive.spec_errors import Problem
 

@@ -15,7 +15,7 @@ from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
-from derive.document import Format
+from derive.documents import Format
 from derive.network import OTHER_MODULES, Convention
 from derive.program import Derivation
 from derive.proof import Verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -150,6 +151,17 @@ def gradient_of(tensor: Tensor) -> Tensor:
 def renumber(equations: tuple[Equation, ...], start: int = 1) -> tuple[Equation, ...]:
     """The equations with consecutive numbers."""
     return tuple(replace(e, number=str(k)) for k, e in enumerate(equations, start))
+
+
+def needed(equations: Sequence[Equation], outputs: Sequence[Tensor]) -> tuple[Equation, ...]:
+    """The equations that the outputs depend on, in their order."""
+    wanted = set(outputs)
+    kept: list[Equation] = []
+    for equation in reversed(equations):
+        if equation.tensor in wanted:
+            kept.append(equation)
+            wanted.update(equation.reads)
+    return tuple(reversed(kept))
 
 
 def check(program: Program) -> None:

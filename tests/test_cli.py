@@ -19,7 +19,7 @@ import derive
 from chainrule import cli
 from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
 from chainrule.specs import shipped, spec_path
-from derive.document import Format
+from derive.documents import Format
 from derive.proof import Verdict
 
 ROOT = Path(__file__).parent.parent
