@@ -1,4 +1,4 @@
-"""From what a person typed to a network: the path of a spec file, or the bare name of a shipped network."""
+"""From what a person typed to a network, and to the file that a result goes into."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import derive
 from derive import Network
 
+STDIN, STDOUT = "-", Path("-")
 SHIPPED = Path(__file__).parent.parent / "networks"
 
 
@@ -25,7 +26,9 @@ def network_of(spec: str) -> Network:
 
 
 def spec_path(spec: str) -> Path:
-    """The file that is meant: a word without a slash or a dot is the name of a shipped network."""
+    """The file that is meant: a word without a slash or a dot is the name of a shipped network, - the standard input."""
+    if spec == STDIN:
+        return Path("/dev/stdin")
     if not spec or "/" in spec or "." in spec:
         return Path(spec)
     known = shipped()
@@ -34,6 +37,15 @@ def spec_path(spec: str) -> Path:
         guess = f" (did you mean {near[0]}?)" if near else ""
         raise InputError(f"no network named {spec!r} is shipped{guess}; there are {', '.join(known)}; or give the path of a .toml file")
     return SHIPPED / f"{spec}.toml"
+
+
+def file_of(output: Path | None, spec: str) -> Path | None:
+    """The file that a result goes into, None for stdout. Raises InputError for the spec itself: it would be lost."""
+    if output is None or output == STDOUT:
+        return None
+    if output.exists() and output.resolve() == spec_path(spec).resolve():
+        raise InputError(f"cannot write into {output}: it is the spec")
+    return output
 
 
 def shipped() -> list[str]:

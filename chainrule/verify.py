@@ -178,8 +178,21 @@ class _Probe:
             def along(h: float, direction: Array = direction) -> Sample:
                 return self.at.moved(name, array + h * direction)
 
-            found = remainder(lambda h, along=along: self._loss(along(h)), float((self.gradient[name] * direction).sum()))
+            slope = float((self.gradient[name] * direction).sum())
+            found = remainder(lambda h, along=along: self._loss(along(h)), slope)
             if found.order is None or abs(found.order - 2) <= ORDER:
                 return found, ()
             near = self.kinks.between([at.given(self.kinks.program) for at in (self.at, along(found.reach))])
+            if not near:
+                # where the second derivative nearly vanishes, float64 shows the third order: only longer numbers reach smaller steps
+                found = remainder(lambda h, along=along: self._long_loss(along(h)), slope, np.longdouble)
+                if found.order is not None and abs(found.order - 2) <= ORDER:
+                    return found, ()
         return found, near
+
+    def _long_loss(self, at: Sample) -> np.longdouble:
+        """The loss by plain evaluation in the longest floating point numbers of the machine."""
+        program = self.kinks.program
+        given = at.given(program)
+        long = {name: a.astype(np.longdouble) if a.dtype.kind == "f" else a for name, a in given.items()}
+        return np.asarray(evaluate(program, long)[program.outputs[-1].name], dtype=np.longdouble).reshape(1)[0]

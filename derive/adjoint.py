@@ -10,7 +10,7 @@ from sympy import Expr
 
 from derive.algebra import cancel, cost, sum_out
 from derive.compute import computed_program
-from derive.index import Entry, Index, Partial, Sum, Tensor, inline, tensors
+from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
 from derive.program import Derivation, Derived, Equation, Fact, Program, Step, gradient_of, with_gradients
 from derive.reuse import stored
 from derive.template import Renaming, canonical
@@ -150,7 +150,7 @@ class _Task:
         for fact in self.facts:
             trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
         trial.to("cancel", cancel(trial.now))
-        if cost(trial.now) < cost(steps.now):
+        if _length(trial.now) < _length(steps.now):
             steps.steps += trial.steps
             steps.now = trial.now
 
@@ -161,6 +161,11 @@ def _stored(term: Term, equations: Sequence[Equation]) -> Term:
     for equation in equations:
         slope = stored(slope, equation)
     return replace(term, coefficient=slope)
+
+
+def _length(e: Expr) -> int:
+    """The cost of an expression, extents aside: 1/(N C) is a constant, and must not decide whether P (1 - P) cancels."""
+    return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
 
 
 def _fresh(equation: Equation) -> Equation:

@@ -17,7 +17,7 @@ from chainrule.kinks import kinks
 from chainrule.sample import sample
 from chainrule.verify import verify_at
 from derive import Network, loads
-from derive.document import Format
+from derive.documents import Format
 from derive.formulas.activations import ACTIVATIONS, Activation, AlongFeatures, Elementwise, Parameter
 from derive.functions import where
 from derive.index import Sum

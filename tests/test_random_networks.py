@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainrule.sample import sample
+from chainrule.verify import verify_at
 from derive import Network, differentiate, prove
 from derive.evaluate import evaluate
+from tests.modules import interpreted
 from tests.random_networks import autograd, networks, point, worst_error
 
 TOLERANCE = 1e-12  # of max |difference| / max |gradient|, in float64
@@ -32,6 +35,19 @@ def test_gradients_agree_with_autograd(network: Network, examples: int, seed: in
     check_gradients(network, examples, seed)
 
 
+def check_verified(network: Network, examples: int, seed: int) -> None:
+    """The module as Python runs it: against finite differences, the order of the Taylor remainder, and the plain evaluation."""
+    module = interpreted(network)
+    done = verify_at(network, differentiate(network.program()), module, sample(network, module, examples, seed), seed)
+    assert done.holds, done
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(networks(max_layers=4), st.integers(1, 4), st.integers(0, 10**6))
+def test_modules_are_verified(network: Network, examples: int, seed: int) -> None:
+    check_verified(network, examples, seed)
+
+
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(networks(max_layers=3))
 def test_every_step_is_proved(network: Network) -> None:
@@ -50,3 +66,10 @@ def test_many_gradients_agree_with_autograd(network: Network, examples: int, see
 @given(networks())
 def test_every_step_of_many_is_proved(network: Network) -> None:
     assert not [v for v in prove(differentiate(network.program())) if not v.holds]
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(networks(), st.integers(1, 7), st.integers(0, 10**6))
+def test_many_modules_are_verified(network: Network, examples: int, seed: int) -> None:
+    check_verified(network, examples, seed)

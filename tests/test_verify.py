@@ -223,3 +223,17 @@ def test_samples_repeat_and_targets_fit() -> None:
 def test_lists_of_units_are_short() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_a_nearly_vanishing_second_derivative_needs_longer_numbers() -> None:
+    """L(h) = 1 + h + 1e-3 h^2 + h^3: at the steps that float64 can tell from rounding, the third order is as large as the second."""
+
+    def loss(h: float) -> np.longdouble:
+        step = np.longdouble(h)
+        return 1 + step + np.longdouble(1e-3) * step**2 + step**3
+
+    short = remainder(lambda h: float(loss(h)), 1.0)
+    assert short.order is None or short.order > 2.05
+    if np.finfo(np.longdouble).eps < 1e-18:
+        assert remainder(loss, 1.0, np.longdouble).order == pytest.approx(2, abs=0.05)
+    assert remainder(loss, 1.001, np.longdouble).order == pytest.approx(1, abs=0.05)

@@ -9,10 +9,10 @@ from sympy import Expr
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from derive.document.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
-from derive.document.notation import Notation
-from derive.document.symbols import index_letter, shape_latex, size_letter
-from derive.document.words import activation_of, heading, operator, spoken
+from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
+from derive.documents.notation import Notation
+from derive.documents.symbols import index_letter, shape_latex, size_letter
+from derive.documents.words import activation_of, heading, operator, spoken
 from derive.index import Axis, Entry, Tensor
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
