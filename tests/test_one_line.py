@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sympy import Abs, exp, log, tanh
+from sympy import Abs, Expr, exp, log, tanh
 
 import derive
 from chainrule.kinks import kinks
@@ -20,27 +20,38 @@ from derive import Network, loads
 from derive.documents import Format
 from derive.formulas.activations import ACTIVATIONS, Activation, AlongFeatures, Elementwise, Parameter
 from derive.functions import where
-from derive.index import Sum
+from derive.index import Index, Sum
 from tests.modules import interpreted
 
 Torch = Callable[[torch.Tensor], torch.Tensor]
 
+
+def mish(x: Expr) -> Expr:
+    return x * tanh(log(1 + exp(x)))
+
+
+def hardtanh(x: Expr, low: Expr, high: Expr) -> Expr:
+    return where(x <= low, low, where(x >= high, high, x))
+
+
+def softsign(x: Expr) -> Expr:
+    return x / (1 + Abs(x))
+
+
+def log_sigmoid(x: Expr) -> Expr:
+    return log(1 / (1 + exp(-x)))
+
+
+def log_softmax(x: Callable[[Index], Expr], c: Index, k: Index) -> Expr:
+    return log(exp(x(c)) / Sum(exp(x(k)), k))
+
+
 LINES: dict[str, tuple[Activation, Torch]] = {
-    "mish": (Elementwise(lambda x: x * tanh(log(1 + exp(x))), "Misra 2019"), F.mish),
-    "hardtanh": (
-        Elementwise(
-            lambda x, low, high: where(x <= low, low, where(x >= high, high, x)),
-            "torch.nn.Hardtanh",
-            {"low": Parameter(-1.0), "high": Parameter(1.0)},
-        ),
-        F.hardtanh,
-    ),
-    "softsign": (Elementwise(lambda x: x / (1 + Abs(x)), "torch.nn.Softsign"), F.softsign),
-    "log_sigmoid": (Elementwise(lambda x: log(1 / (1 + exp(-x))), "torch.nn.LogSigmoid"), F.logsigmoid),
-    "log_softmax": (
-        AlongFeatures(lambda x, c, k: log(exp(x(c)) / Sum(exp(x(k)), k)), "torch.nn.LogSoftmax"),
-        partial(F.log_softmax, dim=1),
-    ),
+    "mish": (Elementwise(mish, "Misra 2019"), F.mish),
+    "hardtanh": (Elementwise(hardtanh, "torch.nn.Hardtanh", {"low": Parameter(-1.0), "high": Parameter(1.0)}), F.hardtanh),
+    "softsign": (Elementwise(softsign, "torch.nn.Softsign"), F.softsign),
+    "log_sigmoid": (Elementwise(log_sigmoid, "torch.nn.LogSigmoid"), F.logsigmoid),
+    "log_softmax": (AlongFeatures(log_softmax, "torch.nn.LogSoftmax"), partial(F.log_softmax, dim=1)),
 }
 
 SPEC = """
