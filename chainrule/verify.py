@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from chainrule.specs import InputError
 from chainrule.taylor import Remainder, remainder
 from derive import Network
 from derive.evaluate import evaluate
-from derive.program import Derivation, Program, gradient_of
+from derive.program import Derivation, gradient_of
 
 STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
 DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these
@@ -97,7 +97,7 @@ def verify_at(network: Network, derivation: Derivation, module: Module, at: Samp
     """Verify a module at one point: a row for each parameter, in the order of the module's parameters."""
     value, claimed = module.gradients(at.parameters, at.X, at.y)
     gradient = {name: array.copy() for name, array in arrays(claimed).items()}
-    plain = evaluate(as_written(derivation), at.given(derivation.forward))
+    plain = evaluate(derivation.mathematical, at.given(derivation.forward))
     scale = largest(gradient.values())
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
     probe = _Probe(module, at, gradient, kinks(derivation.forward), scale, DIFFERENCE + rounding)
@@ -108,13 +108,6 @@ def verify_at(network: Network, derivation: Derivation, module: Module, at: Samp
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
     loss = float(plain[derivation.forward.outputs[-1].name])
     return Verification(network.name, len(at.X), seed, tuple(rows), abs(value - loss) / (abs(loss) or 1.0))
-
-
-def as_written(derivation: Derivation) -> Program:
-    """The forward equations and all gradients, as the document shows them: without stable forms and without shared parts."""
-    gradients = tuple(derived.equation for derived in derivation.backward)
-    forward = derivation.forward
-    return replace(forward, equations=(*forward.equations, *gradients), outputs=(*forward.outputs, *(g.tensor for g in gradients)))
 
 
 def largest(found: Iterable[Array]) -> float:

@@ -17,24 +17,22 @@ from derive.stabilise import stable_forms
 from derive.template import canonical
 
 
-def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[tuple[Derived, ...], Program]:
+def computed_program(program: Program) -> tuple[tuple[Derived, ...], Program]:
     """The equations in stable form that differ from the mathematical ones, and the whole program that is computed.
 
-    Its outputs are the prediction, the loss and the gradients of the parameters, in that order.
+    program: the mathematical equations, gradients included; what its outputs do not depend on is left out.
     """
-    gradients = tuple(gradient_of(t) for t in program.parameters)
-    outputs = (*program.outputs, *gradients)
-    mathematical = needed((*program.equations, *(d.equation for d in backward)), outputs)
+    mathematical = needed(program.equations, program.outputs)
     stable = list(map(_Stabiliser(program), mathematical))
     taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
     namer = _Namer(_repeated([d.equation.body for d in stable]), taken)
     for derived in stable:
         namer.name(derived)
-    equations = needed(tuple(d.equation for d in namer.done), outputs)
+    equations = needed([d.equation for d in namer.done], program.outputs)
     before = {e.tensor: e for e in mathematical}
     kept = {e.tensor for e in equations}
     changed = tuple(d for d in namer.done if d.equation.tensor in kept and d.equation != before.get(d.equation.tensor))
-    computed = replace(program, equations=equations, outputs=outputs, floors={})
+    computed = replace(program, equations=equations, floors={})
     return changed, computed
 
 

@@ -28,7 +28,7 @@ def program(given: Sequence[Tensor], *bodies: tuple[Tensor, Expr]) -> Program:
 
 def check(forward: Program) -> Program:
     """The computed program, after a comparison of its values with those of the program itself."""
-    _, computed = computed_program(forward, ())
+    _, computed = computed_program(forward)
     rng = np.random.default_rng(0)
     given = {t.name: rng.normal(size=[a.extent or 0 for a in t.axes]) for t in forward.given}
     expected, found = evaluate(forward, given), evaluate(computed, given)
@@ -75,7 +75,7 @@ def test_nothing_that_is_not_needed_is_computed() -> None:
     dead = Tensor("D", (N, J))
     forward = program([A], (H, tanh(A[n, j])))
     equations = (Equation(dead, (n, j), log(A[n, j])), *forward.equations)
-    _, computed = computed_program(Program("p", (A,), (), (), renumber(equations), forward.outputs), ())
+    _, computed = computed_program(Program("p", (A,), (), (), renumber(equations), forward.outputs))
     assert "D" not in names(computed)
 
 

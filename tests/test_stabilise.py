@@ -20,7 +20,8 @@ x, y = X[n], Y[n]
 m = Max(Z[n, k], k)
 below = Sum(exp(Z[n, k]), k)
 shifted = Sum(exp(Z[n, k] - m), k)
-FLOORS = Floors(sp.Integer(-100), sp.Rational(1, 1000))
+LOWEST, SMALLEST = sp.Integer(-100), sp.Rational(1, 1000)
+FLOORS = Floors(LOWEST, SMALLEST)
 
 CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
     "softmax": (exp(Z[n, c]) / below, exp(Z[n, c] - m) / shifted, ["shift by the maximum"]),
@@ -100,11 +101,11 @@ def test_the_logarithm_of_an_entry_that_is_defined_by_cases_stays() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (log(P[n, c]), AtLeast(log(P[n, c]), FLOORS.log)),
-        (1 / P[n, c], 1 / AtLeast(P[n, c], FLOORS.denominator)),
-        (x / (P[n, c] * (1 - P[n, c])), x / AtLeast(P[n, c] * (1 - P[n, c]), FLOORS.denominator)),
+        (log(P[n, c]), AtLeast(log(P[n, c]), LOWEST)),
+        (1 / P[n, c], 1 / AtLeast(P[n, c], SMALLEST)),
+        (x / (P[n, c] * (1 - P[n, c])), x / AtLeast(P[n, c] * (1 - P[n, c]), SMALLEST)),
         (x / N.count, x / N.count),
-        (x / P[n, c] + y / (1 - P[n, c]), x / AtLeast(P[n, c], FLOORS.denominator) + y / AtLeast(1 - P[n, c], FLOORS.denominator)),
+        (x / P[n, c] + y / (1 - P[n, c]), x / AtLeast(P[n, c], SMALLEST) + y / AtLeast(1 - P[n, c], SMALLEST)),
     ],
 )
 def test_declared_floors(before: Expr, after: Expr) -> None:

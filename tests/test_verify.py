@@ -19,7 +19,7 @@ from chainrule.kinks import kinks, listed
 from chainrule.module import Array, Module, Parameters, arrays, replaced
 from chainrule.sample import Sample, sample
 from chainrule.taylor import remainder
-from chainrule.verify import Verification, as_written, verify_at
+from chainrule.verify import Verification, verify_at
 from derive import Network
 from derive.evaluate import evaluate
 from derive.program import Derivation, gradient_of
@@ -61,7 +61,7 @@ class Plain:
         return cast(Parameters, Named(initial))
 
     def values(self, p: Parameters, x: Array, y: Array) -> dict[str, npt.NDArray[Any]]:
-        return evaluate(as_written(self.derivation), Sample(p, x, y).given(self.derivation.forward))
+        return evaluate(self.derivation.mathematical, Sample(p, x, y).given(self.derivation.forward))
 
     def loss(self, p: Parameters, x: Array, y: Array) -> float:
         return float(evaluate(self.derivation.forward, Sample(p, x, y).given(self.derivation.forward))["L"])

@@ -143,15 +143,19 @@ def _argument(items: Sequence[str | Nested], k: int) -> float:
 
 
 def _environment(items: Sequence[str | Nested], k: int) -> tuple[int, float]:
-    """The number of items of an environment and its width: that of its widest row."""
-    end = items.index(r"\end", k)
+    """The number of items of an environment and its width: that of its widest row; environments may stand inside of it."""
     rows: list[Nested] = [[]]
-    for item in items[k + 2 : end]:
-        if item == r"\\":
+    depth, end = 1, k + 2
+    while True:
+        item = items[end]
+        depth += (item == r"\begin") - (item == r"\end")
+        if depth == 0:
+            return end + 2 - k, max(_width(row) for row in rows) + 2.0
+        if item == r"\\" and depth == 1:
             rows.append([])
         else:
             rows[-1].append(item)
-    return end + 2 - k, max(_width(row) for row in rows) + 2.0
+        end += 1
 
 
 def _character(token: str) -> float:
