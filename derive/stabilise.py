@@ -43,7 +43,7 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[tuple[st
     yield "softplus form", alone(_softplus), "log(1 + exp(u)) = max(u, 0) + log(1 + exp(-|u|)), whose exponential cannot overflow"
     yield "one exponential", alone(_merge), "a product of exponentials overflows where the exponential of the sum does not"
     yield "exp(x) - 1", alone(_expm1), "the difference loses digits near 0"
-    yield "difference of squares", alone(_squares), "1 - y^2 loses digits where y is near 1 or -1"
+    yield "difference of squares", alone(_squares), "1 - u^2 loses digits where u is near 1 or -1"
 
 
 # -- logarithms ----------------------------------------------------------------------------------------------------------

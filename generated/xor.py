@@ -6,7 +6,8 @@ Axes:
     c  outputs (C = 1)
     j  hidden layer 1 (H = 4)
 
-The comment over a loop or a product is the equation that it computes, with its number in docs/derivations/xor.md.
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
 
     p = init(seed=0)
     p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
@@ -15,7 +16,7 @@ The comment over a loop or a product is the equation that it computes, with its 
 X holds an example a row, [N, 2]; y holds a row of values for each example, [N, 1].
 Everything is computed in the type of the parameters, float32 or float64. X and y may be of any type of real numbers and in any
 order in memory: what is not a contiguous array of the parameters' type is copied into one.
-NaN or infinity in an example reaches its own prediction and no other.
+NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
 """
 
 from __future__ import annotations
@@ -412,22 +413,30 @@ def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
     return np.require(array, dtype, ["C", "A", "W"])
 
 
+def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array; refuses NaN, and says where the first one is."""
+    if np.isnan(np.min(array)):
+        first = np.argwhere(np.isnan(array))[0]
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
+    return array
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
     examples = _examples(X, theta.dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, examples, _targets(y, examples.shape[0], theta.dtype)
+    return theta, _without_nan("X", examples), _targets(y, examples.shape[0], theta.dtype)
 
 
 def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
-    """y as an array [N, 1] of the parameters' type."""
+    """y as an array [N, 1] of the parameters' type; refuses NaN."""
     values = _reals("y", y)
     if values.shape not in ((N,), (N, 1)):
         raise ValueError(f"y has shape {values.shape}: ({N}, 1) or ({N},) is needed, a row for each example")
     values = values.reshape(N, 1)
-    return np.require(values, dtype, ["C", "A", "W"])
+    return np.require(_without_nan("y", values), dtype, ["C", "A", "W"])
 
 
 def _count(name: str, value: int) -> int:
