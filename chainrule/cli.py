@@ -48,6 +48,8 @@ Spec = Annotated[
         metavar="SPEC", help=f"The path of a spec file (- for stdin), or the name of a shipped network: {', '.join(shipped())}."
     ),
 ]
+Written = Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")]
+Of = Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write into this file; - is stdout, as without it.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
@@ -83,11 +85,14 @@ def schema_command(as_json: Json = False) -> None:
 
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
-def prove_command(spec: Spec, as_json: Json = False) -> None:
-    """Prove every step of a derivation: one line a step."""
+def prove_command(spec: Spec, convention: Written = None, examples: Of = "batch", as_json: Json = False) -> None:
+    """Prove every step of a derivation: one line a step.
+
+    Further lines check each chain of steps, each gradient and the whole network.
+    """
     network = network_of(spec)
     with shown(err) as report:
-        proof = prove(network, report)
+        proof = prove(network, convention, examples, report)
     _print_record(proof.record()) if as_json else tables.proof(out, proof)
     _exit(proof.holds)
 
@@ -98,8 +103,8 @@ def derive_command(
     form: Annotated[
         Format | None, typer.Option("--format", help="The language; by default by FILE's ending, .md or .tex, else markdown.")
     ] = None,
-    convention: Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")] = None,
-    examples: Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")] = "batch",
+    convention: Written = None,
+    examples: Of = "batch",
     output: Output = None,
     as_json: Json = False,
 ) -> None:

@@ -52,10 +52,10 @@ class Text:
         return {"network": self.network, "what": self.what, **place}
 
 
-def prove(network: Network, report: Report = silent) -> Proof:
-    """Check every step of the network's derivation."""
+def prove(network: Network, convention: Convention | None, examples: Examples, report: Report = silent) -> Proof:
+    """Check every step of the network's derivation, in its own convention unless another is asked for."""
     report(f"deriving {network.name}")
-    derivation = derive.differentiate(network.program())
+    derivation = derive.differentiate(network.program(convention, examples))
     verdicts: list[Verdict] = []
     for verdict in derive.prove(derivation):
         verdicts.append(verdict)

@@ -56,7 +56,7 @@ def verification(out: Console, result: Verification) -> None:
 
 def training(out: Console, result: Training) -> None:
     """The accuracy that was reached."""
-    out.print(f"{result.network} on {result.data}: {result.examples} examples, {len(result.losses)} epochs in {result.seconds:.1f} s")
+    out.print(f"{result.network} on {result.data}: {result.examples} examples, {len(result.losses)} epochs in {result.seconds:.2g} s")
     if result.finite:
         out.print(f"accuracy {result.accuracy:.1%} on the {result.held_out} examples held out (loss {result.losses[-1]:.4f} in training)")
     else:

@@ -223,6 +223,13 @@ def test_prove_prints_a_line_a_check(run: Command, small: Path) -> None:
     assert "chain rule" in result.out
 
 
+def test_prove_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:
+    steps = run("prove", small, "--convention", "columns", "--examples", "single", "--json").record["steps"]
+    assert "dW1[c,i]" in {step["about"] for step in steps}
+    assert "dz[c]" not in {step["about"] for step in run("prove", small, "--json").record["steps"]}
+    assert not any("n" in step["about"] for step in steps)
+
+
 def test_a_step_that_does_not_hold_is_a_failure(run: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def one_wrong(_: object) -> Iterator[Verdict]:
         yield Verdict("5", "chain rule", "finite field", True, "", "dYhat[n,c]", 1)
