@@ -125,7 +125,7 @@ def autograd(network: Network, at: Point) -> tuple[float, Arrays, np.ndarray]:
             loss = F.binary_cross_entropy_with_logits(h, target, reduction=reduction)
         case kind:
             assert kind == "mean_squared_error", f"what does PyTorch call {kind}? It needs a case in tests/random_networks.py"
-            loss = F.mse_loss(h, target, reduction=reduction) * (0.5 if network.loss.half else 1.0)
+            loss = F.mse_loss(h, target, reduction=reduction) * (0.5 if network.loss.options["half"] else 1.0)
     loss.backward()  # pyright: ignore[reportUnknownMemberType] (PyTorch leaves the parameters of backward untyped)
     gradients = {name: leaf.grad.numpy() for name, leaf in leaves.items() if leaf.grad is not None}
     return loss.item(), gradients, h.detach().numpy()
