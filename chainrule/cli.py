@@ -71,7 +71,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, problems: Sequence[Problem] = ()) -> NoReturn:
-    err.print(f"error: {message}", style="red")
+    err.print(f"error: {_visible(message)}", style="red")
     if "--json" in sys.argv:
         _print_record({"error": message, "problems": [vars(problem) for problem in problems]})
     sys.exit(WRONG_INPUT)
@@ -192,6 +192,11 @@ def train_command(
 def _print_record(record: Mapping[str, object]) -> None:
     """One JSON object; numbers that JSON does not know (NaN, infinity) become null."""
     sys.stdout.write(json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
+
+
+def _visible(message: str) -> str:
+    """A message whose control characters, from the name of a file, reach no terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
 
 
 def _finite(value: object) -> object:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 
 import derive
 from derive import Network
+from derive.toml import MAX_BYTES
 
 STDIN, STDOUT = "-", Path("-")
 SHIPPED = Path(__file__).parent.parent / "networks"
@@ -17,7 +19,12 @@ class InputError(ValueError):
 
 
 def network_of(spec: str) -> Network:
-    """The network of a spec file or of a shipped spec ("digits"). Raises SpecError, or InputError when there is no such file."""
+    """The network of a spec file, of a shipped spec ("digits"), or of the standard input ("-").
+
+    Raises SpecError, or InputError when there is no such file.
+    """
+    if spec == STDIN:
+        return derive.loads(sys.stdin.read(MAX_BYTES + 1), "<stdin>")
     path = spec_path(spec)
     try:
         return derive.load(path)
@@ -26,9 +33,7 @@ def network_of(spec: str) -> Network:
 
 
 def spec_path(spec: str) -> Path:
-    """The file that is meant: a word without a slash or a dot is the name of a shipped network, - the standard input."""
-    if spec == STDIN:
-        return Path("/dev/stdin")
+    """The file that is meant: a word without a slash or a dot is the name of a shipped network."""
     if not spec or "/" in spec or "." in spec:
         return Path(spec)
     known = shipped()
@@ -40,11 +45,11 @@ def spec_path(spec: str) -> Path:
 
 
 def file_of(output: Path | None, spec: str) -> Path | None:
-    """The file that a result goes into, None for stdout. Raises InputError for the spec itself: it would be lost."""
+    """The file that a result goes into, None for stdout. Raises InputError where it would take the place of a spec."""
     if output is None or output == STDOUT:
         return None
-    if output.exists() and output.resolve() == spec_path(spec).resolve():
-        raise InputError(f"cannot write into {output}: it is the spec")
+    if output.suffix == ".toml" or (spec != STDIN and output.exists() and output.samefile(spec_path(spec))):
+        raise InputError(f"cannot write {output}: it would take the place of a spec; right would be a name such as {output.stem}.md")
     return output
 
 

@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 Path = tuple[str | int, ...]
 
 MAX_GUESSED = 100  # characters of a word that is compared with the known ones
+MAX_LINES = 20  # of an error's text
+MAX_SHOWN = 40  # characters of what was found
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Problem:
 
 
 class SpecError(ValueError):
-    """A spec that describes no network. Its text has one line a problem, each with the name of the source."""
+    """A spec that describes no network. Its text has one line a problem, each with the name of the source, for the first few."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        lines = [f"{source}: {problem}" for problem in problems[:MAX_LINES]]
+        rest = len(problems) - MAX_LINES
+        super().__init__("\n".join([*lines, f"{source}: and {rest} more problems"] if rest > 0 else lines))
         self.source = source
         self.problems = tuple(problems)
 
@@ -67,13 +71,13 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 128:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, str):
-        return json.dumps(value if len(value) <= 40 else value[:37] + "...")
+        return json.dumps(value if len(value) <= MAX_SHOWN else value[: MAX_SHOWN - 3] + "...")
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
     text = ascii(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def one_of(options: Iterable[str], given: object = None) -> str:
@@ -98,7 +102,7 @@ def key_text(path: Iterable[str | int]) -> str:
     """layers[0].units"""
     text = ""
     for part in path:
-        bare = isinstance(part, str) and part.isascii() and part.replace("-", "_").isidentifier()
+        bare = isinstance(part, str) and len(part) <= MAX_SHOWN and part.isascii() and part.replace("-", "_").isidentifier()
         step = f"[{part}]" if isinstance(part, int) else part if bare else shown(part)
         text += step if isinstance(part, int) or not text else f".{step}"
     return text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +17,18 @@ MAX_BYTES = 64 * 1024
 
 
 def read_bounded(path: Path) -> str:
-    """The text of a spec file. Raises SpecError when it is too large or not UTF-8, OSError when it cannot be read."""
-    with path.open("rb") as file:
+    """The text of a spec file, without a byte order mark.
+
+    Raises SpecError when it is too large or not UTF-8, OSError when it cannot be read or is no regular file: a pipe may wait for ever.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise SpecError(str(path), [_too_large(f"more than {MAX_BYTES} bytes")])
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SpecError(str(path), [Problem("", f"found byte {error.start + 1}, which is not UTF-8", "a TOML file, in UTF-8")]) from None
 

@@ -58,7 +58,8 @@ def derivation(forward: Program, lines: Lines) -> Derivation:
             now = after
         backward.append(Derived(Equation(gradient_of(tensor), tensor.indices(), now, str(number)), tuple(steps), tensor))
     equations = (*forward.equations, *(d.equation for d in backward))
-    return Derivation(forward, tuple(backward), (), replace(forward, equations=equations))
+    outputs = (*forward.outputs, *(gradient_of(p) for p in forward.parameters))
+    return Derivation(forward, tuple(backward), (), replace(forward, equations=equations, outputs=outputs))
 
 
 def local(after: Expr, *uses: str) -> list[Line]:

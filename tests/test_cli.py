@@ -166,6 +166,23 @@ def test_what_cannot_be_written_is_wrong_input(run: Command, small: Path, tmp_pa
     assert result.err == f"error: cannot write {tmp_path}/none/small.md: there is no folder {tmp_path}/none\n"
 
 
+@pytest.mark.parametrize("command", ["derive", "generate"])
+def test_no_spec_is_overwritten(run: Command, small: Path, command: str) -> None:
+    before = small.read_text()
+    (small.parent / "other.toml").write_text("by hand")
+    same = small.parent / "link.py"
+    os.link(small, same)
+    for target in (small, small.parent / "other.toml", same):
+        result = run(command, small, "-o", target)
+        assert (result.code, result.out) == (2, "")
+        assert "would take the place of a spec" in result.err
+    assert small.read_text() == before
+
+
+def test_a_name_with_control_characters_reaches_no_terminal(run: Command) -> None:
+    assert run("prove", "a\x1b[31m.toml").err == "error: cannot read a\\x1b[31m.toml: No such file or directory\n"
+
+
 @pytest.mark.parametrize("form", ["latex", "markdown"])
 def test_derive_prints_the_document(run: Command, small: Path, form: Format) -> None:
     network = derive.load(small)
@@ -187,12 +204,6 @@ def test_derive_wants_to_know_the_language(run: Command, small: Path, tmp_path: 
     assert (result.code, "right would be a name that ends in .md or .tex" in result.err) == (2, True)
     assert not (tmp_path / "a.pdf").exists()
     assert run("derive", small, "-o", tmp_path / "a.txt", "--format", "markdown").code == 0
-
-
-def test_the_spec_is_not_written_over(run: Command, small: Path) -> None:
-    result = run("derive", small, "--format", "latex", "-o", small)
-    assert (result.code, result.err) == (2, f"error: cannot write into {small}: it is the spec\n")
-    assert small.read_text() == SPEC
 
 
 def test_a_dash_is_stdin_and_stdout(small: Path, tmp_path: Path) -> None:

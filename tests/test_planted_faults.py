@@ -13,7 +13,7 @@ from sympy import Expr
 
 from derive.functions import where
 from derive.index import Delta, Entry, Sum, Tensor, rewrite
-from derive.program import Derivation, Derived, Step, gradient_of
+from derive.program import Derivation, Derived, Fact, Step, gradient_of
 from derive.proof import Verdict, prove
 from derive.proof.claim import Claim, decide
 from derive.proof.sampling import setting
@@ -74,6 +74,10 @@ def mask_that_passes_zero(_: Derivation, t: Names) -> Expr:
     return where(t["A1"].entry() < 0, 0, t["dH1"].entry())
 
 
+def mask_moved_a_little(_: Derivation, t: Names) -> Expr:
+    return where(t["A1"].entry() <= sp.Rational(1, 1000), 0, t["dH1"].entry())
+
+
 def unsquared_tanh(_: Derivation, t: Names) -> Expr:
     return t["dH1"].entry() * (1 - t["H1"].entry())
 
@@ -116,6 +120,7 @@ FAULTS: dict[str, Fault] = {
     "a lost mask": Fault("dA1", lost_mask),
     "the wrong side of the mask": Fault("dA1", mask_of_the_other_side),
     "the derivative at a kink": Fault("dA1", mask_that_passes_zero),
+    "a mask with another bound": Fault("dA1", mask_moved_a_little),
     "1 - tanh for 1 - tanh^2": Fault("dA1", unsquared_tanh, "regression"),
     "a wrong reused stored value": Fault("dA1", wrong_stored_value, "regression"),
     "a bias summed over features": Fault("db2", bias_over_features),
@@ -208,6 +213,16 @@ def test_a_gradient_that_relies_on_itself_is_refused() -> None:
         assert (verdict.rule, verdict.step, name in verdict.detail) == ("substitute", 5, True)
 
 
+def test_a_gradient_that_holds_for_some_values_only_is_refused(derivations: Mapping[tuple[str, str], Derivation]) -> None:
+    """With A1 computed from the inputs no point would lie on the kink, and a fault there would hide."""
+    right = derivations["engine", "classifier"]
+    bad, derived = planted(right, "dA1", mask_moved_a_little(right, handmade.named(right)))
+    for name in ("A1", "H1"):
+        hiding = replace(derived, steps=tuple(replace(s, uses=(*s.uses, name)) for s in derived.steps))
+        verdict = first_failure(replace(bad, backward=tuple(hiding if d is derived else d for d in bad.backward)))
+        assert verdict.number == derived.equation.number
+
+
 def test_only_tensors_in_uses_may_be_known() -> None:
     """Every other tensor may have any values at all: the step that reads P as the softmax of Z must say so."""
     right = handmade.classifier()
@@ -233,9 +248,53 @@ def test_a_wrong_computed_equation_is_named() -> None:
 
 def test_a_gradient_that_is_not_computed_is_named() -> None:
     right = handmade.classifier()
-    computed = replace(right.computed, equations=tuple(e for e in right.computed.equations if e.tensor.name != "db1"))
-    (found,) = failures(replace(right, computed=computed))
-    assert (found.rule, found.about) == ("whole network", "db1[j]")
+    equations = tuple(e for e in right.computed.equations if e.tensor.name != "db1")
+    outputs = tuple(t for t in right.computed.outputs if t.name != "db1")
+    first, second = failures(replace(right, computed=replace(right.computed, equations=equations, outputs=outputs)))
+    assert (first.rule, first.about) == ("whole network", "db1[j]")
+    assert (second.rule, second.detail) == ("computed program", "its outputs are P, L, dW1, dW2, db2, not P, L, dW1, db1, dW2, db2")
+
+
+# -- what is missing ---------------------------------------------------------------------------------------------------
+
+
+def rules(derivation: Derivation) -> list[str]:
+    return [v.rule for v in failures(derivation)]
+
+
+@pytest.mark.parametrize("name", ["dW1", "db2", "dX"])
+def test_a_gradient_that_is_not_derived_is_named(derivations: Mapping[tuple[str, str], Derivation], name: str) -> None:
+    right = derivations["engine", "classifier"]
+    missing = replace(right, backward=tuple(d for d in right.backward if d.equation.tensor.name != name))
+    found = next(v for v in failures(missing) if v.rule == "all gradients")
+    assert found.detail == f"no gradient is derived for {name[1:]}"
+
+
+def test_a_computed_equation_without_steps_is_named(derivations: Mapping[tuple[str, str], Derivation]) -> None:
+    """At random points alone a mask whose bound was moved a little would pass."""
+    right = derivations["engine", "classifier"]
+    (first,) = [e for e in right.computed.equations if e.tensor.name == "H1"]
+    moved = replace(
+        first, body=where(Entry(handmade.named(right)["A1"], *first.indices) <= sp.Rational(1, 1000), 0, first.body.args[-1][0])
+    )
+    computed = replace(right.computed, equations=tuple(moved if e is first else e for e in right.computed.equations))
+    assert rules(replace(right, computed=computed)) == ["computed program"]
+    assert rules(replace(right, stable=right.stable[1:])) == ["computed program"]
+
+
+def test_outputs_in_another_order_are_named(derivations: Mapping[tuple[str, str], Derivation]) -> None:
+    """A module reads the prediction, the loss and the gradients by their places."""
+    right = derivations["engine", "classifier"]
+    outputs = right.computed.outputs
+    for other in ((*outputs[:2], *reversed(outputs[2:])), (right.forward.equations[0].tensor, *outputs[1:]), outputs[:-1], ()):
+        assert rules(replace(right, computed=replace(right.computed, outputs=other))) == ["computed program"]
+
+
+def test_a_fact_about_what_is_no_data_is_named(derivations: Mapping[tuple[str, str], Derivation]) -> None:
+    right = derivations["engine", "classifier"]
+    weight = right.forward.parameters[0]
+    fact = Fact(weight.entry(), sp.S.Zero, weight.indices(), "weights are 0")
+    assert "declared facts" in rules(replace(right, forward=replace(right.forward, facts=(fact,))))
 
 
 def test_a_wrong_shared_part_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -284,7 +285,7 @@ def test_reading_is_bounded(tmp_path: Path) -> None:
     large.write_bytes(b"#" * (MAX_BYTES + 1))
     with pytest.raises(derive.SpecError, match=r"large\.toml: found more than 65536 bytes"):
         derive.load(large)
-    with pytest.raises(derive.SpecError, match="zero: found more than 65536 bytes"):
+    with pytest.raises(OSError, match="no regular file"):
         derive.load("/dev/zero")
 
 
@@ -293,6 +294,27 @@ def test_reading_wants_utf8(tmp_path: Path) -> None:
     path.write_bytes(b'name = "\xe9"')
     with pytest.raises(derive.SpecError, match=r"latin\.toml: found byte 9, which is not UTF-8"):
         derive.load(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert derive.load(path) == derive.loads(GOOD)
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(OSError, match="no regular file"):
+        derive.load(tmp_path / "pipe.toml")
+
+
+def test_an_error_stays_readable() -> None:
+    """Thousands of mistakes, or a key of thousands of letters, do not bury what is wrong."""
+    text = GOOD + "".join(f"k{i} = 1\n" for i in range(3000)) + f"{'k' * 5000} = 1\n"
+    with pytest.raises(derive.SpecError, match="and 2981 more problems") as caught:
+        derive.loads(text)
+    assert (len(str(caught.value).splitlines()), len(caught.value.problems)) == (21, 3001)
+    assert len(caught.value.problems[-1].key) <= 42
 
 
 def test_an_unreadable_file_is_an_os_error(tmp_path: Path) -> None:

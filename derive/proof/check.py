@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import sympy as sp
 from sympy import Expr
@@ -11,6 +11,7 @@ from sympy import Expr
 from derive.index import Entry, Index, Partial, Sum, Tensor, tensors
 from derive.program import Derivation, Derived, Program, Step, gradient_of
 from derive.proof.claim import Claim, Finding, decide
+from derive.proof.complete import check_complete, leading
 from derive.proof.network import check_computed
 from derive.proof.sampling import Setting, setting
 from derive.proof.verdict import Verdict
@@ -21,7 +22,8 @@ def prove(derivation: Derivation, seed: int = 0) -> Iterator[Verdict]:
     """Check a derivation: one verdict for each check, in a fixed order; a failed check is a verdict, never an exception.
 
     First every step, then that the steps of an equation form a chain, then that each gradient collects all equations that read its
-    tensor, then the computed program against the mathematical one, then the gradients of the parameters through the whole network.
+    tensor, then the computed program against the mathematical one, then the gradients of the parameters through the whole network, then
+    that nothing is missing.
     seed: what the random points are drawn from.
     """
     tested = setting(derivation)
@@ -33,23 +35,27 @@ def prove(derivation: Derivation, seed: int = 0) -> Iterator[Verdict]:
     for one in derivation.backward:
         yield _complete(derivation, tested, one, seed)
     yield from check_computed(derivation, tested, seed)
+    yield from check_complete(derivation)
 
 
 # -- steps ---------------------------------------------------------------------------------------------------------
 
 
 def _steps(derivation: Derivation, tested: Setting, derived: Derived, seed: int) -> Iterator[Verdict]:
-    later = _not_yet_derived(derivation, derived)
+    refused = dict.fromkeys(_not_yet_derived(derivation, derived), "which is not derived yet")
+    if derived.of is not None:
+        behind = leading(derivation.forward, derived.of)
+        refused |= dict.fromkeys(sorted(behind), f"but the gradient has to hold for all values of {derived.of.name}")
     for k, step in enumerate(derived.steps, 1):
-        finding = _step(tested, step, later, f"{seed}/{derived.equation.number}/{k}")
+        finding = _step(tested, step, refused, f"{seed}/{derived.equation.number}/{k}")
         about = text(derived.equation.entry)
         yield Verdict(derived.equation.number, step.rule, finding.method, finding.holds, finding.detail, about, k)
 
 
-def _step(tested: Setting, step: Step, later: tuple[str, ...], seed: str) -> Finding:
+def _step(tested: Setting, step: Step, refused: Mapping[str, str], seed: str) -> Finding:
     for name in step.uses:
-        if name in later:
-            return Finding("inspection", False, f"uses {name}, which is not derived yet")
+        if name in refused:
+            return Finding("inspection", False, f"uses {name}, {refused[name]}")
         if name not in tested.definitions:
             return Finding("inspection", False, f"uses {name}, which no equation defines")
     facts = tested.facts if step.rule == "fact" else ()
@@ -107,23 +113,14 @@ def _start(derivation: Derivation, derived: Derived) -> Expr | None:
 def _chain_rule(program: Program, tensor: Tensor, indices: tuple[Index, ...]) -> Expr:
     """dL/dX = the sum, over all equations for some T that read X and lead to the loss, of dL/dT dT/dX."""
     loss = program.outputs[-1]
-    leading = _leading(program, loss)
+    relevant = leading(program, loss)
     terms: list[Expr] = []
     for equation in program.reading(tensor):
-        if equation.tensor in leading:
+        if equation.tensor.name in relevant:
             fresh = tuple(i.axis.fresh() for i in equation.indices)
             upstream = sp.S.One if equation.tensor == loss else Entry(gradient_of(equation.tensor), *fresh)
             terms.append(Sum(upstream * Partial(Entry(equation.tensor, *fresh), Entry(tensor, *indices)), *fresh))
     return sp.Add(*terms)
-
-
-def _leading(program: Program, loss: Tensor) -> list[Tensor]:
-    """The tensors that the loss depends on, itself included."""
-    leading = [loss]
-    for equation in reversed(program.equations):
-        if equation.tensor in leading:
-            leading += equation.reads
-    return leading
 
 
 # -- whole gradients -----------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import sympy as sp
 from sympy import Basic, Expr
@@ -11,8 +13,8 @@ from sympy import Basic, Expr
 from derive.domains.digits import Digits
 from derive.domains.field import FieldPair
 from derive.domains.number import Domain, Outside, Unsupported
-from derive.functions import Log1p
-from derive.index import Index
+from derive.functions import AtLeast, Log1p
+from derive.index import Entry, Index, Partial
 from derive.program import Fact
 from derive.proof.interpret import Table
 from derive.proof.meaning import Meaningless, branches
@@ -22,7 +24,7 @@ from derive.text import TextPrinter
 FIELD: Domain = FieldPair()
 DIGITS: Domain = Digits()
 
-POINTS = (Style(3.0), Style(1.5, zeros=True), Style(2.0, size=1))
+POINTS = (Style(3.0), Style(1.5, special=Fraction(0)), Style(2.0, size=1))
 FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0))  # only while a branch has not been reached
 FEW_DRAWS = 6  # where there may be no such point
 
@@ -69,10 +71,17 @@ def decide(claim: Claim, setting: Setting) -> Finding:
 
 def _lawless(claim: Claim, setting: Setting) -> bool:
     """Whether a finite field knows fewer laws than hold: of log, of erf, of roots. Then only its "yes" counts."""
-    equations = [setting.definitions[t.name] for t in reads(setting, claim.left, claim.right) if t.name in setting.definitions]
-    equations += [setting.definitions[name] for name in claim.uses]
-    expressions = (claim.left, claim.right, *(e.body for e in equations))
-    return any(_is_lawless(node) for e in expressions for node in sp.preorder_traversal(e))
+    return any(_is_lawless(node) for e in _formulas(claim, setting) for node in sp.preorder_traversal(e))
+
+
+def _formulas(claim: Claim, setting: Setting) -> list[Expr]:
+    """The two sides of a claim, and the equations of what they read."""
+    names = (*(t.name for t in reads(setting, claim.left, claim.right)), *claim.uses)
+    partials = (
+        node.of.tensor.name for side in (claim.left, claim.right) for node in sp.preorder_traversal(side) if isinstance(node, Partial)
+    )
+    found = [setting.definitions[name].body for name in dict.fromkeys((*names, *partials)) if name in setting.definitions]
+    return [claim.left, claim.right, *found]
 
 
 def _is_lawless(node: Basic) -> bool:
@@ -82,8 +91,9 @@ def _is_lawless(node: Basic) -> bool:
 def _at_points(claim: Claim, setting: Setting, domain: Domain) -> Finding:
     reached: dict[Expr, set[int]] = {}
     entries = points = 0
-    for k, style in enumerate((*POINTS, *FARTHER)):
-        if k >= len(POINTS) and not _unreached(reached):
+    styles = (*POINTS, *(Style(1.5, special=x) for x in _kinks(claim, setting)))
+    for k, style in enumerate((*styles, *FARTHER)):
+        if k >= len(styles) and not _unreached(reached):
             break
         found = _at_point(claim, setting, domain, style, f"{claim.seed}/{domain.name}/{k}")
         if found is None and k == 0:
@@ -109,6 +119,36 @@ def _unreached(reached: Mapping[Expr, set[int]]) -> list[Basic]:
     ]
 
 
+def _kinks(claim: Claim, setting: Setting) -> list[Fraction]:
+    """Where entries meet the bounds of a claim's branches, and halfway between: there a bound that was moved a little shows. 0 apart."""
+    tested = (pair for e in _formulas(claim, setting) for node in sp.preorder_traversal(e) for pair in _compared(node))
+    met = sorted({m for left, right in tested for m in _meeting(left - right)} | {Fraction(0)})
+    between = [(low + high) / 2 for low, high in itertools.pairwise(met)]
+    return [m for m in sorted((*met, *between)) if m != 0]
+
+
+def _compared(node: Basic) -> list[tuple[Expr, Expr]]:
+    """The pairs of numbers whose order decides between a node's branches."""
+    if isinstance(node, sp.Piecewise):
+        return [(test.lhs, test.rhs) for _, test in node.args if isinstance(test, sp.Rel)]
+    if isinstance(node, AtLeast):
+        return [(node.args[0], node.args[1])]
+    return [(node.args[0], sp.S.Zero)] if isinstance(node, sp.Abs | sp.sign) else []
+
+
+def _meeting(difference: Expr) -> list[Fraction]:
+    """The number at which a difference that is linear in one entry is 0."""
+    entries = difference.atoms(Entry)
+    if len(entries) != 1:
+        return []
+    (entry,) = entries
+    rest = difference.xreplace({entry: sp.S.Zero})
+    slope = difference.xreplace({entry: sp.S.One}) - rest
+    where = -rest / slope if slope != 0 else sp.nan
+    linear = sp.expand(difference - slope * entry - rest) == 0
+    return [Fraction(where.p, where.q)] if linear and isinstance(where, sp.Rational) else []
+
+
 @dataclass(frozen=True)
 class _AtPoint:
     entries: int
@@ -119,7 +159,7 @@ class _AtPoint:
 def _at_point(claim: Claim, setting: Setting, domain: Domain, style: Style, seed: str) -> _AtPoint | None:
     """Compare the two sides at one random point; None if all draws lie outside the domain of the formulas."""
     read = reads(setting, claim.left, claim.right)
-    for draw in range(DRAWS if style in POINTS and not style.zeros else FEW_DRAWS):
+    for draw in range(DRAWS if style in POINTS and style.special is None else FEW_DRAWS):
         drawn = replace(style, reach=style.reach / (1 + draw / 4))
         try:
             values = point(setting, domain, drawn, f"{seed}/{draw}", read, claim.uses, claim.facts)

@@ -26,10 +26,10 @@ DRAWS = 40  # of a point, until one lies in the domain of the formulas and meets
 
 @dataclass(frozen=True)
 class Style:
-    """How a point is drawn: entries between -reach and reach, with `zeros` a third of them exactly 0; which of the tiny sizes."""
+    """How a point is drawn: entries between -reach and reach, a third of them exactly `special`; which of the tiny sizes."""
 
     reach: float
-    zeros: bool = False
+    special: Fraction | None = None
     size: int = 0
 
 
@@ -116,16 +116,17 @@ class _Drawing:
         if tensor.values:
             known.labels[tensor.name] = {p: rng.randrange(known.extents[tensor.values]) for p in places}
         else:
-            known.tables[tensor.name] = {p: self._entry(tensor, reach, rng) for p in places}
+            first = -1 if self.style.special is None else rng.randrange(3)
+            known.tables[tensor.name] = {p: self._entry(tensor, reach, rng, k % 3 == first) for k, p in enumerate(places)}
 
-    def _entry(self, tensor: Tensor, reach: float, rng: Random) -> Number:
-        domain = self.interpreter.domain
+    def _entry(self, tensor: Tensor, reach: float, rng: Random, third: bool) -> Number:
+        domain, special = self.interpreter.domain, self.style.special
         if tensor.name in self.setting.unit:
             return domain.random(rng, 0.02, 0.98)
         if tensor.sign == "positive":
             return domain.random(rng, reach / 100, reach)
-        if self.style.zeros and rng.randrange(3) == 0:
-            return domain.constant(Fraction(0))
+        if third and special is not None and (special >= 0 or tensor.sign == "real"):
+            return domain.constant(special)
         return domain.random(rng, 0 if tensor.sign == "nonnegative" else -reach, reach)
 
     def impose(self, facts: Sequence[Fact]) -> None:

@@ -25,12 +25,15 @@ def tiny_extents(derivation: Derivation) -> tuple[Extents, ...]:
     """
     groups = [_axes(e) for e in _formulas(derivation)]
     reads = [read for e in derivation.forward.equations for read in _computed_reads(e)]
-    neighbours = {a: tuple(dict.fromkeys(b for g in groups if a in g for b in g if b != a)) for g in groups for a in g}
+    neighbours: dict[Axis, dict[Axis, None]] = {}
+    for group in groups:
+        for axis in group:
+            neighbours.setdefault(axis, {}).update(dict.fromkeys(b for b in group if b != axis))
     first = _assigned(neighbours, (2, 3, 4, 5), {}, reads)
     return first, _assigned(neighbours, (3, 4, 5, 2), first, reads)
 
 
-def _assigned(neighbours: Mapping[Axis, tuple[Axis, ...]], choices: Sequence[int], earlier: Extents, reads: list[Read]) -> Extents:
+def _assigned(neighbours: Mapping[Axis, Iterable[Axis]], choices: Sequence[int], earlier: Extents, reads: list[Read]) -> Extents:
     """An extent for every axis that as few neighbours as possible share, those least that shared the earlier one."""
     extents: dict[Axis, int] = {}
     for axis, others in neighbours.items():
