@@ -16,18 +16,17 @@ from typing import Literal
 
 import codegen
 import derive
+from chainrule.commands import FORMATS
 from chainrule.files import make_folder, write_atomic
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
-from derive.document import Format
 from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")
-FORMATS: Mapping[Format, str] = {"markdown": ".md", "latex": ".tex"}
-KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS.values())}
+KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS)}
 BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
 SHOWN_LINES = 12  # of a diff
 
@@ -51,6 +50,7 @@ class Check:
     files: int
     findings: tuple[Finding, ...]
     written: tuple[Path, ...] = ()
+    root: Path = Path()
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -64,8 +64,9 @@ class Check:
     @property
     def commands(self) -> tuple[str, ...]:
         """The commands that settle what is open."""
-        extra = [str(f.file) for f in self.open if f.state == "extra"]
-        fix = ["chainrule check --fix"] if len(extra) < len(self.open) else []
+        extra = [str(self.root / f.file) for f in self.open if f.state == "extra"]
+        where = [] if self.root == Path() else ["--root", str(self.root)]
+        fix = [shlex.join(["chainrule", "check", "--fix", *where])] if len(extra) < len(self.open) else []
         return (*fix, *([shlex.join(["rm", "--", *extra])] if extra else []))
 
     def record(self) -> dict[str, object]:
@@ -90,7 +91,7 @@ def check(root: Path, processes: int = 2, report: Report = silent) -> Check:
         if twice is not None:
             raise InputError(f"two networks ask for the file {twice}: rename one of them")
         wanted |= made
-    return Check(len(wanted), compare(root, wanted))
+    return Check(len(wanted), compare(root, wanted), root=root)
 
 
 def repair(root: Path, found: Check) -> Check:
@@ -152,7 +153,7 @@ def _rendered(networks: list[Network], processes: int, report: Report) -> Iterab
 
 
 def _documents(network: Network, derivation: Derivation, name: str) -> Files:
-    return {DOCUMENTS / (name + end): derive.document(derivation, network, form) for form, end in FORMATS.items()}
+    return {DOCUMENTS / (name + end): derive.document(derivation, network, form) for end, form in FORMATS.items()}
 
 
 def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:

@@ -18,17 +18,18 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import Text, document, generate, prove
+from chainrule.commands import Text, document, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.progress import shown
-from chainrule.specs import InputError, check_output, network_of
+from chainrule.specs import InputError, file_of, network_of, shipped
 from chainrule.training import Settings, train
 from chainrule.verify import verify
 from derive import SpecError
 from derive.build import Examples
-from derive.document import Format
+from derive.documents import Format
 from derive.network import Convention
+from derive.spec_errors import Problem
 
 FAILED, WRONG_INPUT = 1, 2
 
@@ -36,15 +37,21 @@ app = typer.Typer(
     name="chainrule",
     help="From one network spec: the derivation of its gradients, every step proved, and a Numba module that computes them.",
     epilog="Exit codes: 0 right, 1 the check failed, 2 the input was wrong.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-Spec = Annotated[str, typer.Argument(metavar="SPEC", help="The path of a spec file, or the name of a shipped network.")]
+Spec = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC", help=f"The path of a spec file (- for stdin), or the name of a shipped network: {', '.join(shipped())}."
+    ),
+]
+Written = Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")]
+Of = Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write into this file instead of to stdout.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write into this file; - is stdout, as without it.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
@@ -54,14 +61,20 @@ err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 def main() -> NoReturn:
     """Run the command line and exit."""
     try:
-        app()
-        sys.exit(0)
-    except (SpecError, InputError, OSError) as error:
-        err.print(f"error: {_visible(str(error))}", style="red")
-        if "--json" in sys.argv:
-            problems = [vars(problem) for problem in error.problems] if isinstance(error, SpecError) else []
-            _print_record({"error": str(error), "problems": problems})
-        sys.exit(WRONG_INPUT)
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.TyperException as error:
+        _fail(f"{error.format_message().rstrip('.')}; see chainrule --help, or --help after a command")
+    except SpecError as error:
+        _fail(str(error), error.problems)
+    except (InputError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str, problems: Sequence[Problem] = ()) -> NoReturn:
+    err.print(f"error: {_visible(message)}", style="red")
+    if "--json" in sys.argv:
+        _print_record({"error": message, "problems": [vars(problem) for problem in problems]})
+    sys.exit(WRONG_INPUT)
 
 
 @app.command("schema", epilog="Example: chainrule schema > network.schema.json")
@@ -72,11 +85,14 @@ def schema_command(as_json: Json = False) -> None:
 
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
-def prove_command(spec: Spec, as_json: Json = False) -> None:
-    """Prove every step of a derivation: one line a step."""
+def prove_command(spec: Spec, convention: Written = None, examples: Of = "batch", as_json: Json = False) -> None:
+    """Prove every step of a derivation: one line a step.
+
+    Further lines check each chain of steps, each gradient and the whole network.
+    """
     network = network_of(spec)
     with shown(err) as report:
-        proof = prove(network, report)
+        proof = prove(network, convention, examples, report)
     _print_record(proof.record()) if as_json else tables.proof(out, proof)
     _exit(proof.holds)
 
@@ -84,17 +100,20 @@ def prove_command(spec: Spec, as_json: Json = False) -> None:
 @app.command("derive", epilog="Example: chainrule derive worked_example --format latex --examples single -o worked_example.tex")
 def derive_command(
     spec: Spec,
-    form: Annotated[Format | None, typer.Option("--format", help="The language; by default latex for a .tex file, else markdown.")] = None,
-    convention: Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")] = None,
-    examples: Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")] = "batch",
+    form: Annotated[
+        Format | None, typer.Option("--format", help="The language; by default by FILE's ending, .md or .tex, else markdown.")
+    ] = None,
+    convention: Written = None,
+    examples: Of = "batch",
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Write up the derivation of the gradients, step by step."""
+    file = file_of(output, spec)
+    form = form or format_of(file)
     network = network_of(spec)
-    check_output(spec, output)
     with shown(err) as report:
-        made = document(network, form or _format_of(output), convention, examples, output, report)
+        made = document(network, form, convention, examples, file, report)
     _print_text(made, as_json)
 
 
@@ -105,9 +124,8 @@ def generate_command(spec: Spec, output: Output = None, as_json: Json = False) -
     It computes the network, its loss and its gradients, and trains it; it needs NumPy and Numba only.
     """
     network = network_of(spec)
-    check_output(spec, output)
     with shown(err) as report:
-        made = generate(network, output, report)
+        made = generate(network, file_of(output, spec), report)
     _print_text(made, as_json)
 
 
@@ -187,10 +205,6 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(below) for below in cast(Sequence[object], value)]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _format_of(output: Path | None) -> Format:
-    return "latex" if output is not None and output.suffix == ".tex" else "markdown"
 
 
 def _print_text(made: Text, as_json: bool) -> None:

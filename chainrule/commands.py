@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
-from derive.document import Format
+from derive.documents import Format
 from derive.network import OTHER_MODULES, Convention
 from derive.program import Derivation
 from derive.proof import Verdict
+
+FORMATS: Mapping[str, Format] = {".md": "markdown", ".tex": "latex"}
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,10 @@ class Text:
         return {"network": self.network, "what": self.what, **place}
 
 
-def prove(network: Network, report: Report = silent) -> Proof:
-    """Check every step of the network's derivation."""
+def prove(network: Network, convention: Convention | None, examples: Examples, report: Report = silent) -> Proof:
+    """Check every step of the network's derivation, in its own convention unless another is asked for."""
     report(f"deriving {network.name}")
-    derivation = derive.differentiate(network.program())
+    derivation = derive.differentiate(network.program(convention, examples))
     verdicts: list[Verdict] = []
     for verdict in derive.prove(derivation):
         verdicts.append(verdict)
@@ -87,6 +90,15 @@ def generate(network: Network, output: Path | None, report: Report = silent) -> 
     derivation: Derivation = derive.differentiate(network.program())
     report(f"rendering {network.name}")
     return _put(Text(network.name, "module", codegen.render(derivation, network), output))
+
+
+def format_of(file: Path | None) -> Format:
+    """The language that the file's ending stands for, Markdown for stdout. Raises InputError for any other ending."""
+    if file is None:
+        return "markdown"
+    if file.suffix not in FORMATS:
+        raise InputError(f"cannot tell the language of {file}: right would be a name that ends in .md or .tex, or --format with any name")
+    return FORMATS[file.suffix]
 
 
 def check_module_name(path: Path) -> None:

@@ -26,6 +26,10 @@ def write_atomic(path: Path, text: str, within: Path | None = None) -> None:
     """
     if within is not None:
         _refuse_outside(path.parent, within)
+    if not path.parent.is_dir():
+        raise WriteError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise WriteError(f"cannot write {path}: it is there and is no regular file")
     try:
         with _opened(path.parent) as folder:
             _replace(folder, path.name, _mode(folder, path), text.encode())

@@ -1,13 +1,16 @@
-"""From what a person typed to a network: the path of a spec file, or the bare name of a shipped network."""
+"""From what a person typed to a network, and to the file that a result goes into."""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 
 import derive
 from derive import Network
+from derive.toml import MAX_BYTES
 
+STDIN, STDOUT = "-", Path("-")
 SHIPPED = Path(__file__).parent.parent / "networks"
 
 
@@ -16,20 +19,17 @@ class InputError(ValueError):
 
 
 def network_of(spec: str) -> Network:
-    """The network of a spec file or of a shipped spec ("digits"). Raises SpecError, or InputError when there is no such file."""
+    """The network of a spec file, of a shipped spec ("digits"), or of the standard input ("-").
+
+    Raises SpecError, or InputError when there is no such file.
+    """
+    if spec == STDIN:
+        return derive.loads(sys.stdin.read(MAX_BYTES + 1), "<stdin>")
     path = spec_path(spec)
     try:
         return derive.load(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def check_output(spec: str, output: Path | None) -> None:
-    """Raise InputError when what is made of a spec would take the place of a spec."""
-    if output is None:
-        return
-    if output.suffix == ".toml" or (output.exists() and output.samefile(spec_path(spec))):
-        raise InputError(f"cannot write {output}: it would take the place of a spec; right would be a name such as {output.stem}.md")
 
 
 def spec_path(spec: str) -> Path:
@@ -42,6 +42,15 @@ def spec_path(spec: str) -> Path:
         guess = f" (did you mean {near[0]}?)" if near else ""
         raise InputError(f"no network named {spec!r} is shipped{guess}; there are {', '.join(known)}; or give the path of a .toml file")
     return SHIPPED / f"{spec}.toml"
+
+
+def file_of(output: Path | None, spec: str) -> Path | None:
+    """The file that a result goes into, None for stdout. Raises InputError where it would take the place of a spec."""
+    if output is None or output == STDOUT:
+        return None
+    if output.suffix == ".toml" or (spec != STDIN and output.exists() and output.samefile(spec_path(spec))):
+        raise InputError(f"cannot write {output}: it would take the place of a spec; right would be a name such as {output.stem}.md")
+    return output
 
 
 def shipped() -> list[str]:

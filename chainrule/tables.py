@@ -18,7 +18,7 @@ def proof(out: Console, result: Proof) -> None:
     for v in result.verdicts:
         mark = "holds" if v.holds else "FAILS"
         detail = f"  {v.detail}" if v.detail else ""
-        out.print(f"{f'({v.number})':>6}  {v.about:<14} {v.rule:<28} {v.method:<16} {mark}{detail}".rstrip())
+        out.print(f"{f'({v.number})':>6}  {v.about:<14} {v.rule:<34} {v.method:<16} {mark}{detail}".rstrip())
     failed = sum(not v.holds for v in result.verdicts)
     out.print(f"{result.network}: {len(result.verdicts)} checks, " + (f"{failed} FAIL" if failed else "all hold"))
 
@@ -56,7 +56,7 @@ def verification(out: Console, result: Verification) -> None:
 
 def training(out: Console, result: Training) -> None:
     """The accuracy that was reached."""
-    out.print(f"{result.network} on {result.data}: {result.examples} examples, {len(result.losses)} epochs in {result.seconds:.1f} s")
+    out.print(f"{result.network} on {result.data}: {result.examples} examples, {len(result.losses)} epochs in {result.seconds:.2g} s")
     if result.finite:
         out.print(f"accuracy {result.accuracy:.1%} on the {result.held_out} examples held out (loss {result.losses[-1]:.4f} in training)")
     else:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 STEPS = tuple(2.0**-k for k in range(6, 41))  # large steps would show the third order too
 WINDOW = 5  # neighbouring steps that the order is fitted to
-CLEAR = 3000 * float(np.finfo(np.float64).eps)  # a remainder below this fraction of the loss is not told apart from rounding
+CLEAR = 3000  # roundings of the loss: a smaller remainder is not told apart from them
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,21 @@ class Remainder:
     reach: float
 
 
-def remainder(loss: Callable[[float], float], slope: float) -> Remainder:
-    """Fit the order along a line: `loss(h)` is the loss at distance h, `slope` its claimed derivative at 0.
+def remainder(loss: Callable[[float], float | np.longdouble], slope: float, real: type[np.floating[Any]] = np.float64) -> Remainder:
+    """Fit the order along a line: `loss(h)` is the loss at distance h, computed in the type `real`, `slope` its claimed derivative at 0.
 
     The fit takes the smallest steps whose remainders stand out from rounding, so that no higher order mixes in.
     """
+    clear = CLEAR * float(np.finfo(real).eps)
     start = loss(0.0)
     found: list[tuple[float, float]] = []
     best: list[tuple[float, float]] = []
     for step in STEPS:
         value = loss(step)
-        size = abs(value - start - step * slope)
+        size = float(abs(value - start - step * slope))
         if not math.isfinite(size):
             return Remainder(math.nan, step)
-        if size <= CLEAR * max(abs(start), abs(value)):
+        if size <= clear * float(max(abs(start), abs(value))):
             break
         found.append((step, size))
         best = found[-WINDOW:]

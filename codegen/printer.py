@@ -9,20 +9,9 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from codegen.constants import ADD, ATOM, CHOICE, FUNCTIONS, MULTIPLY, OR, POWER, SIGN, constant, is_constant, negative, positive_first
+from derive.functions import AtLeast, Sigmoid
 from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
-
-CHOICE, OR, AND, NOT, COMPARE, ADD, MULTIPLY, SIGN, POWER, ATOM = range(10)
-
-FUNCTIONS: dict[type[Basic], str] = {
-    sp.exp: "math.exp",
-    sp.log: "math.log",
-    sp.tanh: "math.tanh",
-    sp.erf: "math.erf",
-    sp.Abs: "abs",
-    Log1p: "math.log1p",
-    Expm1: "math.expm1",
-}
 
 COMPARISONS: dict[type[Basic], str] = {
     sp.StrictLessThan: "<",
@@ -58,74 +47,13 @@ def position(e: Expr, within: int = CHOICE) -> str:
     if isinstance(e, Entry):
         return element(e)
     if e.is_Add:
-        first, *others = _positive_first(e)
-        text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if _negative(t) else f" + {position(t, ADD)}" for t in others)
+        first, *others = positive_first(e)
+        text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if negative(t) else f" + {position(t, ADD)}" for t in others)
         return f"({text})" if within > ADD else text
     if e.is_Mul and not e.as_coeff_Mul()[0].is_negative:
         text = " * ".join(position(f, MULTIPLY) for f in e.args)
         return f"({text})" if within > MULTIPLY else text
     return constant(e)
-
-
-def constant(e: Expr, within: int = CHOICE) -> str:
-    """The text of a number, as ordinary Python: `math.sqrt(2) / (2 * math.sqrt(math.pi))`."""
-    text, own = _constant(e)
-    return f"({text})" if own < within else text
-
-
-# -- numbers -------------------------------------------------------------------------------------------------------------
-
-
-def _is_constant(e: Expr) -> bool:
-    return not e.has(Entry, Index, Indicator)
-
-
-def _constant(e: Expr) -> tuple[str, int]:
-    if isinstance(e, Size):
-        return (e.name, ATOM) if e.axis.extent is None else (str(e.axis.extent), ATOM)
-    if e == -sp.oo:
-        return "-np.inf", SIGN
-    if e == sp.pi:
-        return "math.pi", ATOM
-    if isinstance(e, sp.Rational):
-        return _rational(e)
-    if isinstance(e, sp.Float):
-        return repr(float(e)), ATOM
-    if e.is_Add:
-        first, *others = _positive_first(e)
-        return constant(first, ADD) + "".join(
-            f" - {constant(-t, MULTIPLY)}" if _negative(t) else f" + {constant(t, ADD)}" for t in others
-        ), ADD
-    if e.is_Mul:
-        return _constant_product(e)
-    if isinstance(e, sp.Pow) and e.exp == sp.Rational(1, 2):
-        return f"math.sqrt({constant(e.base)})", ATOM
-    if isinstance(e, sp.Pow) and e.exp.is_negative:
-        return f"1 / {constant(1 / e, POWER)}", MULTIPLY
-    if isinstance(e, sp.Pow):
-        base, exponent = constant(e.base, ATOM), constant(e.exp, ATOM)
-        return f"{base}**{exponent}", POWER
-    if type(e) in FUNCTIONS:
-        return f"{FUNCTIONS[type(e)]}({constant(_argument(e))})", ATOM
-    raise ValueError(f"no Python text for the number {e} ({type(e).__name__})")
-
-
-def _rational(e: sp.Rational) -> tuple[str, int]:
-    if e.q == 1:
-        return str(e.p), ATOM if e.p >= 0 else SIGN
-    if sp.Rational(repr(float(e))) == e:
-        return repr(float(e)), ATOM if e.p >= 0 else SIGN
-    return f"{e.p} / {e.q}", MULTIPLY
-
-
-def _constant_product(e: Expr) -> tuple[str, int]:
-    sign = "-" if e.as_coeff_Mul()[0].is_negative else ""
-    above, below = sp.fraction(-e if sign else e)
-    bottom = [constant(f, POWER) for f in sp.Mul.make_args(below) if f != 1]
-    top = " * ".join(constant(f, MULTIPLY) for f in sp.Mul.make_args(above))
-    if not bottom:
-        return sign + top, MULTIPLY
-    return f"{sign}{top} / {bottom[0] if len(bottom) == 1 else '(' + ' * '.join(bottom) + ')'}", MULTIPLY
 
 
 # -- expressions ---------------------------------------------------------------------------------------------------------
@@ -136,7 +64,7 @@ def _printed(e: Expr) -> tuple[str, int]:
         return (f"real({element(e)})" if e.tensor.values else element(e)), ATOM
     if isinstance(e, Index):
         return f"real({identifier(e)})", ATOM
-    if _is_constant(e):
+    if is_constant(e):
         return f"real({constant(e)})", ATOM
     if e.is_Add:
         return _sum(e), ADD
@@ -173,24 +101,16 @@ def _at_least(x: Expr, bound: Expr) -> str:
 
 def _sum(e: Expr) -> str:
     """The terms, a log(1 + x) last: where the others cancel, its digits would be lost in one of them."""
-    first, *others = sorted(_positive_first(e), key=lambda term: term.has(Log1p))
-    return code(first, ADD) + "".join(f" - {code(-t, MULTIPLY)}" if _negative(t) else f" + {code(t, ADD)}" for t in others)
-
-
-def _positive_first(e: Expr) -> list[Expr]:
-    return sorted(e.args, key=_negative)
-
-
-def _negative(e: Expr) -> bool:
-    return bool(e.could_extract_minus_sign())
+    first, *others = sorted(positive_first(e), key=lambda term: term.has(Log1p))
+    return code(first, ADD) + "".join(f" - {code(-t, MULTIPLY)}" if negative(t) else f" + {code(t, ADD)}" for t in others)
 
 
 def _product(e: Expr) -> tuple[str, int]:
     chosen = [f for f in e.args if isinstance(f, sp.Piecewise | Indicator)]
     if chosen:
         return _choice(_cases(chosen[0], sp.Mul(*[f for f in e.args if f is not chosen[0]])))
-    number = sp.Mul(*[f for f in e.args if _is_constant(f)])
-    varying = [f for f in e.args if not _is_constant(f)]
+    number = sp.Mul(*[f for f in e.args if is_constant(f)])
+    varying = [f for f in e.args if not is_constant(f)]
     above = [f for f in varying if not _below(f)]
     below = [1 / f for f in varying if _below(f)]
     sign, above_number, below_number = _number(number)

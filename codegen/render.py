@@ -13,7 +13,8 @@ from sympy import Expr
 from codegen.initial import starts
 from codegen.lines import ADD, INDENT, WIDTH, comment, lines
 from codegen.loops import Assign, nested
-from codegen.schedule import Kernel, Range, Size, View, kernel, laid_out, run_time_axis
+from codegen.schedule import Kernel, Range, kernel, run_time_axis
+from codegen.views import Size, batch_view, laid_out, shape, size_text, tuple_text, view_text
 from derive.formulas.losses import LOSSES
 from derive.formulas.optimisers import OPTIMISERS, Optimiser
 from derive.functions import Sigmoid
@@ -110,7 +111,7 @@ class _Module:
             "kernels": shown,
             "reorders": any(f" {ADD}(" in line for k in kernels.values() for line in lines(k.body, set())),
             "optimisers": [_optimiser(name, o, program.parameters) for name, o in OPTIMISERS.items()],
-            "work": {name: _size(k.work) if k.workspace else "" for name, k in kernels.items()},
+            "work": {name: size_text(k.work) if k.workspace else "" for name, k in kernels.items()},
             "inside": {"examples": self._inside("examples", program.inputs[0]), "targets": self._inside("targets", program.targets[0])},
             "targets": self._targets(),
             "gather": self._gather(),
@@ -151,9 +152,9 @@ class _Module:
         return [
             {
                 "name": v.tensor.name,
-                "shape": ", ".join(_shape(v.tensor)),
-                "tuple": _tuple(_shape(v.tensor)),
-                "view": _view("theta", v),
+                "shape": ", ".join(shape(v.tensor)),
+                "tuple": tuple_text(shape(v.tensor)),
+                "view": view_text("theta", v),
                 "start": first[v.tensor].text,
                 "why": first[v.tensor].why,
             }
@@ -174,12 +175,12 @@ class _Module:
     def _gather(self) -> dict[str, str]:
         x, y = self.program.inputs[0], self.program.targets[0]
         return {
-            "examples": _batch_view("X_batch", self.network.inputs, self._flipped(x)),
+            "examples": batch_view("X_batch", self.network.inputs, self._flipped(x)),
             "place": "i, n" if self._flipped(x) else "n, i",
-            "examples_size": _size(Size(each=self.network.inputs)),
-            "targets": f"{y.name}_batch[0:N]" if y.values else _batch_view(f"{y.name}_batch", self.network.outputs, self._flipped(y)),
+            "examples_size": size_text(Size(each=self.network.inputs)),
+            "targets": f"{y.name}_batch[0:N]" if y.values else batch_view(f"{y.name}_batch", self.network.outputs, self._flipped(y)),
             "target_place": "c, n" if self._flipped(y) else "n, c",
-            "targets_size": _size(Size(each=1 if y.values else self.network.outputs)),
+            "targets_size": size_text(Size(each=1 if y.values else self.network.outputs)),
         }
 
     def _ranges(self, prediction: Tensor) -> Mapping[Tensor, Range]:
@@ -200,9 +201,9 @@ class _Module:
         arguments += ["work: Array"] if k.workspace else []
         taken = {*OWN_NAMES, *(t.name for t in self.program.given), *(e.tensor.name for e in self.program.equations)}
         body = lines(k.body, taken)
-        views = [f"{v.tensor.name} = {_view('theta', v)}" for v in laid_out(self.program.parameters) if v.tensor in k.parameters]
-        views += [f"{v.tensor.name} = {_view('gradient', v)}" for v in laid_out(gradients)]
-        views += [f"{v.tensor.name} = {_view('work', v)}" for v in k.workspace]
+        views = [f"{v.tensor.name} = {view_text('theta', v)}" for v in laid_out(self.program.parameters) if v.tensor in k.parameters]
+        views += [f"{v.tensor.name} = {view_text('gradient', v)}" for v in laid_out(gradients)]
+        views += [f"{v.tensor.name} = {view_text('work', v)}" for v in k.workspace]
         head: list[str] = []
         if any(re.search(r"\breal\(", line) for line in body):
             head.append("real = theta.dtype.type")
@@ -243,31 +244,3 @@ def _check_names(program: Program) -> None:
 def _axis(axis: Axis) -> str:
     extent = axis.size if axis.extent is None else f"{axis.size} = {axis.extent}"
     return f"{axis.name}  {axis.meaning} ({extent})"
-
-
-def _shape(tensor: Tensor) -> list[str]:
-    return [axis.size if axis.extent is None else str(axis.extent) for axis in tensor.axes]
-
-
-def _tuple(items: Sequence[str]) -> str:
-    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
-
-
-def _size(size: Size) -> str:
-    """`52 + 286 * N`."""
-    each = "" if size.each == 0 else "N" if size.each == 1 else f"{size.each} * N"
-    return " + ".join([*([str(size.fixed)] if size.fixed or not each else []), *([each] if each else [])])
-
-
-def _view(vector: str, view: View) -> str:
-    """`theta[0:32].reshape(16, 2)`."""
-    start, stop = _size(view.start), _size(view.stop)
-    colon = ":" if start.isalnum() and stop.isalnum() else " : "
-    shape = _shape(view.tensor)
-    return f"{vector}[{start}{colon}{stop}]" + (f".reshape({', '.join(shape)})" if len(shape) > 1 else "")
-
-
-def _batch_view(vector: str, columns: int, flipped: bool) -> str:
-    stop = _size(Size(each=columns))
-    colon = ":" if stop.isalnum() else " : "
-    return f"{vector}[0{colon}{stop}].reshape({f'{columns}, N' if flipped else f'N, {columns}'})"

@@ -5,7 +5,6 @@ Everything is decided from the equations and the extents of their axes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,8 +12,9 @@ from codegen.flat import flattened
 from codegen.fusion import contracted, fused, in_registers, reordered
 from codegen.loops import Demand, Statement, accesses, entries, nested
 from codegen.nests import loop_order, statements
+from codegen.views import Size, View, laid_out
 from derive.index import Axis, Tensor
-from derive.program import Equation, Program
+from derive.program import Equation, Program, needed
 
 
 @dataclass(frozen=True)
@@ -24,26 +24,6 @@ class Range:
     low: int
     high: int
     why: str
-
-
-@dataclass(frozen=True)
-class Size:
-    """A number of array elements: fixed + each * (number of examples)."""
-
-    fixed: int = 0
-    each: int = 0
-
-    def __add__(self, other: Size) -> Size:
-        return Size(self.fixed + other.fixed, self.each + other.each)
-
-
-@dataclass(frozen=True)
-class View:
-    """A tensor's place in a flat vector."""
-
-    tensor: Tensor
-    start: Size
-    stop: Size
 
 
 @dataclass(frozen=True)
@@ -66,7 +46,7 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
 
     ranges: what the entries of some tensors must lie in.
     """
-    wanted = needed(program, outputs)
+    wanted = needed(program.equations, outputs)
     flat = flattened(replace(program, equations=wanted, outputs=()))
     taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
@@ -80,33 +60,6 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
         tuple(t for t in program.parameters if t in used),
         laid_out(arrays),
     )
-
-
-def needed(program: Program, outputs: Sequence[Tensor]) -> tuple[Equation, ...]:
-    """The equations that the outputs depend on."""
-    wanted = set(outputs)
-    kept: list[Equation] = []
-    for equation in reversed(program.equations):
-        if equation.tensor in wanted:
-            kept.append(equation)
-            wanted.update(equation.reads)
-    return tuple(reversed(kept))
-
-
-def laid_out(tensors: Sequence[Tensor]) -> tuple[View, ...]:
-    """The tensors one after the other in a flat vector, those whose size does not depend on the number of examples first."""
-    views: list[View] = []
-    stop = Size()
-    for tensor in sorted(tensors, key=lambda t: size(t).each > 0):
-        start, stop = stop, stop + size(tensor)
-        views.append(View(tensor, start, stop))
-    return tuple(views)
-
-
-def size(tensor: Tensor) -> Size:
-    """The number of a tensor's entries."""
-    known = math.prod(a.extent for a in tensor.axes if a.extent is not None)
-    return Size(each=known) if any(a.extent is None for a in tensor.axes) else Size(fixed=known)
 
 
 def run_time_axis(program: Program) -> Axis:

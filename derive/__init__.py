@@ -1,7 +1,7 @@
 """Derivations of the gradients of networks: from a spec to equations, their proof and their document."""
 
 from derive.adjoint import differentiate
-from derive.document import render as document
+from derive.documents import render as document
 from derive.network import Network, json_schema, load, loads
 from derive.proof import Verdict, prove
 from derive.spec_errors import SpecError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -9,8 +10,8 @@ from sympy import Expr
 
 from derive.algebra import cancel, cost, sum_out
 from derive.compute import computed_program
-from derive.index import Entry, Index, Partial, Sum, Tensor, inline, tensors
-from derive.program import Derivation, Derived, Equation, Fact, Program, Step, gradient_of
+from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
+from derive.program import Derivation, Derived, Equation, Fact, Program, Step, gradient_of, with_gradients
 from derive.reuse import stored
 from derive.template import Renaming, canonical
 from derive.terms import Term, derivative, eliminate, total
@@ -21,10 +22,10 @@ def differentiate(program: Program) -> Derivation:
 
     The loss is the program's last output. Every gradient comes with its steps: the chain rule, the local derivative of the equations
     that read T, its form in stored values, the deltas eliminated, and where it shortens the result, the upstream gradient put in.
-    Equations that differ only in names are differentiated once.
+    Equations that differ only in names are differentiated once. Raises ProgramError where a tensor has the name of a gradient.
     """
     backward = _Sweep(program).run()
-    stable, computed = computed_program(program, backward)
+    stable, computed = computed_program(with_gradients(program, backward))
     return Derivation(program, backward, stable, computed)
 
 
@@ -133,19 +134,13 @@ class _Task:
         local = [derivative(e.body, self.tensor, at) for e in readers]
         names = tuple(e.tensor.name for e in readers)
         steps.to("local derivative", total(chained(local)), names)
-        local = [[self._stored(t, e) for t in terms] for e, terms in zip(readers, local, strict=True)]
+        local = [[_stored(t, (e, *readers, *self.beside)) for t in terms] for e, terms in zip(readers, local, strict=True)]
         steps.to("stored value", total(chained(local)), (*names, *(e.tensor.name for e in self.beside)))
         steps.to("delta elimination", total([eliminate(t) for t in chained(local)]))
         steps.to("collect", cancel(steps.now))
         for gradient in self.upstream:
             self._substitute(steps, gradient)
         return steps
-
-    def _stored(self, term: Term, reader: Equation) -> Term:
-        slope = term.coefficient
-        for equation in (reader, *self.beside):
-            slope = stored(slope, equation)
-        return replace(term, coefficient=slope)
 
     def _substitute(self, steps: _Steps, gradient: Equation) -> None:
         """Put in an upstream gradient where the result is shorter than with its name."""
@@ -155,9 +150,22 @@ class _Task:
         for fact in self.facts:
             trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
         trial.to("cancel", cancel(trial.now))
-        if cost(trial.now) < cost(steps.now):
+        if _length(trial.now) < _length(steps.now):
             steps.steps += trial.steps
             steps.now = trial.now
+
+
+def _stored(term: Term, equations: Sequence[Equation]) -> Term:
+    """The term in the values that the equations store."""
+    slope = term.coefficient
+    for equation in equations:
+        slope = stored(slope, equation)
+    return replace(term, coefficient=slope)
+
+
+def _length(e: Expr) -> int:
+    """The cost of an expression, extents aside: 1/(N C) is a constant, and must not decide whether P (1 - P) cancels."""
+    return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
 
 
 def _fresh(equation: Equation) -> Equation:

@@ -76,17 +76,15 @@ def equal(a: Expr, b: Expr) -> bool:
 
 
 def _branches(e: Expr) -> Expr:
-    """Cancel inside the branches of Piecewise; equal neighbours become one branch."""
+    """Cancel inside the branches of Piecewise; a last condition that changes nothing is dropped."""
 
     def change(node: Expr) -> Expr | None:
         if not isinstance(node, sp.Piecewise):
             return None
         cases = [(cancel(value), condition) for value, condition in node.args]
-        merged = [cases[-1]]
-        for value, condition in reversed(cases[:-1]):
-            if not equal(value, merged[0][0]):
-                merged.insert(0, (value, condition))
-        return sp.Piecewise(*merged)
+        while len(cases) > 1 and equal(cases[-2][0], cases[-1][0]):
+            del cases[-2]
+        return sp.Piecewise(*cases)
 
     return rewrite(e, change) if e.has(sp.Piecewise) else e
 

@@ -113,7 +113,7 @@ class _Builder:
             return self._at(read, feature)
 
         loss = self.loss.formula(at_read, at_target, own, **options)
-        over = [i for i in self._indices(prediction) if elements or i != c]
+        over = [i for i in prediction.indices() if elements or i != c]
         count = sp.Mul(*[i.axis.count for i in over if i.axis.extent != 1]) if self.network.loss.reduction == "mean" else sp.S.One
         total = Sum(loss, *over) if over else loss
         self.equations.append(Equation(Tensor("L"), (), total / count, note=f"loss: {self.network.loss.kind}"))
@@ -133,7 +133,7 @@ class _Builder:
         if self.loss.target != "probabilities":
             return ()
         c = self._feature(target).index()
-        free = tuple(i for i in self._indices(target) if i != c)
+        free = tuple(i for i in target.indices() if i != c)
         return (Fact(Sum(self._at(target, c), c), sp.S.One, free, "targets are probabilities: they sum to 1 over the classes"),)
 
     # -- names and places ------------------------------------------------------------------------------------------
@@ -157,6 +157,3 @@ class _Builder:
     def _at(self, tensor: Tensor, feature: Expr) -> Entry:
         """The tensor's entry at a feature position, for the example n."""
         return Entry(tensor, *(self.batch.index() if a == self.batch else feature for a in tensor.axes))
-
-    def _indices(self, tensor: Tensor) -> tuple[Index, ...]:
-        return tensor.indices()

@@ -9,44 +9,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
-from sympy import Basic, Expr
+from sympy import Expr
 
-from derive.index import ArgMax, Binder, Entry, Index, Sign, Sum, Tensor, free_indices, tensors
-from derive.program import Derived, Equation, Floors, Program, Step, gradient_of
+from derive.index import ArgMax, Binder, Entry, Index, Max, Sign, Sum, Tensor, free_indices, tensors
+from derive.program import Derived, Equation, Floors, Program, Step, gradient_of, needed
 from derive.stabilise import stable_forms
 from derive.template import canonical
 
 
-def computed_program(program: Program, backward: tuple[Derived, ...]) -> tuple[tuple[Derived, ...], Program]:
+def computed_program(program: Program) -> tuple[tuple[Derived, ...], Program]:
     """The equations in stable form that differ from the mathematical ones, and the whole program that is computed.
 
-    Its outputs are the prediction, the loss and the gradients of the parameters, in that order.
+    program: the mathematical equations, gradients included; what its outputs do not depend on is left out.
     """
-    gradients = tuple(gradient_of(t) for t in program.parameters)
-    outputs = (*program.outputs, *gradients)
-    mathematical = _needed((*program.equations, *(d.equation for d in backward)), outputs)
+    mathematical = needed(program.equations, program.outputs)
     stable = list(map(_Stabiliser(program), mathematical))
-    namer = _Namer(_repeated([d.equation.body for d in stable]))
-    namer.taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
+    taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
+    namer = _Namer(_repeated([d.equation.body for d in stable]), taken)
     for derived in stable:
         namer.name(derived)
-    equations = _needed(tuple(d.equation for d in namer.done), outputs)
+    equations = needed([d.equation for d in namer.done], program.outputs)
     before = {e.tensor: e for e in mathematical}
     kept = {e.tensor for e in equations}
     changed = tuple(d for d in namer.done if d.equation.tensor in kept and d.equation != before.get(d.equation.tensor))
-    computed = replace(program, equations=equations, outputs=outputs, floors={})
+    computed = replace(program, equations=equations, floors={})
     return changed, computed
-
-
-def _needed(equations: tuple[Equation, ...], outputs: tuple[Tensor, ...]) -> tuple[Equation, ...]:
-    """The equations that the outputs depend on."""
-    wanted = dict.fromkeys(outputs)
-    kept: list[Equation] = []
-    for equation in reversed(equations):
-        if equation.tensor in wanted:
-            kept.append(equation)
-            wanted.update(dict.fromkeys(equation.reads))
-    return tuple(reversed(kept))
 
 
 @dataclass
@@ -99,7 +86,7 @@ def _repeated(bodies: list[Expr]) -> set[Expr]:
             visit(e.open()[0])
         elif not isinstance(e, sp.Piecewise | Entry):
             if isinstance(e, sp.Function) and _costly(e):
-                part = _lettered(e)
+                part, _ = _lettered(e)
                 seen[part] = seen.get(part, 0) + 1
                 if seen[part] > 1:
                     return
@@ -115,22 +102,20 @@ def _costly(e: Expr) -> bool:
     return len(e.args) == 1 and not isinstance(e, sp.Abs | sp.sign) and bool(tensors(e)) and bool(free_indices(e))
 
 
-def _lettered(e: Expr) -> Expr:
-    """The expression with its free indices renamed to their axes' own letters, so that equal parts compare equal."""
-    rule: dict[Basic, Basic] = {}
+def _lettered(e: Expr) -> tuple[Expr, dict[Index, Index]]:
+    """The expression at its axes' own letters, so that equal parts compare equal, and the index that each letter stands for."""
+    meant: dict[Index, Index] = {}
     for index in free_indices(e):
-        repeats = sum(i.axis == index.axis for i in rule.values() if isinstance(i, Index))
-        rule[index] = index.axis.index(index.axis.name + "'" * repeats)
-    return e.xreplace(rule)
+        repeats = sum(i.axis == index.axis for i in meant)
+        meant[index.axis.index(index.axis.name + "'" * repeats)] = index
+    return e.xreplace({index: letter for letter, index in meant.items()}), meant
 
 
 def _ordered(e: Expr) -> tuple[Index, ...]:
-    """The free indices in the order in which they stand in the entry that holds most of them."""
+    """The free indices; those of the entry that holds most of them first, in its order."""
     free = free_indices(e)
-    entries = [n for n in sp.preorder_traversal(e) if isinstance(n, Entry)]
-    widest = max(entries, key=lambda n: len(set(n.indices) & set(free)))
-    first = [i for i in widest.indices if isinstance(i, Index) and i in free]
-    return (*first, *(i for i in free if i not in first))
+    found = [[i for i in n.indices if isinstance(i, Index) and i in free] for n in sp.preorder_traversal(e) if isinstance(n, Entry)]
+    return tuple(dict.fromkeys((*max(found, key=len, default=()), *free)))
 
 
 @dataclass
@@ -138,10 +123,11 @@ class _Namer:
     """Gives names to the inner sums, maxima and repeated functions of a program's equations."""
 
     repeated: set[Expr]
-    names: dict[Expr, Tensor] = field(default_factory=dict[Expr, Tensor])
+    taken: set[str]  # names of tensors
+    shared: dict[Expr, Equation] = field(default_factory=dict[Expr, Equation])  # by the part as it was met, at its axes' letters
     parts: dict[Tensor, Expr] = field(default_factory=dict[Tensor, Expr])
     done: list[Derived] = field(default_factory=list[Derived])
-    taken: set[str] = field(default_factory=set[str])
+    letter: int = 0  # of the equation at hand
 
     def name(self, derived: Derived) -> None:
         """Append the equation, preceded by those of the parts that it is the first to need."""
@@ -179,20 +165,22 @@ class _Namer:
         """The expression with every binder and every repeated function replaced by an entry of a named tensor."""
         if isinstance(e, Entry) or not e.args:
             return e
-        if isinstance(e, Binder) or _lettered(e) in self.repeated:
+        if isinstance(e, Binder) or _lettered(e)[0] in self.repeated:
             return self._entry(e, number)
         return e.func(*[self._named(a, number) for a in e.args])
 
     def _entry(self, part: Expr, number: str) -> Expr:
-        lettered = _lettered(part)
-        if lettered not in self.names:
+        lettered, meant = _lettered(part)
+        if lettered not in self.shared:
             body = self._parts_named(lettered, number)
             indices = _ordered(lettered)
             values = lettered.bound[lettered.place].axis if isinstance(lettered, ArgMax) else None
             tensor = Tensor(self._word(body), tuple(i.axis for i in indices), values, _sign(lettered))
-            self.names[lettered], self.parts[tensor] = tensor, body
-            self.done.append(Derived(Equation(tensor, indices, body, number + self._next(), "shared part"), ()))
-        return Entry(self.names[lettered], *_ordered(part))
+            equation = Equation(tensor, indices, body, number + self._next(), "shared part")
+            self.shared[lettered], self.parts[tensor] = equation, body
+            self.done.append(Derived(equation, ()))
+        equation = self.shared[lettered]
+        return Entry(equation.tensor, *(meant[i] for i in equation.indices))
 
     def _parts_named(self, e: Expr, number: str) -> Expr:
         if isinstance(e, Binder):
@@ -206,12 +194,12 @@ class _Namer:
 
     def _word(self, part: Expr) -> str:
         kind = type(part).__name__.lower()
-        parts = dict.fromkeys(t.name for t in tensors(part) if not t.name.startswith("max_"))
+        parts = dict.fromkeys(t.name for t in tensors(part) if not isinstance(self.parts.get(t), Max))  # exp_Z, not exp_Z_max_Z
         word = "_".join([kind, *parts])
-        while word in self.taken:
-            word += "_2"
-        self.taken.add(word)
-        return word
+        names = (word, *(f"{word}_{k}" for k in range(2, len(self.taken) + 3)))
+        found = next(name for name in names if name not in self.taken)
+        self.taken.add(found)
+        return found
 
 
 def _letters(k: int) -> str:

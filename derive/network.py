@@ -106,11 +106,6 @@ class Loss(Part, frozen=True, extra="allow"):
         """The options of the formula by name, defaults included."""
         return dict(self.model_extra or {})
 
-    @property
-    def half(self) -> bool:
-        """Whether the loss carries a factor 1/2 (False for a loss that has no such option)."""
-        return self.options.get("half", False)
-
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return choices.loss_schema()

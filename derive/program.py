@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import sympy as sp
 from sympy import Expr
+from sympy.core.relational import Relational
 
 from derive.index import Axis, Entry, Index, Tensor, free_indices, lies_on, tensors
 
@@ -137,6 +139,11 @@ class Derivation:
     stable: tuple[Derived, ...]
     computed: Program
 
+    @cached_property
+    def mathematical(self) -> Program:
+        """The forward equations and all gradients as they are derived: without stable forms and without shared parts."""
+        return with_gradients(self.forward, self.backward)
+
     def gradient(self, tensor: Tensor) -> Derived:
         """The derived equation of dL/d(tensor)."""
         return next(d for d in self.backward if d.of == tensor)
@@ -147,9 +154,26 @@ def gradient_of(tensor: Tensor) -> Tensor:
     return Tensor("d" + tensor.name, tensor.axes)
 
 
+def with_gradients(program: Program, backward: Sequence[Derived]) -> Program:
+    """The program followed by its gradients; those of the parameters become outputs. Raises ProgramError where names collide."""
+    equations = (*program.equations, *(d.equation for d in backward))
+    return replace(program, equations=equations, outputs=(*program.outputs, *map(gradient_of, program.parameters)))
+
+
 def renumber(equations: tuple[Equation, ...], start: int = 1) -> tuple[Equation, ...]:
     """The equations with consecutive numbers."""
     return tuple(replace(e, number=str(k)) for k, e in enumerate(equations, start))
+
+
+def needed(equations: Sequence[Equation], outputs: Sequence[Tensor]) -> tuple[Equation, ...]:
+    """The equations that the outputs depend on, in their order."""
+    wanted = set(outputs)
+    kept: list[Equation] = []
+    for equation in reversed(equations):
+        if equation.tensor in wanted:
+            kept.append(equation)
+            wanted.update(equation.reads)
+    return tuple(reversed(kept))
 
 
 def check(program: Program) -> None:
@@ -179,6 +203,8 @@ def _check_equation(name: str, equation: Equation, known: dict[str, Tensor]) -> 
     for node in sp.preorder_traversal(equation.body):
         if isinstance(node, Entry):
             _check_entry(where, node, known)
+        elif isinstance(node, sp.Piecewise) and not all(isinstance(c, Relational) or c == sp.true for _, c in node.args):
+            raise ProgramError(f"{where}: a condition is no single comparison; stand one `where` inside another instead")
 
 
 def _check_entry(where: str, entry: Entry, known: dict[str, Tensor]) -> None:

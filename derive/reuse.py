@@ -20,12 +20,10 @@ def stored(slope: Expr, equation: Equation) -> Expr:
     body, value = equation.body, equation.entry
     if isinstance(body, sp.Piecewise):
         return _stored_in_branches(slope, equation)
-    slope = slope.xreplace({body: value})
-    candidates = [slope]
-    for kernel, solution in _solutions(body, value):
-        found = _replace(slope, kernel, solution, equation.indices)
-        if found is not None and not _denominators(found) - _denominators(slope):
-            candidates.append(found)
+    whole = slope.xreplace({body: value})
+    replaced = (_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value))
+    below = _denominators(slope)
+    candidates = [slope, *(e for e in (whole, *replaced) if e is not None and _denominators(e) <= below)]
     return min(candidates, key=lambda e: (cost(e), str(e)))
 
 
@@ -64,7 +62,7 @@ def _replace(slope: Expr, kernel: Expr, solution: Expr, indices: tuple[Index, ..
         if isinstance(kernel, sp.Pow) and isinstance(atom, sp.Pow) and (atom.exp / kernel.exp).is_Integer:
             power, atom = atom.exp / kernel.exp, sp.Pow(atom.base, kernel.exp)
         at = _unify(kernel, atom, indices, {})
-        if at is not None:
+        if at is not None and all(i in at for i in indices):  # else the solution would hold an index that means nothing here
             rule[symbol] = solution.xreplace(at) ** power
     if not rule:
         return None
@@ -74,9 +72,7 @@ def _replace(slope: Expr, kernel: Expr, solution: Expr, indices: tuple[Index, ..
 def _unify(pattern: Basic, target: Basic, indices: tuple[Index, ...], at: dict[Basic, Basic]) -> dict[Basic, Basic] | None:
     """The values of the indices for which the pattern is the target."""
     if isinstance(pattern, Index) and pattern in indices:
-        if at.get(pattern, target) != target or not (isinstance(target, Expr)):
-            return None
-        return {**at, pattern: target}
+        return {**at, pattern: target} if at.get(pattern, target) == target else None
     if not pattern.args or not target.args:
         return at if pattern == target else None
     if pattern.func != target.func or len(pattern.args) != len(target.args):

@@ -5,14 +5,14 @@ They are applied to one expression at a time, in a fixed order, and every one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sympy as sp
 from sympy import Expr
 
 from derive.algebra import cost, flatten, orient, per_branch
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
-from derive.index import Entry, Max, Sum, Tensor, inline, rewrite
+from derive.index import Binder, Entry, Max, Sum, Tensor, inline, rewrite
 from derive.program import Equation, Floors
 
 Change = Callable[[Expr], Expr]
@@ -44,25 +44,35 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[tuple[st
     yield "logarithm near 1", alone(_log1p), "log(1 + x) loses the digits of an x near 0"
     yield "one exponential", alone(_merge), "a product of exponentials overflows where the exponential of the sum does not"
     yield "exp(x) - 1", alone(_expm1), "the difference loses digits near 0"
-    yield "difference of squares", alone(_squares), "1 - y^2 loses digits where y is near 1 or -1"
+    yield "difference of squares", alone(_squares), "1 - u^2 loses digits where u is near 1 or -1"
 
 
 # -- logarithms ----------------------------------------------------------------------------------------------------------
 
 
 def _log_quotient(e: Expr, definitions: Definitions) -> Changed:
-    """log(P) with P = exp(a) / S: a - log(S)."""
+    """log(exp(a) / S) = a - log(S), for a quotient as it stands and for an entry that is defined as one.
+
+    Only factors that are positive leave the logarithm: log(u v) = log(u) + log(v) says nothing of negative u and v.
+    """
     used: list[str] = []
 
     def change(node: Expr) -> Expr | None:
-        if not isinstance(node, sp.log) or not isinstance(node.args[0], Entry):
+        if not isinstance(node, sp.log):
             return None
-        equation = definitions.get(node.args[0].tensor)
-        if equation is None or not any(isinstance(f, sp.exp) for f in sp.Mul.make_args(equation.body)):
+        argument, equation = node.args[0], None
+        if isinstance(argument, Entry):
+            equation = definitions.get(argument.tensor)
+            if equation is not None:
+                argument = inline(argument, equation.tensor, equation.indices, equation.body)
+        factors = sp.Mul.make_args(argument)
+        outside = [f for f in factors if f.is_positive and f.has(sp.exp)]
+        if not outside:
             return None
-        used.append(equation.tensor.name)
-        quotient = inline(node.args[0], equation.tensor, equation.indices, equation.body)
-        return sp.Add(*[_log_factor(f) for f in sp.Mul.make_args(quotient)])
+        if equation is not None:
+            used.append(equation.tensor.name)
+        inside = sp.Mul(*[f for f in factors if f not in outside])
+        return sp.Add(*map(_log_factor, outside), sp.log(inside))
 
     return rewrite(e, change), tuple(dict.fromkeys(used))
 
@@ -75,68 +85,56 @@ def _log_factor(factor: Expr) -> Expr:
 
 
 def _floored(e: Expr, floors: Floors) -> Expr:
-    """Declared lower bounds of logarithms and of denominators."""
+    """Declared lower bounds of logarithms and of denominators; a product of denominators is bounded as a whole."""
 
     def change(node: Expr) -> Expr | None:
         if isinstance(node, sp.log) and floors.log is not None:
             return AtLeast(node, floors.log)
-        below = [f for f in sp.Mul.make_args(node) if _may_vanish(f)]
-        if below and floors.denominator is not None and node.is_Mul:
-            rest = [f for f in sp.Mul.make_args(node) if f not in below]
-            return sp.Mul(*rest, 1 / AtLeast(sp.Mul(*[1 / f for f in below]), floors.denominator))
+        if floors.denominator is None:
+            return None
+        if isinstance(node, sp.Pow) and node.exp.is_negative and node.base.has(Entry):
+            return 1 / AtLeast(1 / node, floors.denominator)
+        below = [f for f in node.args if isinstance(1 / f, AtLeast)] if node.is_Mul else []
+        if len(below) > 1:
+            whole = sp.Mul(*[(1 / f).args[0] for f in below])
+            return sp.Mul(*[f for f in node.args if f not in below], 1 / AtLeast(whole, floors.denominator))
         return None
 
     return rewrite(e, change)
-
-
-def _may_vanish(factor: Expr) -> bool:
-    return bool(isinstance(factor, sp.Pow) and factor.exp.is_negative and factor.base.has(Entry))
 
 
 # -- exponentials --------------------------------------------------------------------------------------------------------
 
 
 def _shift(e: Expr) -> Expr:
-    """In exp(a(c)) / sum_k exp(a(k)) and log sum_k exp(a(k)), take the largest a off every exponent.
+    """Take the largest a off every exponent of S = sum_k exp(a(k)), with S = exp(m) S' and m = max a.
 
-    Every exponential exp(a) becomes T exp(a - m) with m = max a and T = exp(m); the form is kept where T cancels.
+    exp(b) S^p = exp(b + p m) S'^p, so exp(a(c)) / S = exp(a(c) - m) / S'; log S = m + log S'. A product of no exponential stays.
     """
 
     def change(node: Expr) -> Expr | None:
-        sums = [s for s in _parts(node) if isinstance(s, Sum) and isinstance(s.body, sp.exp)]
-        return _shifted(node, sums[0]) if sums else None
+        if isinstance(node, sp.log):
+            exponent, product = _shifted(sp.Mul.make_args(node.args[0]))
+            return None if exponent == 0 else exponent + sp.log(product)
+        exponentials = [f for f in node.args if isinstance(f, sp.exp)] if node.is_Mul else []
+        exponent, product = _shifted([f for f in node.args if f not in exponentials]) if exponentials else (sp.S.Zero, node)
+        return None if exponent == 0 else sp.exp(sp.Add(exponent, *[f.args[0] for f in exponentials])) * product
 
     return rewrite(e, change)
 
 
-def _parts(node: Expr) -> list[Expr]:
-    """The factors of a product with their powers taken off, or the argument of a logarithm."""
-    if isinstance(node, sp.log):
-        return [node.args[0]]
-    return [f.as_base_exp()[0] for f in node.args] if node.is_Mul else []
-
-
-def _shifted(node: Expr, total: Sum) -> Expr | None:
-    body, indices = total.open()
-    exponent = body.args[0]
-    largest = Max(exponent, *indices)
-    if exponent.has(Max):
-        return None  # shifted already
-    factor = sp.Dummy("T", positive=True)
-    shifted = Sum(sp.exp(exponent - largest), *indices)
-    if isinstance(node, sp.log):
-        return largest + sp.log(shifted)
-    parts: list[Expr] = []
-    for part in node.args:
-        base, power = part.as_base_exp()
-        if base == total:
-            parts.append((factor * shifted) ** power)
-        elif isinstance(part, sp.exp):
-            parts.append(factor * sp.exp(part.args[0] - largest))
-        else:
-            parts.append(part)
-    new = sp.Mul(*parts)
-    return None if factor in new.free_symbols else new
+def _shifted(factors: Sequence[Expr]) -> tuple[Expr, Expr]:
+    """The product as exp(exponent) * product, where no sum of exponentials in the product can overflow."""
+    exponent, product = sp.S.Zero, sp.S.One
+    for factor in factors:
+        base, power = factor.as_base_exp()
+        if isinstance(base, Sum) and isinstance(base.body, sp.exp) and not base.body.has(Max):  # with a Max it is shifted already
+            body, indices = base.open()
+            largest = Max(body.args[0], *indices)
+            exponent += power * largest
+            factor = Sum(sp.exp(body.args[0] - largest), *indices) ** power
+        product *= factor
+    return exponent, product
 
 
 def _logistic(e: Expr) -> Expr:
@@ -171,18 +169,25 @@ def _without_exponential_below(e: Expr) -> Expr:
 
 
 def _outermost(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
-    """Try the whole expression first, then its parts."""
+    """Change the whole expression, else its parts; where the parts alone do as well and stay shorter, these."""
     if isinstance(e, sp.Piecewise):
         return per_branch(e, lambda value: _outermost(value, change))
     if isinstance(e, Sum):
         body, indices = e.open()
         return Sum(_outermost(body, change), *indices)
-    changed = change(e)
-    if changed is not None:
-        return changed
-    if not e.args or isinstance(e, Entry | Max):
+    if not e.args or isinstance(e, Entry | Binder):
         return e
-    return e.func(*[_outermost(a, change) for a in e.args])
+    whole = change(e)
+    parts = e.func(*[_outermost(a, change) for a in e.args])
+    if whole is None:
+        return parts
+    enough = change(parts) is None and _exponentials(parts) <= _exponentials(whole)
+    return min((parts, whole), key=cost) if enough else whole
+
+
+def _exponentials(e: Expr) -> set[Expr]:
+    """The exponentials that algebra sees."""
+    return {atom for atom in flatten(e)[1].values() if isinstance(atom, sp.exp)}
 
 
 def _softplus(e: Expr) -> Expr:
@@ -211,22 +216,12 @@ def _merge(e: Expr) -> Expr:
     """exp(a) exp(b) = exp(a + b)."""
 
     def change(node: Expr) -> Expr | None:
-        if not node.is_Mul:
+        exponentials = [f for f in node.args if isinstance(f, sp.exp)] if node.is_Mul else []
+        if len(exponentials) < 2:
             return None
-        powers = [f for f in node.args if isinstance(f.as_base_exp()[0], sp.exp) or isinstance(f, sp.exp)]
-        if len(powers) < 2:
-            return None
-        exponent = sp.Add(*[_exponent(f) for f in powers])
-        return sp.Mul(sp.exp(exponent), *[f for f in node.args if f not in powers])
+        return sp.Mul(sp.exp(sp.Add(*[f.args[0] for f in exponentials])), *[f for f in node.args if f not in exponentials])
 
     return rewrite(e, change)
-
-
-def _exponent(power: Expr) -> Expr:
-    if isinstance(power, sp.exp):
-        return power.args[0]
-    base, n = power.as_base_exp()
-    return n * base.args[0]
 
 
 def _expm1(e: Expr) -> Expr:

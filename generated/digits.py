@@ -6,7 +6,8 @@ Axes:
     j  hidden layer 1 (H = 64)
     c  classes (C = 10)
 
-The comment over a loop or a product is the equation that it computes, with its number in docs/derivations/digits.md.
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
 
     p = init(seed=0)
     p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
@@ -15,7 +16,7 @@ The comment over a loop or a product is the equation that it computes, with its 
 X holds an example a row, [N, 64]; y holds a label for each example, [N].
 Everything is computed in the type of the parameters, float32 or float64. X may be of any type of real numbers and in any
 order in memory: what is not a contiguous array of the parameters' type is copied into one.
-NaN or infinity in an example reaches its own prediction and no other.
+NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
 """
 
 from __future__ import annotations
@@ -429,13 +430,21 @@ def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Arra
         raise ValueError(f"{name} holds a number that {dtype} cannot") from None
 
 
+def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array; refuses NaN, and says where the first one is."""
+    if np.isnan(np.min(array)):
+        first = np.argwhere(np.isnan(array))[0]
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
+    return array
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
     examples = _examples(X, theta.dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, examples, _targets(y, examples.shape[0])
+    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:

@@ -6,7 +6,8 @@ Axes:
     c  outputs (C = 1)
     j  hidden layer 1 (H = 1)
 
-The comment over a loop or a product is the equation that it computes, with its number in docs/derivations/worked_example.md.
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
 
     p = init(seed=0)
     p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
@@ -15,7 +16,7 @@ The comment over a loop or a product is the equation that it computes, with its 
 X holds an example a row, [N, 2]; y holds a row of values for each example, [N, 1].
 Everything is computed in the type of the parameters, float32 or float64. X and y may be of any type of real numbers and in any
 order in memory: what is not a contiguous array of the parameters' type is copied into one.
-NaN or infinity in an example reaches its own prediction and no other.
+NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
 """
 
 from __future__ import annotations
@@ -327,8 +328,8 @@ def train(
     """
     theta, examples, targets = _batch(p, X, y)
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
-    rate = _rate(learning_rate, theta.dtype)
-    _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate is {learning_rate}: a finite number above 0 is needed")
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
     dtype = theta.dtype
@@ -341,7 +342,7 @@ def train(
         targets,
         epochs,
         N,
-        rate,
+        dtype.type(learning_rate),
         shuffle,
         np.random.default_rng(seed),
         order,
@@ -365,7 +366,6 @@ def _pack(p: Parameters) -> Array:
         "W2": (1, 1),
         "b2": (1,),
     }
-    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
     if len(p) != len(shapes):
         raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
@@ -397,7 +397,7 @@ def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
 
 def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
-    if _masked(values):
+    if np.ma.isMaskedArray(values):
         raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -405,26 +405,20 @@ def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     return array
 
 
-def _masked(values: Any) -> bool:
-    """Whether the values, or the rows in a list, have a mask."""
-    return np.ma.isMaskedArray(values) or (type(values) in (list, tuple) and any(np.ma.isMaskedArray(row) for row in values))
-
-
 def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
     """X as a contiguous array [N, 2] of the parameters' type, copied where it is not one already."""
     array = _reals("X", X)
     if array.ndim != 2 or array.shape[1] != 2:
         raise ValueError(f"X has shape {array.shape}: [N, 2] is needed, an example a row")
-    return _converted("X", array, dtype)
+    return np.require(array, dtype, ["C", "A", "W"])
 
 
-def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Array:
-    """The array itself where a kernel can read it, else a contiguous copy of the given type; refuses numbers too large for it."""
-    try:
-        with np.errstate(over="raise"):
-            return np.require(array, dtype, ["C", "A", "W"])
-    except FloatingPointError:
-        raise ValueError(f"{name} holds a number that {dtype} cannot") from None
+def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array; refuses NaN, and says where the first one is."""
+    if np.isnan(np.min(array)):
+        first = np.argwhere(np.isnan(array))[0]
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
+    return array
 
 
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
@@ -433,31 +427,16 @@ def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Ar
     examples = _examples(X, theta.dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, examples, _targets(y, examples.shape[0], theta.dtype)
+    return theta, _without_nan("X", examples), _targets(y, examples.shape[0], theta.dtype)
 
 
 def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
-    """y as an array [N, 1] of the parameters' type."""
+    """y as an array [N, 1] of the parameters' type; refuses NaN."""
     values = _reals("y", y)
     if values.shape not in ((N,), (N, 1)):
         raise ValueError(f"y has shape {values.shape}: ({N}, 1) or ({N},) is needed, a row for each example")
     values = values.reshape(N, 1)
-    return _converted("y", values, dtype)
-
-
-def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str) -> None:
-    if not isinstance(value, types):
-        raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
-
-
-def _rate(value: float, dtype: np.dtype[Any]) -> Real:
-    """The learning rate in the parameters' type."""
-    if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
-        with np.errstate(over="ignore"):
-            rate = dtype.type(value)
-        if 0 < rate < np.inf:
-            return rate
-    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
+    return np.require(_without_nan("y", values), dtype, ["C", "A", "W"])
 
 
 def _count(name: str, value: int) -> int:

@@ -27,6 +27,7 @@ def leaky_relu(x: torch.Tensor, slope: float = 0.01) -> torch.Tensor:
     return F.leaky_relu(x, slope)
 
 
+# What PyTorch calls each activation. One that is missing here is refused by name in the tests that need it; no other test does.
 TORCH: dict[str, Callable[..., torch.Tensor]] = {
     "identity": torch.clone,
     "relu": torch.relu,
@@ -109,7 +110,9 @@ def autograd(network: Network, at: Point) -> tuple[float, Arrays, np.ndarray]:
         weight = leaves[f"W{number}"]
         h = h @ (weight if network.convention == "xw" else weight.T)
         h = h + leaves[f"b{number}"] if layer.bias else h
-        h = TORCH[layer.activation.kind](h, **layer.activation.parameters)
+        kind = layer.activation.kind
+        assert kind in TORCH, f"what does PyTorch call {kind}? It needs a line in the table TORCH of tests/random_networks.py"
+        h = TORCH[kind](h, **layer.activation.parameters)
     target, reduction = torch.tensor(at.y), network.loss.reduction
     match network.loss.kind:
         case "softmax_cross_entropy":
@@ -121,8 +124,8 @@ def autograd(network: Network, at: Point) -> tuple[float, Arrays, np.ndarray]:
         case "binary_cross_entropy_with_logits":
             loss = F.binary_cross_entropy_with_logits(h, target, reduction=reduction)
         case kind:
-            assert kind == "mean_squared_error"
-            loss = F.mse_loss(h, target, reduction=reduction) * (0.5 if network.loss.half else 1.0)
+            assert kind == "mean_squared_error", f"what does PyTorch call {kind}? It needs a case in tests/random_networks.py"
+            loss = F.mse_loss(h, target, reduction=reduction) * (0.5 if network.loss.options["half"] else 1.0)
     loss.backward()  # pyright: ignore[reportUnknownMemberType] (PyTorch leaves the parameters of backward untyped)
     gradients = {name: leaf.grad.numpy() for name, leaf in leaves.items() if leaf.grad is not None}
     return loss.item(), gradients, h.detach().numpy()

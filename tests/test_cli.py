@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ import derive
 from chainrule import cli
 from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
 from chainrule.specs import shipped, spec_path
-from derive.document import Format
+from derive.documents import Format
 from derive.proof import Verdict
 
+ROOT = Path(__file__).parent.parent
 SPEC = 'name = "small"\ninputs = 2\nloss = "mean_squared_error"\nlayers = [{ kind = "dense", units = 1 }]\n'
 
 
@@ -88,7 +91,14 @@ def test_every_command_has_help_with_an_example_and_json(run: Command, command: 
 def test_wrong_usage_is_wrong_input(run: Command, arguments: list[str]) -> None:
     result = run(*arguments)
     assert (result.code, result.out) == (2, "")
-    assert "Error" in result.err
+    assert re.fullmatch("error: .*; see chainrule --help, or --help after a command\n", result.err)
+    recorded = run(*arguments, "--json")
+    assert (recorded.code, recorded.err) == (2, result.err)
+    assert recorded.record == {"error": result.err.removeprefix("error: ").removesuffix("\n"), "problems": []}
+
+
+def test_without_arguments_there_is_help(run: Command) -> None:
+    assert run() == run("--help")
 
 
 @pytest.mark.parametrize("json_option", [[], ["--json"]])
@@ -153,7 +163,7 @@ def test_generate_refuses_names_that_python_cannot_import(run: Command, small: P
 def test_what_cannot_be_written_is_wrong_input(run: Command, small: Path, tmp_path: Path) -> None:
     result = run("derive", small, "-o", tmp_path / "none" / "small.md")
     assert (result.code, result.out) == (2, "")
-    assert result.err == f"error: cannot write {tmp_path}/none/small.md: No such file or directory\n"
+    assert result.err == f"error: cannot write {tmp_path}/none/small.md: there is no folder {tmp_path}/none\n"
 
 
 @pytest.mark.parametrize("command", ["derive", "generate"])
@@ -189,6 +199,22 @@ def test_derive_writes_latex_into_a_tex_file(run: Command, small: Path, tmp_path
     assert (tmp_path / "small.md").read_text() == run("derive", small, "--format", "markdown").out
 
 
+def test_derive_wants_to_know_the_language(run: Command, small: Path, tmp_path: Path) -> None:
+    result = run("derive", small, "-o", tmp_path / "a.pdf")
+    assert (result.code, "right would be a name that ends in .md or .tex" in result.err) == (2, True)
+    assert not (tmp_path / "a.pdf").exists()
+    assert run("derive", small, "-o", tmp_path / "a.txt", "--format", "markdown").code == 0
+
+
+def test_a_dash_is_stdin_and_stdout(small: Path, tmp_path: Path) -> None:
+    code = "import sys; sys.argv[0] = 'chainrule'; from chainrule.cli import main; main()"
+    command = [sys.executable, "-c", code, "generate", "-", "-o", "-"]
+    there = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, input=SPEC, capture_output=True, text=True, cwd=tmp_path, env=there, check=False)
+    assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [small])
+    assert done.stdout.startswith('"""small:')
+
+
 def test_derive_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:
     texts = [
         run("derive", small, *more).out for more in ([], ["--convention", "columns"], ["--convention", "xw"], ["--examples", "single"])
@@ -208,6 +234,13 @@ def test_prove_prints_a_line_a_check(run: Command, small: Path) -> None:
     assert "chain rule" in result.out
 
 
+def test_prove_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:
+    steps = run("prove", small, "--convention", "columns", "--examples", "single", "--json").record["steps"]
+    assert "dW1[c,i]" in {step["about"] for step in steps}
+    assert "dz[c]" not in {step["about"] for step in run("prove", small, "--json").record["steps"]}
+    assert not any("n" in step["about"] for step in steps)
+
+
 def test_a_step_that_does_not_hold_is_a_failure(run: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def one_wrong(_: object) -> Iterator[Verdict]:
         yield Verdict("5", "chain rule", "finite field", True, "", "dYhat[n,c]", 1)
@@ -216,7 +249,7 @@ def test_a_step_that_does_not_hold_is_a_failure(run: Command, small: Path, monke
     monkeypatch.setattr(derive, "prove", one_wrong)
     result = run("prove", small)
     assert result.code == 1
-    assert "(5)  dYhat[n,c]     cancel                       finite field     FAILS  differs at n = 0\n" in result.out
+    assert "(5)  dYhat[n,c]     cancel                             finite field     FAILS  differs at n = 0\n" in result.out
     assert result.out.endswith("small: 2 checks, 1 FAIL\n")
     assert run("prove", small, "--json").record["holds"] is False
 
@@ -259,9 +292,10 @@ def test_check_finds_missing_files_and_repairs_them(run: Command, project: Path)
     assert result.code == 1
     assert "missing: generated/small.py\n" in result.out
     assert "missing: docs/derivations/tall_single.tex\n" in result.out
-    assert result.out.endswith("repair with: chainrule check --fix\n")
+    repairing = shlex.split(result.out.splitlines()[-1].removeprefix("repair with: "))
+    assert repairing == ["chainrule", "check", "--fix", "--root", str(project)]
     assert not (project / "generated").exists()
-    assert run("check", "--root", project, "--processes", "1", "--fix").code == 0
+    assert run(*repairing[1:], "--processes", "1").code == 0
     result = run("check", "--root", project, "--processes", "1")
     assert (result.code, result.out) == (0, "8 files are as the specs give them\n")
 
@@ -286,7 +320,8 @@ def test_repair_removes_nothing(project: Path) -> None:
     extra.write_text("precious")
     result = repair(project, check(project, processes=1))
     assert not result.holds
-    assert result.commands == ("rm -- generated/old.py",)
+    assert result.commands == (shlex.join(["rm", "--", str(extra)]),)
+    assert replace(result, root=Path()).commands == ("rm -- generated/old.py",)
     assert extra.read_text() == "precious"
 
 

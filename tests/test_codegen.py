@@ -202,7 +202,7 @@ def test_init_follows_the_activation() -> None:
 
 @pytest.fixture(scope="session")
 def logits(cache: Path) -> Any:
-    """Softmax cross-entropy of three logits: with W1 the identity, the logits are X and dL/dlogits of one example is db1."""
+    """Softmax cross-entropy of three logits: with W1 zero, the logits are b1 and dL/dlogits of one example is db1."""
     return compiled(network(3, [(3, "identity")], CROSS_ENTROPY), cache)
 
 
@@ -222,8 +222,8 @@ INF, NAN = float("inf"), float("nan")
     ],
 )
 def test_softmax_cross_entropy_of_extremes(logits: Any, dtype: type, z: list[float], y: int, loss: float, gradient: list[float]) -> None:
-    p = parameters(logits, np.eye(3), np.zeros(3), dtype=dtype)
-    value, found = logits.gradients(p, np.array([z]), np.array([y]))
+    p = parameters(logits, np.zeros((3, 3)), z, dtype=dtype)
+    value, found = logits.gradients(p, np.zeros((1, 3)), np.array([y]))
     rtol = 1e-6 if dtype is np.float32 else 1e-14
     np.testing.assert_allclose(value, loss, rtol=rtol)
     np.testing.assert_allclose(found.b1, gradient, rtol=rtol)
@@ -263,7 +263,7 @@ def test_infinite_logits(logits: Any, dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_one_unit_at_extremes(kind: str, activation: str, z: float, y: float, loss: float, gradient: float, dtype: type) -> None:
     module = interpreted(network(1, [(1, activation)], kind))
-    value, found = module.gradients(parameters(module, [[1]], [0], dtype=dtype), np.array([[z]]), np.array([y]))
+    value, found = module.gradients(parameters(module, [[0]], [z], dtype=dtype), np.zeros((1, 1)), np.array([y]))
     np.testing.assert_allclose(value, loss, rtol=1e-6, atol=1e-30)
     np.testing.assert_allclose(found.b1, [gradient], rtol=1e-6, atol=1e-30)
 
@@ -405,6 +405,7 @@ def test_wrong_settings_are_refused(labelled: Any, setting: dict[str, Any], mess
         ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [0.5, 0.4]], "row 1 of y sums to 0.9"),
         ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [1.5, -0.5]], r"y\[1, 1\] is -0.5"),
         ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, NAN], [1, 0]], r"y\[0, 1\] is nan"),
+        ("mean_squared_error", [[0.5, 1], [1, NAN]], r"y\[1, 1\] is nan: numbers are needed"),
         ("mean_squared_error", [[0.5], [1]], r"y has shape \(2, 1\): \(2, 2\) is needed"),
     ],
 )
@@ -412,6 +413,17 @@ def test_wrong_targets_are_refused(loss: object, y: Any, message: str) -> None:
     module = interpreted(network(2, [(2, "identity")], loss))
     with pytest.raises(ValueError, match=message):
         module.gradients(module.init(), X[:2], np.array(y))
+
+
+def test_nan_is_refused_where_there_is_a_loss() -> None:
+    module = interpreted(network(2, [(2, "identity")], "mean_squared_error"))
+    x = np.array([[1, 2], [np.inf, NAN], [NAN, 0]])
+    assert np.isnan(module.predict(module.init(), x)[1:]).all()
+    for call in (module.loss, module.gradients):
+        with pytest.raises(ValueError, match=r"X\[1, 1\] is nan: numbers are needed"):
+            call(module.init(), x, x)
+    with pytest.raises(ValueError, match=r"X\[1, 1\] is nan"):
+        module.train(module.init(), x, np.zeros((3, 2)), epochs=1, batch_size=2, learning_rate=0.1)
 
 
 def test_one_output_takes_targets_without_an_axis() -> None:
@@ -427,4 +439,5 @@ def test_predictions_that_are_no_probabilities_are_refused(cache: Path) -> None:
         module.gradients(p, x, y)
     with pytest.raises(ValueError, match="lies outside"):
         module.train(p, x, y, epochs=1, batch_size=3, learning_rate=0.1)
-    assert np.isnan(module.loss(p, np.array([[NAN]]), y[:1]))
+    with pytest.raises(ValueError, match=r"X\[0, 0\] is nan"):
+        module.loss(p, np.array([[NAN]]), y[:1])

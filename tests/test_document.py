@@ -18,18 +18,18 @@ from markdown_it import MarkdownIt
 
 import derive
 from derive.build import Examples
-from derive.document import render
-from derive.document.compose import compose
-from derive.document.document import Document, Formula, Items, Math, Paragraph, Ref, Table
-from derive.document.latex import render_latex
-from derive.document.latex_index import IndexPrinter
-from derive.document.latex_matrix import MatrixPrinter
-from derive.document.layout import LINE, fold, terms, width
-from derive.document.markdown import render_markdown, safe
-from derive.document.markdown import text as markdown_text
-from derive.document.notation import notation
-from derive.document.signs import number_latex
-from derive.document.symbols import Symbols, escape
+from derive.documents import render
+from derive.documents.compose import compose
+from derive.documents.document import Document, Formula, Items, Math, Paragraph, Ref, Table
+from derive.documents.latex import render_latex
+from derive.documents.latex_index import IndexPrinter
+from derive.documents.latex_matrix import MatrixPrinter
+from derive.documents.layout import LINE, fold, terms, width
+from derive.documents.markdown import render_markdown, safe
+from derive.documents.markdown import text as markdown_text
+from derive.documents.notation import notation
+from derive.documents.signs import number_latex
+from derive.documents.symbols import Symbols, escape
 from derive.functions import where
 from derive.index import Axis, Delta, Index, Max, Sum, Tensor
 from derive.matrix_form import matrix_of
@@ -91,12 +91,33 @@ def case(request: pytest.FixtureRequest) -> Case:
 def test_the_latex_compiles_without_a_complaint(case: Case, tmp_path: Path) -> None:
     (tmp_path / "document.tex").write_text(case.latex)
     command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    unbroken = {**os.environ, "max_print_line": "10000"}  # lines of the log as they are, not cut at 79 characters
     for _ in range(2):  # the second run resolves the references
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False)
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120, check=False, env=unbroken
+        )
         assert done.returncode == 0, done.stdout[-2000:]
     log = (tmp_path / "document.log").read_text(errors="replace")
-    complaints = [line for line in log.splitlines() if re.search(r"Overfull|undefined|Missing character|Warning", line)]
-    assert complaints == []
+    assert complaints(log) == []
+
+
+def complaints(log: str) -> list[str]:
+    """The lines of a log in which LaTeX, a package or pdfTeX itself warns of something."""
+    return [line for line in log.splitlines() if re.search(r"Overfull|undefined|Missing character|Warning|pdfTeX warning", line)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "LaTeX Warning: Reference `eq:3' on page 2 undefined on input line 40.",
+        "Package longtable Warning: Table widths have changed. Rerun LaTeX.",
+        "pdfTeX warning (ext4): destination with the same identifier (name{equation.0.1}) has been already used, duplicate ignored",
+        r"Overfull \hbox (12.3pt too wide) detected at line 91",
+        r"Overfull \vbox (5.0pt too high) has occurred while \output is active",
+    ],
+)
+def test_a_complaint_is_seen(line: str) -> None:
+    assert complaints(f"Package: infwarerr 2019/12/03 v1.5 Providing info/warning/error messages (HO)\n{line}\n") == [line]
 
 
 def test_markdown_leaves_every_formula_alone(case: Case) -> None:
@@ -154,7 +175,7 @@ def parts(document: Document) -> list[object]:
 
 def test_the_same_bytes_under_every_hash_seed() -> None:
     script = (
-        "import sys, hashlib, derive\nfrom derive.document import render\n"
+        "import sys, hashlib, derive\nfrom derive.documents import render\n"
         f"network = derive.load({str(ROOT / 'networks' / 'lecture_bce.toml')!r})\n"
         "d = derive.differentiate(network.program())\n"
         "print(*(hashlib.sha256(render(d, network, f).encode()).hexdigest() for f in ('latex', 'markdown')))"
@@ -173,8 +194,15 @@ def test_an_unknown_format_is_refused() -> None:
         render(derive.differentiate(network.program()), network, "html")  # pyright: ignore[reportArgumentType]
 
 
+def test_no_public_name_hides_a_module() -> None:
+    modules = {path.stem for path in (ROOT / "derive").glob("*.py")} | {
+        path.parent.name for path in (ROOT / "derive").glob("*/__init__.py")
+    }
+    assert modules & set(derive.__all__) == set()
+
+
 def test_templates_hold_layout_only() -> None:
-    for template in (ROOT / "derive" / "document" / "templates").iterdir():
+    for template in (ROOT / "derive" / "documents" / "templates").iterdir():
         assert not re.search(r"\\(frac|partial|sum|odot|top)\b|\^\{|_\{", template.read_text())
 
 
@@ -273,3 +301,12 @@ def test_a_long_bracket_is_opened() -> None:
     assert all(width(line) <= LINE for line in lines)
     assert r"\bigl(" in lines[0]
     assert r"\bigr) x" in lines[-1]
+
+
+def test_a_long_product_is_broken_before_its_fractions() -> None:
+    product = " ".join([r"\frac{\partial H_{10}}{\partial A_{10}}"] * 30)
+    long = f"{product} + {product} - c"
+    lines = fold(long)
+    assert all(width(line) <= LINE for line in lines)
+    assert not any(line.endswith(("+", "-")) for line in lines)
+    assert " ".join(lines) == long

@@ -8,6 +8,7 @@ prints is evaluated on them too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,8 +18,8 @@ import pytest
 import derive
 from derive import evaluate, matrix_value
 from derive.build import Examples
-from derive.document import render
-from derive.document.notation import notation
+from derive.documents import render
+from derive.documents.notation import notation
 from derive.matrix_form import matrix_form
 from derive.network import Convention
 from derive.program import Derivation
@@ -37,9 +38,19 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-z))
 
 
+def slope(z: np.ndarray) -> np.ndarray:
+    """The derivative of the sigmoid."""
+    return sigmoid(z) * (1 - sigmoid(z))
+
+
 def softmax_rows(z: np.ndarray) -> np.ndarray:
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
+
+
+def network(t: Values) -> np.ndarray:
+    """The lecture's f(x) = sigma(max(0, x w_1) w_2 + b)."""
+    return sigmoid(np.maximum(0, t.X @ t.W1) @ t.W2 + t.b2.T)
 
 
 def ones(n: int) -> np.ndarray:
@@ -52,6 +63,7 @@ TWO_LAYER: list[Line] = [  # two-layer-softmax-ce.md, in the notation of nn.Line
     ("Z", r"Z &= H_1 W_2^\top + \mathbf{1} b_2^\top", lambda t: t.H1 @ t.W2.T + ones(t.N) @ t.b2.T),
     ("P", r"P &= \operatorname{softmax}\left(Z\right)", lambda t: softmax_rows(t.Z)),
     ("L", r"L &= -\frac{1}{N} \sum_{n} \log P_{n,y_n}", lambda t: -np.log(t.P[np.arange(t.N), t.y.astype(int).ravel()]).mean()),
+    ("L", r"L &= -\frac{1}{N} \sum_{nc} Y_{nc} \log P_{nc}", lambda t: -np.sum(t.Y * np.log(t.P)) / t.N),
     ("dZ", r"\frac{\partial L}{\partial Z} &= G_Z = \frac{1}{N} \left(P - Y\right)", lambda t: (t.P - t.Y) / t.N),
     ("dW2", r"\frac{\partial L}{\partial W_2} &= G_{W_2} = G_Z^\top H_1", lambda t: t.dZ.T @ t.H1),
     ("db2", r"\frac{\partial L}{\partial b_2} &= g_{b_2} = G_Z^\top \mathbf{1}", lambda t: t.dZ.sum(axis=0)),
@@ -63,11 +75,19 @@ TWO_LAYER: list[Line] = [  # two-layer-softmax-ce.md, in the notation of nn.Line
     ("dX", r"\frac{\partial L}{\partial X} &= G_X = G_{A_1} W_1", lambda t: t.dA1 @ t.W1),
 ]
 
+TWO_LAYER_ONE: list[Line] = [  # its setup: one example; its h is h_1 here
+    ("a1", r"a_1 &= W_1 x + b_1", lambda t: t.W1 @ t.x + t.b1),
+    ("h1", r"h_1 &= \operatorname{ReLU}\left(a_1\right)", lambda t: relu(t.a1)),
+    ("z", r"z &= W_2 h_1 + b_2", lambda t: t.W2 @ t.h1 + t.b2),
+]
+
 LECTURE: list[Line] = [  # lecture-2-3-1-bce.md, X W
+    ("P", r"P &= \sigma\left(\operatorname{ReLU}\left(X W_1\right) W_2 + \mathbf{1} b_2^\top\right)", network),
     ("A1", r"A_1 &= X W_1 ", lambda t: t.X @ t.W1),
     ("A1", r"A_{1,nj} &= \sum_{i} X_{ni} W_{1,ij}", lambda t: t.X @ t.W1),
     ("H1", r"= \max\left(0, A_1\right)", lambda t: relu(t.A1)),
     ("Z", r"Z &= H_1 W_2 + \mathbf{1} b_2^\top", lambda t: t.H1 @ t.W2 + ones(t.N) @ t.b2.T),
+    ("Z", r"Z_{nc} &= \sum_{j} H_{1,nj} W_{2,jc} + b_{2,c}", lambda t: t.H1 @ t.W2 + t.b2.T),
     ("P", r"P &= \sigma\left(Z\right)", lambda t: sigmoid(t.Z)),
     ("P", r"P_{nc} &= \frac{1}{1 + e^{-Z_{nc}}}", lambda t: sigmoid(t.Z)),
     (
@@ -83,6 +103,7 @@ LECTURE: list[Line] = [  # lecture-2-3-1-bce.md, X W
     ("dA1", r"G_{H_1} \odot \mathbf{1}[A_1 > 0]", lambda t: t.dH1 * np.where(t.X @ t.W1 > 0, 1, 0)),
     ("dW1", r"\frac{\partial L}{\partial W_1} &= G_{W_1} = X^\top G_{A_1}", lambda t: t.X.T @ t.dA1),
     ("dW1", r"\frac{\partial L}{\partial W_{1,ij}} &= G_{W_1,ij} = \sum_{n} X_{ni} G_{A_1,nj}", lambda t: t.X.T @ t.dA1),
+    ("dX", r"\frac{\partial L}{\partial X_{ni}} &= G_{X,ni} = \sum_{j} G_{A_1,nj} W_{1,ij}", lambda t: t.dA1 @ t.W1.T),
     ("dX", r"\frac{\partial L}{\partial X} &= G_X = G_{A_1} W_1^\top", lambda t: t.dA1 @ t.W1.T),
 ]
 
@@ -94,6 +115,7 @@ NOTES_TWO: list[Line] = [  # notes-cs231n-style.md: one example, columns; its s 
     ("z", r"z &= W_2 h_1 + b_2", lambda t: t.W2 @ t.h1 + t.b2),
     ("p", r"p &= \operatorname{softmax}\left(z\right)", lambda t: softmax_rows(t.z.T).T),
     ("L", r"L &= -\log p_y", lambda t: -np.log(t.p[int(t.y.item())])),
+    ("L", r"L &= -\sum_{c} y_c^{\mathrm{onehot}} \log p_c", lambda t: -np.sum(t.onehot_y * np.log(t.p))),
     ("L", rf"L &= -\log\left(\left({ONEHOT}\right)^\top p\right)", lambda t: -np.sum(t.onehot_y * np.log(t.p))),
     ("dz", rf"\frac{{\partial L}}{{\partial z}} &= g_z = p - {ONEHOT}", lambda t: t.p - t.onehot_y),
     ("dW2", r"\frac{\partial L}{\partial W_2} &= G_{W_2} = g_z h_1^\top", lambda t: t.dz @ t.h1.T),
@@ -120,12 +142,19 @@ TUTORIAL: list[Line] = [  # tutorial-numeric-example.md, one example; its z1, a1
     ("yhat", r"\hat{y} &= \sigma\left(z\right)", lambda t: sigmoid(t.z)),
     ("L", r"L &= \frac{1}{2} \sum_{c} \left(\hat{y}_c - y_c\right)^{2}", lambda t: 0.5 * (t.yhat - t.y) ** 2),
     ("dyhat", r"\frac{\partial L}{\partial \hat{y}} &= g_{\hat{y}} = \hat{y} - y", lambda t: t.yhat - t.y),
+    (
+        "dz",
+        r"&= g_{\hat{y}} \odot \sigma'\left(z\right) = \left(\hat{y} - y\right) \odot \sigma'\left(z\right)",
+        lambda t: (t.yhat - t.y) * slope(t.z),
+    ),
     ("dz", r"&= g_z = g_{\hat{y}} \odot \hat{y} \odot \left(1 - \hat{y}\right)", lambda t: (t.yhat - t.y) * t.yhat * (1 - t.yhat)),
     ("dW2", r"\frac{\partial L}{\partial W_2} &= G_{W_2} = g_z h_1^\top", lambda t: t.dz * t.h1.T),
     ("db2", r"\frac{\partial L}{\partial b_2} &= g_{b_2} = g_z", lambda t: t.dz),
     ("dh1", r"\frac{\partial L}{\partial h_1} &= g_{h_1} = W_2^\top g_z", lambda t: t.W2.T * t.dz),
+    ("da1", r"= \left(W_2^\top g_z\right) \odot \sigma'\left(a_1\right)", lambda t: (t.W2.T @ t.dz) * slope(t.a1)),
     ("da1", r"&= g_{a_1} = g_{h_1} \odot h_1 \odot \left(1 - h_1\right)", lambda t: t.W2.T * t.dz * t.h1 * (1 - t.h1)),
     ("dW1", r"\frac{\partial L}{\partial W_1} &= G_{W_1} = g_{a_1} x^\top", lambda t: t.da1 @ t.x.T),
+    ("dW1", r"\frac{\partial L}{\partial W_{1,ji}} &= G_{W_1,ji} = g_{a_1,j} x_i", lambda t: t.da1 * t.x.T),
     ("db1", r"\frac{\partial L}{\partial b_1} &= g_{b_1} = g_{a_1}", lambda t: t.da1),
 ]
 
@@ -143,6 +172,7 @@ XOR: list[Line] = [  # its training loop: columns, m examples; its dA1 is dH1 he
 
 CHECKLISTS: dict[str, tuple[str, Convention, Examples, list[Line]]] = {
     "two-layer softmax": ("two_layer_softmax", "rows", "batch", TWO_LAYER),
+    "two-layer softmax, one example": ("two_layer_softmax", "columns", "single", TWO_LAYER_ONE),
     "lecture": ("lecture_bce", "xw", "batch", LECTURE),
     "notes, two layers": ("notes_two_layer", "columns", "single", NOTES_TWO),
     "notes, three layers": ("notes_three_layer", "columns", "single", NOTES_THREE),
@@ -150,25 +180,60 @@ CHECKLISTS: dict[str, tuple[str, Convention, Examples, list[Line]]] = {
     "tutorial, xor": ("xor", "columns", "batch", XOR),
 }
 
-# what the texts say besides: the derivatives of their activations, the gradient descent step
+
+def derivatives(*names: str) -> str:
+    """A product of derivatives: L, P, Z is dL/dP dP/dZ."""
+    return " ".join(rf"\frac{{\partial {above}}}{{\partial {below}}}" for above, below in pairwise(names))
+
+
+def chained(*names: str) -> str:
+    """A row of the chain, from the loss to what its gradient belongs to."""
+    return f"{derivatives(names[0], names[-1])} &= {derivatives(*names)}"
+
+
+# what the texts say besides: the chain rule, the derivatives of their activations, the gradient descent step
 LOCAL: dict[str, list[str]] = {
     "two-layer softmax": [
         r"\begin{cases} 1 & A_{1,nj} > 0 \\ 0 & \text{otherwise, } A_{1,nj} \le 0 \end{cases}",
         r"Y_{nc} &:= \delta_{c,y_n}",
+        r"G_T := \frac{\partial L}{\partial T}",
+        r"\mathbb{R}^{N \times 2}",
+        r"\mathbb{R}^{16 \times 2}",
+        r"\mathbb{R}^{2 \times 16}",
         r"\frac{\partial P_{nc}}{\partial Z_{nc'}} &= P_{nc} \delta_{cc'} - P_{nc'} P_{nc}",
     ],
+    "two-layer softmax, one example": [],
     "lecture": [
         r"\begin{cases} 1 & A_{1,nj} > 0 \\ 0 & \text{otherwise, } A_{1,nj} \le 0 \end{cases}",
-        r"\frac{\partial P_{nc}}{\partial Z_{nc}} &= \sigma'\left(Z_{nc}\right) = P_{nc} \left(1 - P_{nc}\right)",
+        r"\frac{\partial P_{nc}}{\partial Z_{nc}} &= \sigma'\left(Z_{nc}\right) = "
+        r"\sigma\left(Z_{nc}\right) \left(1 - \sigma\left(Z_{nc}\right)\right) = P_{nc} \left(1 - P_{nc}\right)",
+        r"\frac{\partial Z_{nc}}{\partial H_{1,nj}} &= W_{2,jc}",
+        r"\frac{\partial Z_{nc}}{\partial W_{2,jc}} &= H_{1,nj}",
+        r"\frac{\partial Z_{nc}}{\partial b_{2,c}} &= 1",
+        r"\frac{\partial A_{1,nj}}{\partial W_{1,ij}} &= X_{ni}",
+        r"\frac{\partial A_{1,nj}}{\partial X_{ni}} &= W_{1,ij}",
         r"\frac{\partial L}{\partial A_{1,nj}} &= \sum_{n'j'} G_{H_1,n'j'} \frac{\partial H_{1,n'j'}}{\partial A_{1,nj}}",
+        r"\mathbb{R}^{2 \times 3}",
+        r"\mathbb{R}^{3 \times 1}",
+        chained("L", "P", "Z", "W_2"),
+        chained("L", "P", "Z", "b_2"),
+        chained("L", "P", "Z", "H_1", "A_1", "W_1"),
     ],
-    "notes, two layers": [r"\operatorname{ReLU}'(0) = 0", r"p_c &= \frac{e^{z_c}}{\sum_{c'} e^{z_{c'}}}"],
+    "notes, two layers": [r"\operatorname{ReLU}'(0) = 0", r"p_c &= \frac{e^{z_c}}{\sum_{c'} e^{z_{c'}}}", r"\sum_{c} p_c &= 1"],
     "notes, three layers": [r"\operatorname{ReLU}'(0) = 0"],
     "tutorial": [
-        r"\frac{\partial \hat{y}_c}{\partial z_c} &= \sigma'\left(z_c\right) = \hat{y}_c \left(1 - \hat{y}_c\right)",
-        r"\frac{\partial h_{1,j}}{\partial a_{1,j}} &= \sigma'\left(a_{1,j}\right) = h_{1,j} \left(1 - h_{1,j}\right)",
+        r"\frac{\partial \hat{y}_c}{\partial z_c} &= \sigma'\left(z_c\right) = "
+        r"\sigma\left(z_c\right) \left(1 - \sigma\left(z_c\right)\right) = \hat{y}_c \left(1 - \hat{y}_c\right)",
+        r"\frac{\partial h_{1,j}}{\partial a_{1,j}} &= \sigma'\left(a_{1,j}\right) = "
+        r"\sigma\left(a_{1,j}\right) \left(1 - \sigma\left(a_{1,j}\right)\right) = h_{1,j} \left(1 - h_{1,j}\right)",
+        r"\frac{\partial z_c}{\partial b_{2,c}} &= 1",
         r"\theta &\leftarrow \theta - \eta \frac{\partial L}{\partial \theta}",
         r"W_1 &\leftarrow W_1 - \eta G_{W_1}",
+        chained("L", r"\hat{y}", "z"),
+        chained("L", "z", "h_1"),
+        chained("L", "h_1", "a_1"),
+        chained("L", "a_1", "x"),
+        chained("L", r"\hat{y}", "z", "h_1", "a_1", "W_1"),
     ],
     "tutorial, xor": [r"b_2 &\leftarrow b_2 - \eta g_{b_2}"],
 }

@@ -14,7 +14,7 @@ from sympy import Expr
 
 import derive
 from derive import evaluate, matrix, matrix_value
-from derive.document.notation import Notation, notation
+from derive.documents.notation import Notation, notation
 from derive.functions import where
 from derive.index import Axis, Delta, Entry, Index, Max, Sum, Tensor
 from derive.matrix import Diagonal, Leaf, Maximum, Ones, Plus, Product, Transpose, Tree, Where

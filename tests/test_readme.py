@@ -40,7 +40,7 @@ def test_the_formulas_are_the_documents() -> None:
         assert side in document
 
 
-@pytest.mark.parametrize("text", [t for k, t in BLOCKS if k == "python" and "import" in t], ids=["module", "engine"])
+@pytest.mark.parametrize("text", [t for k, t in BLOCKS if k == "python" and "import" in t], ids=["module", "engine", "gradient"])
 def test_the_programs_run(text: str, tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

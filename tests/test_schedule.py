@@ -16,7 +16,8 @@ from codegen.lines import lines
 from codegen.loops import MatrixProduct
 from codegen.printer import code
 from codegen.render import render
-from codegen.schedule import Size, kernel, laid_out
+from codegen.schedule import kernel
+from codegen.views import Size, laid_out
 from derive import Network, differentiate
 from derive.evaluate import evaluate
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid, where

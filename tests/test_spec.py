@@ -193,13 +193,13 @@ def test_the_resolved_views() -> None:
     assert (last.activation.kind, last.activation.parameters) == ("identity", {})
     assert (first.bias, last.bias, network.convention, network.outputs, network.size) == (True, False, "rows", 2, 15)
     loss = network.loss
-    assert (loss.kind, loss.reduction, loss.targets, loss.half) == ("softmax_cross_entropy", "mean", "labels", False)
+    assert (loss.kind, loss.reduction, loss.targets, loss.options) == ("softmax_cross_entropy", "mean", "labels", {})
 
 
 def test_defaults_are_those_of_the_formulas() -> None:
     network = derive.loads(GOOD.replace('"relu"', '"softplus"').replace(LOSS_LINE, 'loss = "mean_squared_error"'))
     assert network.layers[0].activation.parameters == {"beta": 1.0, "threshold": 20.0}
-    assert (network.loss.half, network.loss.targets) == (False, "values")
+    assert (network.loss.options["half"], network.loss.targets) == (False, "values")
 
 
 @pytest.mark.parametrize("path", NETWORKS, ids=lambda p: p.stem)

@@ -19,7 +19,7 @@ from chainrule.kinks import kinks, listed
 from chainrule.module import Array, Module, Parameters, arrays, replaced
 from chainrule.sample import Sample, sample
 from chainrule.taylor import remainder
-from chainrule.verify import Verification, as_written, verify_at
+from chainrule.verify import Verification, verify_at
 from derive import Network
 from derive.evaluate import evaluate
 from derive.program import Derivation, gradient_of
@@ -61,7 +61,7 @@ class Plain:
         return cast(Parameters, Named(initial))
 
     def values(self, p: Parameters, x: Array, y: Array) -> dict[str, npt.NDArray[Any]]:
-        return evaluate(as_written(self.derivation), Sample(p, x, y).given(self.derivation.forward))
+        return evaluate(self.derivation.mathematical, Sample(p, x, y).given(self.derivation.forward))
 
     def loss(self, p: Parameters, x: Array, y: Array) -> float:
         return float(evaluate(self.derivation.forward, Sample(p, x, y).given(self.derivation.forward))["L"])
@@ -223,3 +223,17 @@ def test_samples_repeat_and_targets_fit() -> None:
 def test_lists_of_units_are_short() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_a_nearly_vanishing_second_derivative_needs_longer_numbers() -> None:
+    """L(h) = 1 + h + 1e-3 h^2 + h^3: at the steps that float64 can tell from rounding, the third order is as large as the second."""
+
+    def loss(h: float) -> np.longdouble:
+        step = np.longdouble(h)
+        return 1 + step + np.longdouble(1e-3) * step**2 + step**3
+
+    short = remainder(lambda h: float(loss(h)), 1.0)
+    assert short.order is None or short.order > 2.05
+    if np.finfo(np.longdouble).eps < 1e-18:
+        assert remainder(loss, 1.0, np.longdouble).order == pytest.approx(2, abs=0.05)
+    assert remainder(loss, 1.001, np.longdouble).order == pytest.approx(1, abs=0.05)

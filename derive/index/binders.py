@@ -96,7 +96,7 @@ class ArgMax(Binder):
 
     def __new__(cls, body: Expr, place: sp.Integer | int, *indices: Index) -> Expr:
         level = _height(body)
-        named = [Index(i.label, i.axis, -(level + 1 + k)) for k, i in enumerate(indices)]
+        named = [Index(i.axis.name, i.axis, -(level + 1 + k)) for k, i in enumerate(indices)]
         made = Expr.__new__(cls, body.xreplace(dict(zip(indices, named, strict=True))), sp.Integer(place), *named)
         made.height = level + len(named)
         return made

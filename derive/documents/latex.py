@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.document.document import Block, Code, Document, Formula, Math, Ref, Row, Table, Text
-from derive.document.layout import LINE, fold, width
-from derive.document.symbols import escape
+from derive.documents.document import Block, Code, Document, Formula, Math, Ref, Row, Table, Text
+from derive.documents.layout import LINE, fold, width
+from derive.documents.symbols import escape
 
 
 def render_latex(document: Document) -> str:
     """The LaTeX source of a document. It needs AMS-LaTeX, booktabs, graphicx and hyperref, and no shell escape."""
     environment = Environment(
-        loader=PackageLoader("derive.document", "templates"),
+        loader=PackageLoader("derive.documents", "templates"),
         undefined=StrictUndefined,
         block_start_string="<%",
         block_end_string="%>",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import sympy as sp
 
-from derive.document.latex_index import FUNCTIONS, RELATIONS, IndexPrinter
-from derive.document.signs import number_latex, parenthesised, signed_sum
-from derive.document.symbols import Symbols
+from derive.documents.latex_index import FUNCTIONS, RELATIONS, IndexPrinter
+from derive.documents.signs import number_latex, parenthesised, signed_sum
+from derive.documents.symbols import Symbols
+from derive.index import Tensor
 from derive.matrix import (
     OPPOSITE,
     Apply,
@@ -37,14 +38,30 @@ SUM, QUOTIENT, HADAMARD, PRODUCT, ATOM = range(5)
 
 
 @dataclass(frozen=True)
+class Written:
+    """A matrix as LaTeX, and how tightly that is held together."""
+
+    latex: str
+    tightness: int
+
+
+@dataclass(frozen=True)
 class MatrixPrinter:
-    """Prints trees. In a Hadamard product, gradients stand first and indicators last."""
+    """Prints trees. In a Hadamard product, gradients stand first and indicators last.
+
+    `instead`: what is written in place of a tensor's symbol.
+    """
 
     symbols: Symbols
+    instead: Mapping[Tensor, Written] = field(default_factory=dict[Tensor, Written])
 
     def latex(self, tree: Tree) -> str:
         """A tree as one line."""
         return signed_sum(self.terms(tree))
+
+    def written(self, tree: Tree) -> Written:
+        """A tree as one line, and how tightly that is held together."""
+        return Written(self.latex(tree), SUM if negative(tree) else self._plain(tree)[1])
 
     def terms(self, tree: Tree) -> list[str]:
         """The terms of a tree, each with its sign: where a long line may be broken."""
@@ -71,6 +88,8 @@ class MatrixPrinter:
     def _plain(self, tree: Tree) -> tuple[str, int]:
         """A tree and how tightly it is held together."""
         match tree:
+            case Leaf(tensor) if tensor in self.instead:
+                return self.instead[tensor].latex, self.instead[tensor].tightness
             case Leaf(tensor):
                 symbol = self.symbols.symbol(tensor)
                 return symbol.latex(), PRODUCT if symbol.superscript else ATOM

@@ -21,7 +21,7 @@ def fold(latex: str, line: float = LINE) -> list[str]:
     """A formula in lines of at most `line` em, where breaking it at a sign can do that.
 
     It is broken between its terms. A formula of one term is broken before its elementwise products, or inside the widest of its
-    brackets that holds a sum, whichever gives the shorter lines.
+    brackets that holds a sum, whichever gives the shorter lines. A term that is still too long is broken before its fractions.
     """
     if width(latex) <= line:
         return [latex]
@@ -29,6 +29,7 @@ def fold(latex: str, line: float = LINE) -> list[str]:
     choices = [parts]
     if len(_split(latex, ("+", "-"))) == 1:
         choices += [_split(latex, (r"\odot", r"\oslash", r"\quad")), _inside_bracket(latex)]
+    choices.append([piece for part in parts for piece in (_split(part, (r"\frac",)) if width(part) > line else [part])])
     return min((_filled(choice, line) for choice in choices), key=lambda lines: max(max(map(width, lines)), line))
 
 
@@ -50,12 +51,12 @@ def _filled(parts: Sequence[str], line: float) -> list[str]:
 
 
 def _split(latex: str, signs: Sequence[str]) -> list[str]:
-    """The parts of a formula, cut before every one of the signs that stands outside of all brackets."""
+    """The parts of a formula, cut before every one of the signs that stands outside of all brackets; no plus or minus is cut off."""
     parts = [""]
     depth = 0
     for token in TOKEN.findall(latex):
         depth += _opens(token)
-        if token in signs and depth == 0 and parts[-1].strip():
+        if token in signs and depth == 0 and parts[-1].strip() not in ("", "+", "-"):
             parts.append("")
         parts[-1] += token
     return [part.strip() for part in parts]
@@ -142,15 +143,19 @@ def _argument(items: Sequence[str | Nested], k: int) -> float:
 
 
 def _environment(items: Sequence[str | Nested], k: int) -> tuple[int, float]:
-    """The number of items of an environment and its width: that of its widest row."""
-    end = items.index(r"\end", k)
+    """The number of items of an environment and its width: that of its widest row; environments may stand inside of it."""
     rows: list[Nested] = [[]]
-    for item in items[k + 2 : end]:
-        if item == r"\\":
+    depth, end = 1, k + 2
+    while True:
+        item = items[end]
+        depth += (item == r"\begin") - (item == r"\end")
+        if depth == 0:
+            return end + 2 - k, max(_width(row) for row in rows) + 2.0
+        if item == r"\\" and depth == 1:
             rows.append([])
         else:
             rows[-1].append(item)
-    return end + 2 - k, max(_width(row) for row in rows) + 2.0
+        end += 1
 
 
 def _character(token: str) -> float:

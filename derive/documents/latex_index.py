@@ -14,7 +14,7 @@ from sympy import Expr
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from derive.document.signs import (
+from derive.documents.signs import (
     denominator,
     fraction,
     indicator,
@@ -26,7 +26,7 @@ from derive.document.signs import (
     signed_sum,
     two_branches,
 )
-from derive.document.symbols import Symbols, index_letter, joined, size_letter
+from derive.documents.symbols import Symbols, index_letter, joined, size_letter
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
 from derive.text import letters, spelled
@@ -213,10 +213,17 @@ class IndexPrinter:
 
     def _factor_key(self, f: Expr) -> tuple[object, ...]:
         """Entries in the order of the left-hand side's indices, gradients first, then what is longer, then sums."""
-        kinds: list[type[Expr] | tuple[type[Expr], ...]] = [Size, Entry, sp.Pow, sp.Add, sp.Function, Delta, Partial, sp.Piecewise, Binder]
-        kind = next((k for k, types in enumerate(kinds) if isinstance(f, types)), 0)
+        kind = _kind(f)
         places = [self.order.index(i) for i in free_indices(f) if i in self.order]
         earliest = min(places, default=len(self.order))
         gradient = isinstance(f, Entry) and f.tensor.name in self.symbols.gradients
         known = isinstance(f, Size) and f.axis.extent is not None
         return (kind, known, earliest, not gradient, self._plain(f))
+
+
+def _kind(f: Expr) -> int:
+    """The place of a factor among others; a function of one entry that shows its brackets stands where a power does."""
+    kinds: list[type[Expr]] = [Size, Entry, sp.Pow, sp.Add, sp.Function, Delta, Partial, sp.Piecewise, Binder]
+    if isinstance(f, sp.tanh | Sigmoid) and isinstance(f.args[0], Entry):
+        return kinds.index(sp.Pow)
+    return next((k for k, kind in enumerate(kinds) if isinstance(f, kind)), 0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from derive.document.compose import compose
-from derive.document.latex import render_latex
-from derive.document.markdown import render_markdown
+from derive.documents.compose import compose
+from derive.documents.latex import render_latex
+from derive.documents.markdown import render_markdown
 from derive.network import Network
 from derive.program import Derivation
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from derive.document.document import Text
-from derive.document.notation import Notation
+from derive.documents.document import Text
+from derive.documents.notation import Notation
 from derive.formulas.activations import ACTIVATIONS
 from derive.program import Equation, Step
 

@@ -1,22 +1,21 @@
-"""A derivation as a document: set-up, forward pass, backward pass, stable form, update, summary."""
+"""A derivation as a document: set-up, forward pass, chain, backward pass, stable form, update, summary."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from sympy import Expr
-
-from derive.document.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
-from derive.document.notation import Notation, in_shape, notation
-from derive.document.setup import setup
-from derive.document.words import activation_of, explain, heading, operator
+from derive.documents.chain import chain
+from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
+from derive.documents.forward import forward_pass, matrix_rows
+from derive.documents.local import local, slope
+from derive.documents.notation import Notation, in_shape, notation
+from derive.documents.setup import setup
+from derive.documents.signs import parenthesised
+from derive.documents.words import activation_of, explain, heading, operator
 from derive.formulas.optimisers import OPTIMISERS
-from derive.index import Binder, Entry, Index, Partial, Tensor
+from derive.index import Entry, Partial, Tensor
 from derive.network import Network
-from derive.program import Derivation, Derived, Equation
-from derive.reuse import stored
-from derive.terms import Term, derivative, eliminate, total
+from derive.program import Derivation, Derived
 
 
 def compose(derivation: Derivation, network: Network) -> Document:
@@ -24,73 +23,15 @@ def compose(derivation: Derivation, network: Network) -> Document:
     how = notation(derivation)
     sections = [
         setup(derivation, network, how),
-        _forward(derivation, how),
-        *_local(derivation, how),
+        forward_pass(derivation, how),
+        *chain(derivation, how),
+        *local(derivation, how),
         *_backward(derivation, how),
         *_stable(derivation, how),
         _update(derivation, how),
         _summary(derivation, how),
     ]
     return Document(("The gradients of ", network.name), tuple(sections))
-
-
-# -- forward -----------------------------------------------------------------------------------------------------------
-
-
-def _forward(derivation: Derivation, how: Notation) -> Section:
-    blocks: list[Block] = [Paragraph(("Each equation is written for one entry and, below, for whole matrices.",))]
-    for equation in derivation.forward.equations:
-        blocks.append(Paragraph((heading(equation) + ".",)))
-        blocks.append(Formula((how.index_row(equation), *_matrix_rows(equation, how, _named(equation, how))), equation.number))
-    return Section(("Forward pass",), tuple(blocks))
-
-
-def _matrix_rows(equation: Equation, how: Notation, named: str | None = None) -> Iterator[Row]:
-    """The matrix form with its shape, the activation by name in front."""
-    form = how.matrix(equation.body, equation.indices)
-    sides = list(dict.fromkeys(side for side in (named, form) if side is not None))
-    left = how.name(equation.tensor)
-    own = how.index_row(equation)
-    if sides and (left, sides[-1]) != (own.left, own.right):
-        yield Row(left, in_shape(" = ".join(sides), equation.tensor))
-
-
-def _named(equation: Equation, how: Notation) -> str | None:
-    kind = activation_of(equation)
-    return None if kind is None else rf"{operator(kind)}\left({how.name(equation.reads[0])}\right)"
-
-
-# -- local derivatives -------------------------------------------------------------------------------------------------
-
-
-def _local(derivation: Derivation, how: Notation) -> Iterator[Section]:
-    """The derivative of every activation by what it reads."""
-    blocks: list[Block] = []
-    for equation in derivation.forward.equations:
-        if activation_of(equation) is not None:
-            blocks.append(Paragraph((f"{heading(equation)}, ", Ref(equation.number), ":")))
-            blocks.append(Formula((_local_row(equation, how),)))
-    if not blocks:
-        return
-    first = Paragraph(("The backward pass multiplies the gradient that arrives at an operation by the operation's own derivative.",))
-    yield Section(("Local derivatives",), (first, *blocks))
-
-
-def _local_row(equation: Equation, how: Notation) -> Row:
-    """dH/dA = phi'(A) = ..., in values of the forward pass; where features are summed over, at a second feature index."""
-    by = equation.reads[0]
-    summed = {i.axis for binder in equation.body.atoms(Binder) for i in binder.bound}
-    at = tuple(Index(i.label + "'", i.axis) if i.axis in summed else i for i in equation.indices)
-    kept = derivative(equation.body, by, at)
-    slope = stored(total(kept), equation) if not summed else _along(equation, kept)
-    left = how.index(Partial(equation.entry, Entry(by, *at)), equation.indices)
-    kind = activation_of(equation)
-    name = "" if summed or kind is None else rf"{operator(kind)}'\left({how.entry(by, at)}\right) = "
-    return Row(left, name + how.cases(slope, equation.indices))
-
-
-def _along(equation: Equation, terms: list[Term]) -> Expr:
-    return total([eliminate(replace(t, coefficient=stored(t.coefficient, equation))) for t in terms])
 
 
 # -- backward ----------------------------------------------------------------------------------------------------------
@@ -101,17 +42,18 @@ def _backward(derivation: Derivation, how: Notation) -> Iterator[Section]:
     yield Section(("Backward pass",), (Paragraph((words,)),))
     for derived in derivation.backward:
         if derived.of is not None:
-            yield Section(("Gradient of ", Math(how.name(derived.of))), tuple(_gradient(derived, derived.of, how)), level=2)
+            blocks = _gradient(derived, derived.of, derivation, how)
+            yield Section(("Gradient of ", Math(how.name(derived.of))), tuple(blocks), level=2)
 
 
-def _gradient(derived: Derived, of: Tensor, how: Notation) -> Iterator[Block]:
+def _gradient(derived: Derived, of: Tensor, derivation: Derivation, how: Notation) -> Iterator[Block]:
     equation = derived.equation
     indices = equation.indices
     start = derived.steps[0].before if derived.steps else equation.body
     left = how.derivative(of, indices)
     if not isinstance(start, Partial) and derived.steps:
         yield Paragraph(("The chain rule:",))
-        yield Formula((Row(left, how.index(start, indices)),))
+        yield Formula((Row(left, how.index(start, indices)), *_through_activation(of, derivation, how)))
     for step in derived.steps[:-1]:
         yield Paragraph(explain(step, how))
         yield Formula((Row(left, how.index(step.after, indices)),))
@@ -123,6 +65,20 @@ def _gradient(derived: Derived, of: Tensor, how: Notation) -> Iterator[Block]:
     if form is not None:
         rows.append(Row(how.derivative(of), in_shape(f"{name} = {form}", of)))
     yield Formula(tuple(rows), equation.number)
+
+
+def _through_activation(of: Tensor, derivation: Derivation, how: Notation) -> Iterator[Row]:
+    """What an activation reads, entry by entry: G_A = G_H * phi'(A), and with the gradient of H put in."""
+    upstream = {d.of: d.equation for d in derivation.backward}
+    readers = [e for e in derivation.forward.reading(of) if e.tensor in upstream]
+    kind = activation_of(readers[0]) if len(readers) == 1 else None
+    if kind is None or not slope(readers[0], of).elementwise:
+        return
+    local_slope = rf"\odot {operator(kind)}'\left({how.name(of)}\right)"
+    gradient = upstream[readers[0].tensor]
+    form = how.matrix(gradient.body, gradient.indices)
+    sides = [how.name(gradient.tensor), *([parenthesised(form)] if form else [])]
+    yield Row(how.derivative(of), " = ".join(f"{side} {local_slope}" for side in sides))
 
 
 # -- stable form -------------------------------------------------------------------------------------------------------
@@ -148,7 +104,7 @@ def _stable(derivation: Derivation, how: Notation) -> Iterator[Section]:
             blocks.append(Formula((Row(left, how.index(step.after, equation.indices)),)))
         if derived.steps:
             blocks.append(Paragraph(explain(derived.steps[-1], how)))
-        blocks.append(Formula((how.index_row(equation), *_matrix_rows(equation, how)), equation.number))
+        blocks.append(Formula((how.index_row(equation), *matrix_rows(equation, how)), equation.number))
     yield Section(("Numerically stable form",), tuple(blocks))
 
 

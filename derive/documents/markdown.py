@@ -6,14 +6,14 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.document.document import Code, Document, Formula, Math, Ref, Text
-from derive.document.layout import fold
+from derive.documents.document import Code, Document, Formula, Math, Ref, Text
+from derive.documents.layout import fold
 
 
 def render_markdown(document: Document) -> str:
     """The Markdown source of a document."""
     environment = Environment(
-        loader=PackageLoader("derive.document", "templates"),
+        loader=PackageLoader("derive.documents", "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

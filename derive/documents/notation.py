@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
-from derive.document.document import Ref, Row, Text
-from derive.document.latex_index import IndexPrinter
-from derive.document.latex_matrix import MatrixPrinter
-from derive.document.symbols import Symbols, shape_latex
+from derive.documents.document import Ref, Row, Text
+from derive.documents.latex_index import IndexPrinter
+from derive.documents.latex_matrix import MatrixPrinter, Written
+from derive.documents.symbols import Symbols, shape_latex
 from derive.index import Entry, Index, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
 from derive.program import Derivation, Equation, Program
@@ -39,6 +39,11 @@ class Notation:
         """An expression in matrix form, rows and columns in the order of `indices`; None where it has none."""
         tree = matrix_of(e, indices, self.onehots)
         return None if tree is None else MatrixPrinter(self.symbols).latex(tree)
+
+    def written(self, equation: Equation, instead: Mapping[Tensor, Written]) -> Written | None:
+        """The matrix form of an equation with other symbols in place of those of some tensors; None where it has none."""
+        tree = matrix_of(equation.body, equation.indices, self.onehots)
+        return None if tree is None else MatrixPrinter(self.symbols, instead).written(tree)
 
     def name(self, tensor: Tensor) -> str:
         return self.symbols.symbol(tensor).latex()

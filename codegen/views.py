@@ -1,0 +1,79 @@
+"""Arrays as parts of one flat vector: where they lie, and the text of the view."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from derive.index import Tensor
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of array elements: fixed + each * (number of examples)."""
+
+    fixed: int = 0
+    each: int = 0
+
+    def __add__(self, other: Size) -> Size:
+        return Size(self.fixed + other.fixed, self.each + other.each)
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor's place in a flat vector."""
+
+    tensor: Tensor
+    start: Size
+    stop: Size
+
+
+def laid_out(tensors: Sequence[Tensor]) -> tuple[View, ...]:
+    """The tensors one after the other in a flat vector, those whose size does not depend on the number of examples first."""
+    views: list[View] = []
+    stop = Size()
+    for tensor in sorted(tensors, key=lambda t: extent(t).each > 0):
+        start, stop = stop, stop + extent(tensor)
+        views.append(View(tensor, start, stop))
+    return tuple(views)
+
+
+def extent(tensor: Tensor) -> Size:
+    """The number of a tensor's entries."""
+    known = math.prod(a.extent for a in tensor.axes if a.extent is not None)
+    return Size(each=known) if any(a.extent is None for a in tensor.axes) else Size(fixed=known)
+
+
+# -- text ----------------------------------------------------------------------------------------------------------------
+
+
+def shape(tensor: Tensor) -> list[str]:
+    """The extents of a tensor as text, `N` where it is known only at run time."""
+    return [axis.size if axis.extent is None else str(axis.extent) for axis in tensor.axes]
+
+
+def tuple_text(items: Sequence[str]) -> str:
+    """`(16, 2)`, `(16,)`."""
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def size_text(size: Size) -> str:
+    """`52 + 286 * N`."""
+    each = "" if size.each == 0 else "N" if size.each == 1 else f"{size.each} * N"
+    return " + ".join([*([str(size.fixed)] if size.fixed or not each else []), *([each] if each else [])])
+
+
+def view_text(vector: str, view: View) -> str:
+    """`theta[0:32].reshape(16, 2)`."""
+    start, stop = size_text(view.start), size_text(view.stop)
+    colon = ":" if start.isalnum() and stop.isalnum() else " : "
+    extents = shape(view.tensor)
+    return f"{vector}[{start}{colon}{stop}]" + (f".reshape({', '.join(extents)})" if len(extents) > 1 else "")
+
+
+def batch_view(vector: str, columns: int, flipped: bool) -> str:
+    """The first N examples' worth of a vector as a matrix: an example a row, or a column when flipped."""
+    stop = size_text(Size(each=columns))
+    colon = ":" if stop.isalnum() else " : "
+    return f"{vector}[0{colon}{stop}].reshape({f'{columns}, N' if flipped else f'N, {columns}'})"

@@ -1,0 +1,89 @@
+"""The chain rule end to end: the gradient of a parameter as a product of derivatives along each way from the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice, pairwise
+
+from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
+from derive.documents.notation import Notation
+from derive.index import Tensor
+from derive.program import Derivation, Program
+
+SHOWN = 4  # of the products of one parameter
+
+Way = tuple[Tensor, ...]
+
+
+def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
+    """One row for each parameter, then one for each value between it and the loss; no section where the loss reads the parameters."""
+    forward = derivation.forward
+    counts = way_counts(forward)
+    wanted = [d.of for d in derivation.backward if d.of is not None]
+    parameters = [_end_to_end(t, forward, counts, how) for t in forward.parameters if _is_far(t, forward, counts)]
+    if not parameters:
+        return
+    blocks: list[Block] = [Paragraph(_words(any(counts[t] > 1 for t in forward.parameters))), Formula(tuple(parameters))]
+    blocks += [Paragraph(_left_out(t, counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
+    values = [_one_step(t, forward, counts, how) for t in wanted if t not in forward.parameters and _is_far(t, forward, counts)]
+    if values:
+        words = "The backward pass works from the left. The gradient of a value leads to the gradients of what it is computed from:"
+        blocks += [Paragraph((words,)), Formula(tuple(values))]
+    yield Section(("The chain",), tuple(blocks))
+
+
+def way_counts(program: Program) -> Mapping[Tensor, int]:
+    """How many ways there are from each tensor to the loss."""
+    counts: dict[Tensor, int] = {program.outputs[-1]: 1}
+    for equation in reversed(program.equations):
+        for tensor in equation.reads:
+            counts[tensor] = counts.get(tensor, 0) + counts.get(equation.tensor, 0)
+    return {**dict.fromkeys(program.parameters, 0), **counts}
+
+
+def ways(program: Program, tensor: Tensor) -> Iterator[Way]:
+    """The ways from the loss back to a tensor: each value reads the one that follows it."""
+    loss = program.outputs[-1]
+    counts = way_counts(program)
+    open_ways: list[Way] = [(tensor,)]
+    while open_ways:
+        way = open_ways.pop()
+        if way[0] == loss:
+            yield way
+            continue
+        readers = [e.tensor for e in program.reading(way[0]) if counts.get(e.tensor)]
+        open_ways += [(reader, *way) for reader in reversed(readers)]
+
+
+def _words(several: bool) -> Text:
+    words = "The gradient of a parameter is the product of the equations' own derivatives along the way from the loss back to it"
+    words += ", and where there are several ways, the sum of their products" if several else ""
+    return (words + ". A product means a sum over the indices of the values that stand between its factors:",)
+
+
+def _left_out(tensor: Tensor, count: int, how: Notation) -> Text:
+    return (f"Only {SHOWN} of the {count} products for ", Math(how.name(tensor)), " are written out.")
+
+
+def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> bool:
+    """Whether anything stands between a tensor and the loss; if not, its chain is its gradient and says nothing."""
+    return any(e.tensor != program.outputs[-1] and counts.get(e.tensor) for e in program.reading(tensor))
+
+
+def _end_to_end(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], how: Notation) -> Row:
+    products = [_product(way, how) for way in islice(ways(program, tensor), SHOWN)]
+    more = counts[tensor] > SHOWN
+    return Row(how.derivative(tensor), " + ".join([*products, r"\cdots"] if more else products))
+
+
+def _one_step(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], how: Notation) -> Row:
+    """The gradients of what reads a value, each times one factor more."""
+    loss = program.outputs[-1]
+    readers = [e.tensor for e in program.reading(tensor) if counts.get(e.tensor)]
+    products = [_product((loss, tensor) if reader == loss else (loss, reader, tensor), how) for reader in readers]
+    return Row(how.derivative(tensor), " + ".join(products))
+
+
+def _product(way: Way, how: Notation) -> str:
+    names = [how.name(tensor) for tensor in way]
+    return " ".join(rf"\frac{{\partial {above}}}{{\partial {below}}}" for above, below in pairwise(names))

@@ -1,0 +1,116 @@
+"""Each rule for stable forms on the smallest expression that it changes, and on one that it must leave alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from sympy import Expr, exp, log, tanh
+
+from derive.evaluate import value
+from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from derive.index import Axis, Max, Sum, Tensor
+from derive.program import Equation, Floors
+from derive.stabilise import Definitions, stable_forms
+
+N, C = Axis("n", "N", 2), Axis("c", "C", 3)
+n, c, k = N.index(), C.index(), C.index("k")
+X, Y, Z, P, S = Tensor("X", (N,)), Tensor("Y", (N,)), Tensor("Z", (N, C)), Tensor("P", (N, C), sign="positive"), Tensor("S", (N,))
+x, y = X[n], Y[n]
+m = Max(Z[n, k], k)
+below = Sum(exp(Z[n, k]), k)
+shifted = Sum(exp(Z[n, k] - m), k)
+LOWEST, SMALLEST = sp.Integer(-100), sp.Rational(1, 1000)
+FLOORS = Floors(LOWEST, SMALLEST)
+
+CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
+    "softmax": (exp(Z[n, c]) / below, exp(Z[n, c] - m) / shifted, ["shift by the maximum"]),
+    "its square": (exp(2 * Z[n, c]) / below**2, exp(2 * Z[n, c] - 2 * m) / shifted**2, ["shift by the maximum"]),
+    "two exponentials over one sum": (exp(Z[n, c]) * exp(x) / below, exp(Z[n, c] + x - m) / shifted, ["shift by the maximum"]),
+    "a sum that no exponential meets": (x / below, x / below, []),
+    "log of a sum of exponentials": (log(below), m + log(shifted), ["shift by the maximum"]),
+    "log of a multiple of one": (
+        log(x**2 * below),
+        log(x**2) + m + log(shifted),
+        ["logarithm of a quotient", "shift by the maximum"],
+    ),
+    "a sum that is shifted already": (exp(Z[n, c] - m) / shifted, exp(Z[n, c] - m) / shifted, []),
+    "log of softmax": (log(exp(Z[n, c]) / below), Z[n, c] - m - log(shifted), ["logarithm of a quotient", "shift by the maximum"]),
+    "log of the logistic function": (
+        log(1 / (1 + exp(-x))),
+        -AtLeast(-x, sp.S.Zero) - Log1p(exp(-sp.Abs(x))),
+        ["logarithm of a quotient", "softplus form"],
+    ),
+    "log of a product of perhaps negative factors": (log(exp(x) * x * y), x + log(x * y), ["logarithm of a quotient"]),
+    "log of an even power": (log(exp(x) * (y + 2) ** 2), x + log((y + 2) ** 2), ["logarithm of a quotient"]),
+    "logistic function": (1 / (1 + exp(-x)), Sigmoid(x), ["logistic form"]),
+    "its derivative": (exp(-x) / (1 + exp(-x)) ** 2, (1 - Sigmoid(x)) * Sigmoid(x), ["logistic form"]),
+    "a logistic function inside a long product": (
+        (1 - tanh(x) ** 2) * x * exp(x) / (1 + exp(x)) + tanh(x),
+        (1 - tanh(x)) * (1 + tanh(x)) * x * Sigmoid(x) + tanh(x),
+        ["logistic form", "difference of squares"],
+    ),
+    "softplus": (log(1 + exp(x)), AtLeast(x, sp.S.Zero) + Log1p(exp(-sp.Abs(x))), ["softplus form"]),
+    "softplus in the branches of a formula by cases": (
+        sp.Piecewise((x, x > 9), (log(1 + exp(x)), True)),
+        sp.Piecewise((x, x > 9), (AtLeast(x, sp.S.Zero) + Log1p(exp(-sp.Abs(x))), True)),
+        ["softplus form"],
+    ),
+    "a product of exponentials": (exp(x) * exp(-y) * y, y * exp(x - y), ["one exponential"]),
+    "exp(x) - 1": (y * (exp(x) - 1), y * Expm1(x), ["exp(x) - 1"]),
+    "exp(x) - 2": (exp(x) - 2, exp(x) - 2, []),
+    "1 - y^2": (x * (1 - y**2), x * (1 - y) * (1 + y), ["difference of squares"]),
+    "1 - x y": (1 - x * y, 1 - x * y, []),
+}
+
+
+def last(body: Expr, definitions: Definitions, floors: Floors | None = None) -> Expr:
+    """What the rules make of an expression."""
+    for _, after, _, _ in stable_forms(body, definitions, floors):
+        body = after
+    return body
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_rule_gives_an_equal_expression(case: str) -> None:
+    before, after, rules = CASES[case]
+    found = list(stable_forms(before, {}, None))
+    assert [rule for rule, *_ in found] == [f"stabilise: {rule}" for rule in rules]
+    assert (found[-1][1] if found else before) == after
+    rng = np.random.default_rng(0)
+    arrays = {t.name: rng.uniform(-1, 1, [a.extent or 0 for a in t.axes]) for t in (X, Y, Z)}
+    arrays["Y"][:] = np.copysign(arrays["Y"], arrays["X"])  # so that x y is positive, and both are negative somewhere
+    assert arrays["X"].min() < 0
+    np.testing.assert_allclose(value(before, (n, c), arrays, {}), value(after, (n, c), arrays, {}), rtol=1e-13)
+
+
+def test_the_logarithm_of_an_entry_uses_its_definition() -> None:
+    definition = Equation(P, (n, c), exp(Z[n, c]) / below)
+    (rule, after, uses, _), *_ = stable_forms(log(P[n, k]), {P: definition}, None)
+    assert (rule, after, uses) == ("stabilise: logarithm of a quotient", Z[n, k] - log(below), ("P",))
+
+
+def test_the_logarithm_of_an_entry_without_an_exponential_stays() -> None:
+    assert last(log(S[n]), {S: Equation(S, (n,), x * y)}) == log(S[n])
+
+
+def test_the_logarithm_of_an_entry_that_is_defined_by_cases_stays() -> None:
+    assert last(log(S[n]), {S: Equation(S, (n,), sp.Piecewise((x, x > 0), (exp(x), True)))}) == log(S[n])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (log(P[n, c]), AtLeast(log(P[n, c]), LOWEST)),
+        (1 / P[n, c], 1 / AtLeast(P[n, c], SMALLEST)),
+        (x / (P[n, c] * (1 - P[n, c])), x / AtLeast(P[n, c] * (1 - P[n, c]), SMALLEST)),
+        (x / N.count, x / N.count),
+        (x / P[n, c] + y / (1 - P[n, c]), x / AtLeast(P[n, c], SMALLEST) + y / AtLeast(1 - P[n, c], SMALLEST)),
+    ],
+)
+def test_declared_floors(before: Expr, after: Expr) -> None:
+    assert last(before, {}, FLOORS) == after
+
+
+def test_without_a_floor_a_denominator_stays() -> None:
+    assert last(1 / P[n, c], {}, Floors(sp.Integer(-100))) == 1 / P[n, c]
