@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 
 import sympy as sp
-from sympy import Expr
+from sympy import Basic, Expr
 
 from derive.index import Binder, Delta, Entry, Index, Indicator, Sum, rewrite
 from derive.terms import eliminate, split
 
 Back = dict[Expr, Expr]
+
+MAX_POWER = 32  # of an exponential in a polynomial
 
 
 def opaque(e: Expr) -> bool:
@@ -23,9 +26,11 @@ def opaque(e: Expr) -> bool:
 def flatten(e: Expr) -> tuple[Expr, Back]:
     """The expression with a symbol for every opaque atom, and the way back.
 
-    exp(sum of c_i m_i) splits into powers of exp(m_i), so that exp(x) and exp(-x) are one symbol and its inverse.
+    exp(sum of c_i m_i) splits into powers of exp(u_i m_i), u_i the greatest common divisor of all the c_i in the expression, so that
+    exp(x) and exp(-x) are one symbol and its inverse, and so are exp(0.333 x) and exp(-0.333 x).
     """
     forth: dict[Expr, Expr] = {}
+    units = _units(e)
 
     def symbol(atom: Expr) -> Expr:
         if atom not in forth:
@@ -36,10 +41,8 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
         powers: list[Expr] = []
         for term in sp.Add.make_args(sp.expand(argument)):
             number, rest = term.as_coeff_Mul()
-            if isinstance(number, sp.Rational) and rest != 1:
-                powers.append(symbol(sp.exp(rest / number.q)) ** number.p)
-            else:
-                powers.append(symbol(sp.exp(term)))
+            unit = units.get(rest, number)
+            powers.append(symbol(sp.exp(unit * rest)) ** (number / unit))
         return sp.Mul(*powers)
 
     def go(node: Expr) -> Expr:
@@ -51,6 +54,25 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
 
     flat = go(e)
     return flat, {s: atom for atom, s in forth.items()}
+
+
+def _units(e: Expr) -> Mapping[Expr, sp.Rational]:
+    """The greatest common divisor of the coefficients of every term in an exponent; none where it would make a power too high."""
+    found: dict[Expr, list[sp.Rational]] = {}
+
+    def collect(node: Basic) -> None:
+        if isinstance(node, sp.exp):
+            for term in sp.Add.make_args(sp.expand(node.args[0])):
+                number, rest = term.as_coeff_Mul()
+                if isinstance(number, sp.Rational) and rest != 1:
+                    found.setdefault(rest, []).append(number)
+        elif isinstance(node, Expr) and not opaque(node):
+            for arg in node.args:
+                collect(arg)
+
+    collect(e)
+    units = {rest: sp.Rational(math.gcd(*[n.p for n in numbers]), math.lcm(*[n.q for n in numbers])) for rest, numbers in found.items()}
+    return {rest: unit for rest, unit in units.items() if all(abs(n / unit) <= MAX_POWER for n in found[rest])}
 
 
 def cost(e: Expr) -> int:

@@ -19,6 +19,8 @@ from derive.spec_errors import one_of, shown, wrong
 LOSS_KINDS = tuple(dict.fromkeys(kind for kind, _ in LOSSES))
 REDUCTIONS = ("mean", "sum")
 
+SMALLEST, LARGEST = 1e-30, 1e30  # in size: such a number and its inverse are float32 numbers
+
 
 def activation(given: object) -> dict[str, object]:
     """The table {kind, every parameter} of an activation that was given as a name or as a table."""
@@ -103,6 +105,9 @@ def _number(name: str, value: object, parameter: Parameter) -> float:
         number = math.inf
     if not math.isfinite(number) or (parameter.positive and number <= 0):
         raise wrong(f"found {shown(value)}", rule, name)
+    if number != 0 and not SMALLEST <= abs(number) <= LARGEST:
+        size = f"of a size from {SMALLEST:g} to {LARGEST:g}" + ("" if parameter.positive else " or 0")
+        raise wrong(f"found {shown(value)}", f"{rule}, {size}", name)
     return number
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sympy import Expr
 
 import derive
-from derive.choices import LOSS_KINDS
+from derive.choices import LARGEST, LOSS_KINDS, SMALLEST
 from derive.formulas.activations import ACTIVATIONS, Elementwise, Parameter
 from derive.formulas.losses import LOSSES
 from derive.network import MAX_LAYERS, Convention, Network
@@ -81,6 +81,12 @@ MISTAKES = {
         f'{{ kind = "elu", alpha = 1{"0" * 400} }}',
         ["activation.alpha: found an integer of", "a finite number"],
     ),
+    "parameter too large": (
+        '"relu"',
+        '{ kind = "softplus", beta = 1e31 }',
+        ["activation.beta: found 1e+31", "of a size from 1e-30 to 1e+30"],
+    ),
+    "parameter too small": ('"relu"', '{ kind = "leaky_relu", slope = -1e-31 }', ["slope: found -1e-31", "from 1e-30 to 1e+30 or 0"]),
     "parameter that must be positive": ('"relu"', '{ kind = "softplus", beta = 0 }', ["activation.beta: found 0", "a positive number"]),
     "unknown loss": ("softmax_cross_entropy", "softmax_crossentropy", ["loss: found", 'did you mean "softmax_cross_entropy"?']),
     "loss of a wrong type": (LOSS_LINE, "loss = 3", ["loss: found 3", "mean_squared_error"]),
@@ -217,7 +223,7 @@ def test_every_source_text_has_its_network() -> None:
 
 
 def activations() -> st.SearchStrategy[object]:
-    numbers = st.floats(min_value=1e-300, max_value=1e300)
+    numbers = st.floats(min_value=SMALLEST, max_value=LARGEST)
     tables = [st.fixed_dictionaries({"kind": st.just(kind), **dict.fromkeys(a.parameters, numbers)}) for kind, a in ACTIVATIONS.items()]
     return st.sampled_from(list(ACTIVATIONS)) | st.one_of(tables)
 
