@@ -15,11 +15,13 @@ import stat
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 from numba.core.registry import CPUDispatcher
 
 from codegen.render import render
@@ -48,16 +50,27 @@ def load_module(name: str, text: str) -> ModuleType:
         _warn(f"cannot keep compiled functions of {name}: {error}")
         return imported(name, text, f"<{name}>")
     module = imported(name, text, str(path))
-    for value in vars(module).values():
-        if isinstance(value, CPUDispatcher):
-            # `enable_caching` would do, but its cache raises when a file in it is damaged or the disk is full
-            value._cache = _Cache(value.py_func)  # pyright: ignore[reportPrivateUsage]
+    try:
+        for value in vars(module).values():
+            if isinstance(value, CPUDispatcher):
+                # `enable_caching` would do, but its cache raises when a file in it is damaged or the disk is full
+                value._cache = _cache(value, path)  # pyright: ignore[reportPrivateUsage]
+    except (OSError, RuntimeError) as error:  # Numba's own, where it cannot write into the folder
+        _warn(f"cannot keep compiled functions of {name}: {error}")
     return module
 
 
 def cache_folder() -> Path:
-    """Where modules are kept: $XDG_CACHE_HOME/chainrule, or ~/.cache/chainrule."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule"
+    """Where modules are kept: $XDG_CACHE_HOME/chainrule, or ~/.cache/chainrule. Raises OSError when neither is an absolute path.
+
+    A relative path is ignored, as the XDG Base Directory Specification demands: it would mean another folder in every folder.
+    """
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not chosen.is_absolute():
+        chosen = Path(os.path.expanduser("~")) / ".cache"
+    if not chosen.is_absolute():
+        raise FileNotFoundError("there is no home folder, and XDG_CACHE_HOME names no absolute path")
+    return chosen / "chainrule"
 
 
 # -- the folder ----------------------------------------------------------------------------------------------------------
@@ -68,10 +81,14 @@ def _stored(name: str, text: str) -> Path:
     content = text.encode()
     base = cache_folder()
     base.parent.mkdir(parents=True, exist_ok=True)
+    base = base.parent.resolve() / base.name
+    _demand_safe(base.parents)
     folder = base / _digest(text)
     for each in (base, folder):
         each.mkdir(mode=0o700, exist_ok=True)
         _demand_private(each)
+    _compiled(folder).mkdir(mode=0o700, exist_ok=True)
+    _demand_own(folder, _compiled(folder))
     path = folder / f"{name}.py"
     if not path.is_file() or path.read_bytes() != content:
         _write(path, content)
@@ -84,7 +101,28 @@ def _demand_private(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(f"{folder} is not a folder")
     if hasattr(os, "getuid") and (found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077):
-        raise PermissionError(f"{folder} is open to other users (chmod 700 would repair that)")
+        raise PermissionError(f"{folder} is open to other users, who may have put files into it (delete it, and it is made anew)")
+
+
+def _demand_safe(folders: Iterable[Path]) -> None:
+    """Raise OSError where another user than root could put something else in the place of what a folder holds."""
+    for folder in folders:
+        found = folder.lstat()
+        shared = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+        if hasattr(os, "getuid") and (shared or found.st_uid not in (0, os.getuid())):
+            raise PermissionError(f"other users may change {folder}")
+
+
+def _demand_own(*folders: Path) -> None:
+    """Raise OSError unless everything in some folders is the user's own."""
+    for file in (f for folder in folders for f in folder.iterdir()):
+        if hasattr(os, "getuid") and file.lstat().st_uid != os.getuid():
+            raise PermissionError(f"{file} belongs to another user")
+
+
+def _compiled(folder: Path) -> Path:
+    """Where Numba keeps the compiled functions of a module in a folder."""
+    return folder / "__pycache__"
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -131,8 +169,24 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _cache(function: CPUDispatcher, path: Path) -> _Cache:
+    """The cache of a module's function. Raises RuntimeError where Numba would keep it in another folder than the module's."""
+    cache = _Cache(function.py_func)
+    if Path(cache.cache_path) != _compiled(path.parent):
+        raise RuntimeError(f"Numba would keep them in {cache.cache_path} (NUMBA_CACHE_LOCATOR_CLASSES is set)")
+    return cache
+
+
+class _BesideTheModule(CompileResultCacheImpl):
+    """Keeps compiled functions in the module's own folder alone: NUMBA_CACHE_DIR may name one that others can write to."""
+
+    _locator_classes: ClassVar[list[type]] = [InTreeCacheLocator]
+
+
 class _Cache(FunctionCache):
     """Numba's cache of a function; a failure to read or write it costs time, nothing else."""
+
+    _impl_class = _BesideTheModule
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:

@@ -100,7 +100,8 @@ def _at_least(x: Expr, bound: Expr) -> str:
 
 
 def _sum(e: Expr) -> str:
-    first, *others = positive_first(e)
+    """The terms, a log(1 + x) last: where the others cancel, its digits would be lost in one of them."""
+    first, *others = sorted(positive_first(e), key=lambda term: term.has(Log1p))
     return code(first, ADD) + "".join(f" - {code(-t, MULTIPLY)}" if negative(t) else f" + {code(t, ADD)}" for t in others)
 
 

@@ -41,6 +41,7 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[tuple[st
     yield "shift by the maximum", alone(_shift), "exp of a large number overflows; the shift leaves the value unchanged"
     yield "logistic form", alone(_logistic), "no exponential may stand in numerator and denominator: inf / inf"
     yield "softplus form", alone(_softplus), "log(1 + exp(u)) = max(u, 0) + log(1 + exp(-|u|)), whose exponential cannot overflow"
+    yield "logarithm near 1", alone(_log1p), "log(1 + x) loses the digits of an x near 0"
     yield "one exponential", alone(_merge), "a product of exponentials overflows where the exponential of the sum does not"
     yield "exp(x) - 1", alone(_expm1), "the difference loses digits near 0"
     yield "difference of squares", alone(_squares), "1 - u^2 loses digits where u is near 1 or -1"
@@ -197,6 +198,15 @@ def _softplus(e: Expr) -> Expr:
         if isinstance(rest, sp.exp):
             u = rest.args[0]
             return AtLeast(u, sp.S.Zero) + Log1p(sp.exp(-sp.Abs(u)))
+        return None
+
+    return rewrite(e, change)
+
+
+def _log1p(e: Expr) -> Expr:
+    def change(node: Expr) -> Expr | None:
+        if isinstance(node, sp.log) and node.args[0].is_Add and sp.S.One in node.args[0].args:
+            return Log1p(node.args[0] - 1)
         return None
 
     return rewrite(e, change)

@@ -83,6 +83,61 @@ def test_a_folder_that_others_may_use_is_not_trusted(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+def test_a_folder_below_one_that_others_may_change_is_not_trusted(home: Path) -> None:
+    """Whoever may rename the folder can put another one in its place between the check and the reading."""
+    home.parent.chmod(0o777)
+    with pytest.warns(codegen.CacheWarning, match="other users may change"):
+        assert predicted(codegen.build(NET)) == 7
+    assert not home.exists()
+    home.parent.chmod(0o1777)  # as /tmp: nobody may rename what belongs to others
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rebuilt()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("pattern", ["*/tested.py", "*/__pycache__", "*/__pycache__/*._predict*.nbi"])
+def test_a_file_of_another_user_is_not_trusted(home: Path, pattern: str) -> None:
+    predicted(codegen.build(NET))
+    (planted,) = home.glob(pattern)
+    os.chown(planted, 12345, 12345)
+    with pytest.warns(codegen.CacheWarning, match="belongs to another user"):
+        assert predicted(rebuilt()) == 7
+
+
+def test_numba_keeps_nothing_elsewhere(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle planted in a shared NUMBA_CACHE_DIR would run."""
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "shared"))
+    predicted(codegen.build(NET))
+    assert list(home.rglob("*._predict*.nbc"))
+    assert not (tmp_path / "shared").exists()
+    monkeypatch.setattr("numba.config.CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    with pytest.warns(codegen.CacheWarning, match="Numba would keep them in"):
+        assert predicted(rebuilt()) == 7
+
+
+@pytest.mark.usefixtures("home")
+def test_a_folder_that_numba_cannot_write_to_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    codegen.build(NET)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.warns(codegen.CacheWarning, match="no locator available"):
+        assert predicted(rebuilt()) == 7
+
+
+@pytest.mark.parametrize("chosen", ["", "relative"])
+def test_a_relative_folder_is_ignored(home: Path, monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+    """It would mean another folder in every folder, and without a home there may be none at all."""
+    monkeypatch.chdir(home.parent)
+    monkeypatch.setenv("XDG_CACHE_HOME", chosen)
+    monkeypatch.setenv("HOME", "home")
+    with pytest.warns(codegen.CacheWarning, match="there is no home folder"):
+        assert predicted(codegen.build(NET)) == 7
+    assert list(home.parent.iterdir()) == []
+
+
 def test_no_folder_is_needed(home: Path) -> None:
     home.write_text("a file where the folder should be")
     with pytest.warns(codegen.CacheWarning, match="cannot keep"):

@@ -321,7 +321,9 @@ def labelled() -> Any:
         (X.astype(object), Y, TypeError, "X has dtype object"),
         (np.full((4, 2), "1"), Y, TypeError, "X has dtype <U1"),
         (np.ma.masked_array(X, mask=X == 0), Y, TypeError, "X is a masked array"),
+        (list(np.ma.masked_array(X, mask=X == 0)), Y, TypeError, "X is a masked array"),
         (X, np.ma.masked_array(Y, mask=Y == 0), TypeError, "y is a masked array"),
+        (np.full((4, 2), np.longdouble("1e400")), Y, ValueError, "X holds a number that float64 cannot"),
         (X, Y[:3], ValueError, r"y has shape \(3,\): \(4,\) is needed"),
         (X, Y.reshape(4, 1), ValueError, r"y has shape \(4, 1\)"),
         (X, Y.astype(float), TypeError, "y has dtype float64: labels are integers"),
@@ -349,9 +351,37 @@ def test_wrong_parameters_are_refused(labelled: Any, change: dict[str, Any], err
         labelled.predict(labelled.init()._replace(**change), X)
 
 
+@pytest.mark.parametrize("p", [None, {"W1": 1, "b1": 2}, (x for x in "ab"), np.zeros((2, 3))])
+def test_what_is_no_list_of_parameters_is_refused(labelled: Any, p: Any) -> None:
+    with pytest.raises(TypeError, match=r"p has type \w+: Parameters\(W1, b1\) is needed"):
+        labelled.predict(p, X)
+
+
+def test_numbers_too_large_for_float32_are_refused() -> None:
+    """They would become infinity, and infinity NaN."""
+    module = interpreted(network(2, [(1, "identity")], "mean_squared_error"))
+    p = module.init(dtype=np.float32)
+    for x, y, name in ((X + 1e39, np.zeros(4), "X"), (X, np.full(4, 1e39), "y")):
+        with pytest.raises(ValueError, match=f"{name} holds a number that float32 cannot"):
+            module.loss(p, x, y)
+    for rate in (1e39, 1e-50):
+        with pytest.raises(
+            ValueError, match=f"learning_rate is {rate}: a finite number above 0 is needed, of type float32".replace("+", r"\+")
+        ):
+            module.train(p, X, np.zeros(4), epochs=1, batch_size=2, learning_rate=rate)
+    assert np.isinf(module.loss(p, X, np.full(4, INF)))
+
+
+def test_a_choice_is_true_or_false(labelled: Any) -> None:
+    with pytest.raises(TypeError, match="shuffle has type str: True or False is needed"):
+        labelled.train(labelled.init(), X, Y, epochs=1, batch_size=2, learning_rate=0.1, shuffle="no")
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1'"),
+        ({"learning_rate": 10**400}, "learning_rate is 1000"),
         ({"epochs": 0}, "epochs is 0"),
         ({"epochs": True}, "epochs is True"),
         ({"batch_size": 2.0}, "batch_size is 2.0"),

@@ -13,6 +13,7 @@ from derive.documents.document import Block, Code, Formula, Items, Math, Paragra
 from derive.documents.notation import Notation
 from derive.documents.symbols import index_letter, shape_latex, size_letter
 from derive.documents.words import activation_of, heading, operator, spoken
+from derive.functions import AtLeast
 from derive.index import Axis, Entry, Tensor
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
@@ -29,7 +30,7 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
         *_onehot_definitions(notation),
         Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward)), 1),
         Paragraph(("Conventions:",)),
-        Items(tuple(_conventions(forward, notation))),
+        Items(tuple(_conventions(derivation, notation))),
     ]
     return Section(("Set-up",), tuple(blocks))
 
@@ -125,7 +126,8 @@ def _onehot_definitions(notation: Notation) -> Iterator[Formula]:
 # -- conventions -------------------------------------------------------------------------------------------------------
 
 
-def _conventions(program: Program, notation: Notation) -> Iterator[Text]:
+def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
+    program = derivation.forward
     yield _layout(program, notation)
     yield (
         "A gradient has the shape of what it belongs to. ",
@@ -154,7 +156,13 @@ def _conventions(program: Program, notation: Notation) -> Iterator[Text]:
         " and 0 otherwise.",
     )
     yield from dict.fromkeys(text for equation in program.equations for text in _kinks(equation, notation))
-    for name, floors in program.floors.items():
+    yield from _floors(derivation, notation)
+
+
+def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
+    """The declared bounds, and what they differ in from PyTorch's where no denominator is left to bound."""
+    computed = [e.body for e in derivation.computed.equations]
+    for name, floors in derivation.forward.floors.items():
         parts: list[str] = []
         if floors.log is not None:
             parts.append(rf"\log u \to \max\left({notation.index(floors.log, ())}, \log u\right)")
@@ -162,6 +170,11 @@ def _conventions(program: Program, notation: Notation) -> Iterator[Text]:
             parts.append(rf"\frac{{1}}{{u}} \to \frac{{1}}{{\max\left({notation.index(floors.denominator, ())}, u\right)}}")
         bounds = [x for part in parts for x in (Math(part), " and ")][:-1]
         yield ("When ", Math(name), " and its gradient are computed, bounds hold: ", *bounds, f", {floors.reason}.")
+        if floors.denominator is not None and not any(floors.denominator in a.args for e in computed for a in e.atoms(AtLeast)):
+            yield (
+                "In what is computed here no denominator is left to bound: it has cancelled, and the gradient is right even where a "
+                "probability is rounded to 0 or 1. PyTorch multiplies the factors one by one, and gives 0 there.",
+            )
 
 
 def _layout(program: Program, notation: Notation) -> Text:
