@@ -10,7 +10,7 @@ import sympy as sp
 from sympy import Basic, Expr
 
 from codegen.constants import ADD, ATOM, CHOICE, FUNCTIONS, MULTIPLY, OR, POWER, SIGN, constant, is_constant, negative, positive_first
-from derive.functions import AtLeast, Sigmoid
+from derive.functions import AtLeast, Log1p, Sigmoid
 from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
 
 COMPARISONS: dict[type[Basic], str] = {

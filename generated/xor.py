@@ -328,8 +328,8 @@ def train(
     """
     theta, examples, targets = _batch(p, X, y)
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise ValueError(f"learning_rate is {learning_rate}: a finite number above 0 is needed")
+    rate = _rate(learning_rate, theta.dtype)
+    _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
     dtype = theta.dtype
@@ -342,7 +342,7 @@ def train(
         targets,
         epochs,
         N,
-        dtype.type(learning_rate),
+        rate,
         shuffle,
         np.random.default_rng(seed),
         order,
@@ -366,6 +366,7 @@ def _pack(p: Parameters) -> Array:
         "W2": (1, 4),
         "b2": (1,),
     }
+    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
     if len(p) != len(shapes):
         raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
@@ -397,7 +398,7 @@ def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
 
 def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
-    if np.ma.isMaskedArray(values):
+    if _masked(values):
         raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -405,12 +406,26 @@ def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     return array
 
 
+def _masked(values: Any) -> bool:
+    """Whether the values, or the rows in a list, have a mask."""
+    return np.ma.isMaskedArray(values) or (type(values) in (list, tuple) and any(np.ma.isMaskedArray(row) for row in values))
+
+
 def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
     """X as a contiguous array [N, 2] of the parameters' type, copied where it is not one already."""
     array = _reals("X", X)
     if array.ndim != 2 or array.shape[1] != 2:
         raise ValueError(f"X has shape {array.shape}: [N, 2] is needed, an example a row")
-    return np.require(array, dtype, ["C", "A", "W"])
+    return _converted("X", array, dtype)
+
+
+def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Array:
+    """The array itself where a kernel can read it, else a contiguous copy of the given type; refuses numbers too large for it."""
+    try:
+        with np.errstate(over="raise"):
+            return np.require(array, dtype, ["C", "A", "W"])
+    except FloatingPointError:
+        raise ValueError(f"{name} holds a number that {dtype} cannot") from None
 
 
 def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -436,7 +451,22 @@ def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
     if values.shape not in ((N,), (N, 1)):
         raise ValueError(f"y has shape {values.shape}: ({N}, 1) or ({N},) is needed, a row for each example")
     values = values.reshape(N, 1)
-    return np.require(_without_nan("y", values), dtype, ["C", "A", "W"])
+    return _without_nan("y", _converted("y", values, dtype))
+
+
+def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str) -> None:
+    if not isinstance(value, types):
+        raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
+
+
+def _rate(value: float, dtype: np.dtype[Any]) -> Real:
+    """The learning rate in the parameters' type."""
+    if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            rate = dtype.type(value)
+        if 0 < rate < np.inf:
+            return rate
+    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
 
 
 def _count(name: str, value: int) -> int:
