@@ -300,6 +300,22 @@ def test_any_layout_and_any_real_type_is_taken(case: Case, tmp_path: Path) -> No
         assert (module.gradients(p, X, labels)[1].b1 == expected.b1).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "x", "y", "loss"),
+    [
+        ("binary_cross_entropy", 1e-10, 0, 1.00000000005e-10),
+        ("binary_cross_entropy_with_logits", 17.0, 1, 4.139937633089748e-08),
+        ("binary_cross_entropy_with_logits", -17.0, 0, 4.139937633089748e-08),
+        ("binary_cross_entropy_with_logits", 40.0, 1, 4.248354255291589e-18),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_small_loss_keeps_its_digits(kind: str, x: float, y: float, loss: float, dtype: type) -> None:
+    module = interpreted(network(1, [(1, "identity")], kind))
+    found = module.loss(parameters(module, [[1]], [0], dtype=dtype), np.array([[x]], dtype), [y])
+    assert abs(found / loss - 1) < 8 * np.finfo(dtype).eps
+
+
 # -- what is refused -----------------------------------------------------------------------------------------------------
 
 X = np.zeros((4, 2))

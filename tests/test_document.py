@@ -310,3 +310,12 @@ def test_a_long_product_is_broken_before_its_fractions() -> None:
     assert all(width(line) <= LINE for line in lines)
     assert not any(line.endswith(("+", "-")) for line in lines)
     assert " ".join(lines) == long
+
+
+@pytest.mark.parametrize(("last", "cancels"), [("sigmoid", True), ("softmax", False)])
+def test_a_document_says_where_the_bounds_of_pytorch_give_another_gradient(last: str, cancels: bool) -> None:
+    layers = [{"kind": "dense", "units": 2, "activation": last}]
+    net = Network(name="bounded", inputs=2, loss="binary_cross_entropy", layers=layers)
+    text = render(derive.differentiate(net.program()), net, "markdown")
+    assert "bounds hold" in text
+    assert ("no denominator is left to bound" in text) is cancels

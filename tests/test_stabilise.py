@@ -57,6 +57,8 @@ CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
         ["softplus form"],
     ),
     "a product of exponentials": (exp(x) * exp(-y) * y, y * exp(x - y), ["one exponential"]),
+    "log(1 - x)": (y * log(1 - x), y * Log1p(-x), ["logarithm near 1"]),
+    "log(2 + x)": (log(2 + x), log(2 + x), []),
     "exp(x) - 1": (y * (exp(x) - 1), y * Expm1(x), ["exp(x) - 1"]),
     "exp(x) - 2": (exp(x) - 2, exp(x) - 2, []),
     "1 - y^2": (x * (1 - y**2), x * (1 - y) * (1 + y), ["difference of squares"]),
