@@ -1,4 +1,5 @@
-"""Whether the committed files are what the specs give: one module and the documents for each network in networks/.
+"""Whether the committed files are what the specs give: one module and the documents for each network in networks/,
+and the page of all activations and losses.
 
 Everything is rendered again in memory and compared. Nothing is written unless a repair is asked for, and nothing is ever removed.
 """
@@ -18,6 +19,7 @@ import codegen
 import derive
 from chainrule.commands import FORMATS
 from chainrule.files import make_folder, write_atomic
+from chainrule.operations import page
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
@@ -26,6 +28,7 @@ from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")
+OPERATIONS, FORMULAS = Path("docs/operations.md"), Path("derive/formulas")
 KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS)}
 BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
 SHOWN_LINES = 12  # of a diff
@@ -91,6 +94,8 @@ def check(root: Path, processes: int = 2, report: Report = silent) -> Check:
         if twice is not None:
             raise InputError(f"two networks ask for the file {twice}: rename one of them")
         wanted |= made
+    if (root / FORMULAS).is_dir():  # a folder of other people's networks has no formulas of its own to list
+        wanted[OPERATIONS] = page()
     return Check(len(wanted), compare(root, wanted), root=root)
 
 
@@ -118,6 +123,7 @@ def render(network: Network) -> Files:
 def compare(root: Path, wanted: Mapping[Path, str]) -> tuple[Finding, ...]:
     """What differs between the files below the root and the wanted ones, in the order of their paths."""
     there = {p.relative_to(root) for folder, ends in KEPT.items() for p in _files(root / folder, ends)}
+    there |= {path for path in wanted if (root / path).is_file()}
     findings = [Finding(path, "extra") for path in there - set(wanted) - BY_HAND]
     for path, text in wanted.items():
         if path not in there:

@@ -5,6 +5,7 @@ Exit codes: 0 right, 1 the check failed, 2 the input was wrong (usage, spec, fil
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -73,7 +74,9 @@ def main() -> NoReturn:
 def _fail(message: str, problems: Sequence[Problem] = ()) -> NoReturn:
     err.print(f"error: {_visible(message)}", style="red")
     if "--json" in sys.argv:
-        _print_record({"error": message, "problems": [vars(problem) for problem in problems]})
+        with contextlib.suppress(OSError):  # stdout itself may be what cannot be written
+            _print_record({"error": message, "problems": [vars(problem) for problem in problems]})
+            sys.stdout.flush()
     sys.exit(WRONG_INPUT)
 
 

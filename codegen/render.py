@@ -110,6 +110,7 @@ class _Module:
             "parameters": self._parameters(),
             "kernels": shown,
             "reorders": any(f" {ADD}(" in line for k in kernels.values() for line in lines(k.body, set())),
+            "products": any("np.dot(" in line for k in kernels.values() for line in lines(k.body, set())),
             "optimisers": [_optimiser(name, o, program.parameters) for name, o in OPTIMISERS.items()],
             "work": {name: size_text(k.work) if k.workspace else "" for name, k in kernels.items()},
             "inside": {"examples": self._inside("examples", program.inputs[0]), "targets": self._inside("targets", program.targets[0])},

@@ -441,9 +441,10 @@ def train(
 ) -> tuple[Parameters, npt.NDArray[np.float64]]:
     """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
 
-    Every epoch visits the examples in a new random order (in their own order without `shuffle`); the same seed gives the same bits, and
-    a Generator in its place lets several calls continue one another. The last batch of an epoch may be smaller. The loss of an epoch is
-    the mean over its examples, each taken before the step that used it.
+    Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
+    several calls continue one another. The same seed gives the same bits. The last
+    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    each taken before the step that used it.
     """
     theta, examples, targets = _batch(p, X, y)
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)

@@ -70,7 +70,9 @@ def networks(draw: st.DrawFn, max_layers: int = 6) -> Network:
     layers: list[dict[str, object]] = []
     for units in widths[1:]:
         last = len(layers) == depth - 1
-        kind = draw(st.sampled_from(["sigmoid", "softmax"]) if last and formula.unit_prediction else activations)
+        # a softmax of one unit is exactly 1, where binary cross-entropy is infinite
+        inside = ["sigmoid", "softmax"] if units > 1 else ["sigmoid"]
+        kind = draw(st.sampled_from(inside) if last and formula.unit_prediction else activations)
         options = OPTIONS.get(kind, {}) if draw(st.booleans()) else {}
         layers.append({"kind": "dense", "units": units, "activation": {"kind": kind, **options}, "bias": draw(st.booleans())})
     table: dict[str, object] = {"kind": loss, "reduction": draw(st.sampled_from(["mean", "sum"]))}

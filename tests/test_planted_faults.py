@@ -274,8 +274,8 @@ def test_a_computed_equation_without_steps_is_named(derivations: Mapping[tuple[s
     """At random points alone a mask whose bound was moved a little would pass."""
     right = derivations["engine", "classifier"]
     (first,) = [e for e in right.computed.equations if e.tensor.name == "H1"]
-    a1 = Entry(handmade.named(right)["A1"], *first.indices)
-    moved = replace(first, body=where(a1 <= sp.Rational(1, 1000), 0, a1))
+    a = Entry(handmade.named(right)["A1"], *first.indices)
+    moved = replace(first, body=where(a <= sp.Rational(1, 1000), 0, a))
     computed = replace(right.computed, equations=tuple(moved if e is first else e for e in right.computed.equations))
     assert rules(replace(right, computed=computed)) == ["computed program"]
     assert rules(replace(right, stable=right.stable[1:])) == ["computed program"]
