@@ -183,6 +183,17 @@ def test_a_name_with_control_characters_reaches_no_terminal(run: Command) -> Non
     assert run("prove", "a\x1b[31m.toml").err == "error: cannot read a\\x1b[31m.toml: No such file or directory\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_an_output_that_is_full_is_wrong_input(small: Path) -> None:
+    for option in ((), ("--json",)):
+        program = "from chainrule.cli import main; main()"
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-c", program, "generate", small, *option], stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        assert (done.returncode, done.stderr) == (2, "error: [Errno 28] No space left on device\n")
+
+
 @pytest.mark.parametrize("form", ["latex", "markdown"])
 def test_derive_prints_the_document(run: Command, small: Path, form: Format) -> None:
     network = derive.load(small)
