@@ -95,7 +95,8 @@ def verified(of: Network, fault: Fault = no_fault, at: Sample | None = None) -> 
 
 
 @pytest.mark.parametrize("path", [p for p in NETWORKS if p.stem != "digits"], ids=lambda p: p.stem)
-def test_the_shipped_networks_pass(path: Path) -> None:
+def test_right_gradients_of_the_shipped_networks_pass(path: Path) -> None:
+    """The plain evaluator as the module: that verify accepts what is right. The modules themselves: tests/test_generated.py."""
     result = verified(derive.load(path))
     assert result.holds
     assert all(row.difference < 1e-8 and row.naive == 0 for row in result.rows)

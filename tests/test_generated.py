@@ -1,0 +1,33 @@
+"""The committed modules, compiled: every shipped network as `chainrule verify` sees it, and against PyTorch's autograd."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+import derive
+from chainrule.module import Module, arrays
+from chainrule.sample import sample
+from chainrule.verify import verify_at
+from tests.random_networks import autograd, point, worst_error
+
+SPECS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_shipped_module_is_right(path: Path) -> None:
+    network = derive.load(path)
+    module = cast(Module, importlib.import_module(f"generated.{path.stem}"))
+    found = verify_at(network, derive.differentiate(network.program()), module, sample(network, module, 7, 0))
+    assert found.holds, found
+    assert all(row.order is not None and abs(row.order - 2) <= 0.05 for row in found.rows if not row.kinks)
+
+    at = point(network, 7, seed=1)
+    p = module.init()._replace(**at.parameters)
+    expected_loss, expected, _ = autograd(network, at)
+    loss, gradient = module.gradients(p, at.X, at.y)
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    assert worst_error(arrays(gradient), expected) <= 1e-12
