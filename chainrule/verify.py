@@ -107,7 +107,7 @@ def verify_at(network: Network, derivation: Derivation, module: Module, at: Samp
         expected = np.asarray(plain[gradient_of(parameter).name], dtype=np.float64)
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
     loss = float(plain[derivation.forward.outputs[-1].name])
-    return Verification(network.name, len(at.X), seed, tuple(rows), abs(value - loss) / (abs(loss) or 1.0))
+    return Verification(network.name, len(at.X), seed, tuple(rows), abs(value - loss) / max(abs(loss), 1.0))
 
 
 def largest(found: Iterable[Array]) -> float:

@@ -197,3 +197,12 @@ def test_the_proof_does_not_use_the_engine() -> None:
         assert [m for m in imported if m.startswith("derive") and not m.startswith(allowed)] == []
         names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not names & {"diff", "simplify", "cancel", "factor", "together", "Derivative", "doit"}
+
+
+def test_a_bound_of_a_branch_does_not_stand_in_the_way_of_a_fact() -> None:
+    """Softplus changes its branch at 12 / 1.5 = 8: no target may take that value where the targets sum to 1."""
+    softplus = {"kind": "softplus", "beta": 1.5, "threshold": 12.0}
+    loss = {"kind": "softmax_cross_entropy", "targets": "probabilities"}
+    layers = [{"kind": "dense", "units": u, "activation": a} for u, a in ((2, softplus), (3, "tanh"), (4, "elu"), (5, "relu"))]
+    network = derive.Network(name="facts", inputs=1, layers=layers, loss=loss)
+    assert not [v for v in derive.prove(derive.differentiate(network.program())) if not v.holds]

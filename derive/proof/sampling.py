@@ -103,29 +103,31 @@ class _Drawing:
             return
         equation = self.setting.definitions.get(tensor.name)
         if tensor.name not in self.uses or equation is None:
-            self._draw(tensor, self.style.reach, self.seed)
+            self._draw(tensor, self.style.reach, self.seed, self.style.special)
             return
         for below in reads(self.setting, equation.body):
             self.provide(below)
         known.define(equation)
 
-    def _draw(self, tensor: Tensor, reach: float, seed: str) -> None:
+    def _draw(self, tensor: Tensor, reach: float, seed: str, special: Fraction | None) -> None:
         """Draw a tensor's entries, from a source of its own: the order in which tensors are met does not matter."""
         known, rng = self.interpreter, Random(f"{seed}/{tensor.name}")
         places = list(known.places(tensor.indices()))
         if tensor.values:
             known.labels[tensor.name] = {p: rng.randrange(known.extents[tensor.values]) for p in places}
         else:
-            first = -1 if self.style.special is None else rng.randrange(3)
-            known.tables[tensor.name] = {p: self._entry(tensor, reach, rng, k % 3 == first) for k, p in enumerate(places)}
+            first = -1 if special is None else rng.randrange(3)
+            known.tables[tensor.name] = {
+                p: self._entry(tensor, reach, rng, special if k % 3 == first else None) for k, p in enumerate(places)
+            }
 
-    def _entry(self, tensor: Tensor, reach: float, rng: Random, third: bool) -> Number:
-        domain, special = self.interpreter.domain, self.style.special
+    def _entry(self, tensor: Tensor, reach: float, rng: Random, special: Fraction | None) -> Number:
+        domain = self.interpreter.domain
         if tensor.name in self.setting.unit:
             return domain.random(rng, 0.02, 0.98)
         if tensor.sign == "positive":
             return domain.random(rng, reach / 100, reach)
-        if third and special is not None and (special >= 0 or tensor.sign == "real"):
+        if special is not None and (special >= 0 or tensor.sign == "real"):
             return domain.constant(special)
         return domain.random(rng, 0 if tensor.sign == "nonnegative" else -reach, reach)
 
@@ -134,7 +136,8 @@ class _Drawing:
         about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
         for draw in range(DRAWS):
             for tensor in about:
-                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}")
+                # without the bounds of branches, which may be too large for the fact
+                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}", None)
             try:
                 for fact in facts:
                     self._meet(fact, {t.name for t in about if t.sign != "real"})
