@@ -56,8 +56,36 @@ class Floors:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """A given tensor of one axis whose entries the spec fixes (class weights)."""
+
+    tensor: Tensor
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A given tensor of random data: every entry is 1 with a probability, else 0 (dropout's mask)."""
+
+    tensor: Tensor
+    probability: Expr
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A given tensor that training replaces after every step by what an equation computes (a running mean)."""
+
+    tensor: Tensor
+    start: Expr
+    update: Tensor
+
+
+@dataclass(frozen=True)
 class Program:
-    """A list of equations in the order of computation."""
+    """A list of equations in the order of computation.
+
+    Given beside inputs, targets and parameters: constants of the spec, random data, running statistics. No gradient is taken of these.
+    """
 
     name: str
     inputs: tuple[Tensor, ...]
@@ -67,6 +95,9 @@ class Program:
     outputs: tuple[Tensor, ...]
     facts: tuple[Fact, ...] = ()
     floors: dict[str, Floors] = field(default_factory=dict[str, Floors])  # by the name of the equation's tensor
+    constants: tuple[Constant, ...] = ()
+    draws: tuple[Draw, ...] = ()
+    statistics: tuple[Statistic, ...] = ()
 
     def __post_init__(self) -> None:
         check(self)
@@ -93,7 +124,12 @@ class Program:
 
     @property
     def given(self) -> tuple[Tensor, ...]:
-        return (*self.inputs, *self.targets, *self.parameters)
+        return (*self.inputs, *self.targets, *self.parameters, *self.fixed)
+
+    @property
+    def fixed(self) -> tuple[Tensor, ...]:
+        """The given tensors that the loss is never differentiated by, targets aside."""
+        return tuple(given.tensor for given in (*self.constants, *self.draws, *self.statistics))
 
     @property
     def axes(self) -> tuple[Axis, ...]:
