@@ -33,14 +33,18 @@ class Parameter:
 class Operation:
     """Values in terms of values: what a layer or an activation computes.
 
-    formula: equations in index notation, one a line, the last of which defines Y; or a bare expression in x, the same for every
-    element: Y[...] = expression with x = X[...]. Entries outside of a tensor are 0.
-    reads: the names of the values that it reads. parameters: numbers from the spec by name. axes: the extents of axes that the read values do
-    not have, by letter, as integer expressions in parameters and sizes ("size(t) * 2"). learned: the tensors that training changes, "W[j, k]",
-    and how they start: a number, or "weight" for He's or Glorot's random numbers. One that the formula does not come to read is left out.
-    draws: random data of training, "M[...]": entries that are 1 with the given probability, else 0. statistics: what training keeps a running
-    value of, "mean[c]": its start; an equation `new_mean[c] = ...` gives the next one. inference: the equations of `predict` where they differ.
-    state: values of a recurrence over the axis `steps` of X: a read that stands before the equation means the step before, 0 at first.
+    formula: equations in index notation, one a line, the last of which defines Y; or a bare expression in x, the same for
+        every element: Y[...] = expression with x = X[...]. Entries outside of a tensor are 0.
+    reads: the names of the values that it reads.
+    parameters: numbers from the spec by name.
+    axes: the extents of axes that the read values do not have, by letter, as integer expressions in parameters and sizes.
+    learned: the tensors that training changes, "W[j, k]", and how they start: a number, or "weight" for He's or Glorot's
+        random numbers. One that the formula does not come to read is left out.
+    draws: random data of training, "M[...]": entries that are 1 with the given probability, else 0.
+    statistics: what training keeps a running value of, "mean[c]": its start; an equation `new_mean[c] = ...` gives the next.
+    inference: the equations of `predict` where they differ.
+    state: values of a recurrence over the axis `steps` of X: a read that stands before the equation means the step before,
+        0 at first.
     """
 
     formula: str
