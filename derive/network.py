@@ -17,17 +17,16 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
-    GetJsonSchemaHandler,
     StrictBool,
     StrictInt,
     StrictStr,
     ValidationError,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
-from derive import choices, toml
+from derive import toml
+from derive.choices import Activation
+from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, hints
 from derive.spec_errors import SpecError, problems, shown, wrong
 
 if TYPE_CHECKING:
@@ -69,48 +68,6 @@ class Part(BaseModel, frozen=True, extra="forbid"):
     """A piece of a spec: immutable, and strict about its keys."""
 
 
-class Activation(Part, frozen=True, extra="allow"):
-    """An activation by name, with the parameters of its formula as further keys (all of them, once validated)."""
-
-    kind: StrictStr
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Activation) else choices.activation(given)
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The numbers that the formula takes, by name, defaults included."""
-        return dict(self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return choices.activation_schema()
-
-
-class Loss(Part, frozen=True, extra="allow"):
-    """A loss by name, with the options of its formula as further keys (all of them, once validated)."""
-
-    kind: StrictStr
-    reduction: Literal["mean", "sum"] = "mean"
-    targets: StrictStr
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Loss) else choices.loss(given)
-
-    @property
-    def options(self) -> dict[str, bool]:
-        """The options of the formula by name, defaults included."""
-        return dict(self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return choices.loss_schema()
-
-
 class Dense(Part, frozen=True):
     """A fully connected layer: every output is a weighted sum of all inputs, plus a bias, through an activation."""
 
@@ -128,6 +85,7 @@ class NetworkFields(TypedDict):
     inputs: int
     layers: Sequence[Dense | Mapping[str, object]]
     loss: str | Loss | Mapping[str, object]
+    penalties: NotRequired[Sequence[Penalty | Mapping[str, object]]]
     convention: NotRequired[Convention]
 
 
@@ -136,7 +94,10 @@ class Network(Part, frozen=True, title="A network of chainrule"):
 
     name: Name
     inputs: Count
-    loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(choices.LOSS_KINDS))
+    loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(LOSS_KINDS))
+    penalties: tuple[Penalty, ...] = Field(
+        default=(), max_length=MAX_LAYERS, description='a list of tables such as { kind = "l2", strength = 0.01 }'
+    )
     convention: Convention = Field(
         default="rows", description='"rows" (Z = H W^T + 1 b^T), "columns" (z = W h + b) or "xw" (Z = H W + 1 b^T)'
     )
@@ -162,6 +123,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
                 )
         if self.size > MAX_PARAMETERS:
             raise wrong(f"found {self.size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
+        check_lists(self.loss, self.outputs)
         return self
 
     @property
@@ -175,6 +137,11 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         widths = (self.inputs, *(layer.units for layer in self.layers))
         return sum(layer.units * (into + layer.bias) for into, layer in zip(widths, self.layers, strict=False))
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What is allowed, but probably not meant."""
+        return hints(self.loss, self.layers[-1].activation.kind)
+
     def program(self, convention: Convention | None = None, examples: Examples = "batch") -> Program:
         """The forward program, in the network's own convention unless another is asked for."""
         from derive import build  # the builder reads networks, so it cannot be imported first
@@ -184,9 +151,9 @@ class Network(Part, frozen=True, title="A network of chainrule"):
     def to_toml(self) -> str:
         """The spec file that describes this network: `loads(network.to_toml()) == network`."""
         fields = self.model_dump(exclude_none=True, exclude_defaults=True)
-        fields["loss"] = choices.short(fields["loss"], choices.loss(self.loss.kind))
+        fields["loss"] = self.loss.short()
         for layer, table in zip(self.layers, fields["layers"], strict=True):
-            table["activation"] = choices.short(layer.activation.model_dump(), choices.activation(layer.activation.kind))
+            table["activation"] = layer.activation.short()
         return toml.spec_text(fields)
 
 

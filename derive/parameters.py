@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import sympy as sp
 from pydantic.json_schema import JsonSchemaValue
+from sympy import Expr
 
 from derive.formulas.operation import Number, Parameter
 from derive.spec_errors import one_of, shown, wrong
@@ -50,7 +52,7 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
                 raise wrong(f"found {shown(given)}", right, name)
             return given
         case "count":
-            if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= MAX_COUNT:
+            if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= _most(parameter):
                 raise wrong(f"found {shown(given)}", right, name)
             return given
         case "reals":
@@ -61,13 +63,23 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
             return _real(name, given, parameter, right)
 
 
+def symbolic(values: Mapping[str, Number]) -> dict[str, Expr | bool | int]:
+    """The numbers as formulas take them, lists left out: whole numbers and switches as they are, others as exact decimals."""
+    return {name: v if isinstance(v, int) else exact(v) for name, v in values.items() if isinstance(v, int | float)}
+
+
+def exact(number: float) -> sp.Rational:
+    """The decimal number that a person wrote: 0.1 is 1/10."""
+    return sp.Rational(repr(number))
+
+
 def rule(parameter: Parameter) -> str:
     """What a parameter may be, in words."""
     match parameter.kind:
         case "switch":
             return "true or false"
         case "count":
-            return f"a whole number from {_least(parameter)} to {MAX_COUNT}"
+            return f"a whole number from {_least(parameter)} to {_most(parameter)}"
         case "reals":
             return f"a list of {_adjective(parameter)}"
         case "real":
@@ -81,7 +93,7 @@ def schema(parameter: Parameter) -> JsonSchemaValue:
         case "switch":
             kind: dict[str, Any] = {"type": "boolean"}
         case "count":
-            kind = {"type": "integer", "minimum": _least(parameter), "maximum": MAX_COUNT}
+            kind = {"type": "integer", "minimum": _least(parameter), "maximum": _most(parameter)}
         case "reals":
             kind = {"type": "array", "items": {"type": "number", **_schema_bounds(parameter)}, "minItems": 1, "maxItems": MAX_NUMBERS}
         case "real":
@@ -122,6 +134,10 @@ def _bounds(parameter: Parameter) -> str:
 
 def _least(parameter: Parameter) -> int:
     return 1 if parameter.least is None else int(parameter.least)
+
+
+def _most(parameter: Parameter) -> int:
+    return MAX_COUNT if parameter.most is None else int(parameter.most)
 
 
 def _schema_bounds(parameter: Parameter) -> dict[str, float]:
