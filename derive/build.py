@@ -12,7 +12,7 @@ from derive.build_loss import Value, loss_part, penalty_equations
 from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.operation import Operation
 from derive.index import Axis, Index, Sign, Sum, Tensor
-from derive.language import Operand, Scope, definitions
+from derive.language import Operand, Scope, definitions, extent
 from derive.loss_scope import letters
 from derive.parameters import symbolic
 from derive.program import Equation, Program, renumber
@@ -111,7 +111,10 @@ class _Builder:
             found.append(self._define(name, indices[-1].axis, body, note))
             return found[-1].operand
 
-        definitions(operation.formula, Scope({"X": x.operand, **values}), define)
+        whole = {name: value for name, value in values.items() if isinstance(value, int)}
+        sizes = {"k": x.operand.axes[-1].extent or 0}
+        axes = {letter: Axis(f"{letter}{name[1:]}", f"{name}_{letter}", extent(text, whole, sizes)) for letter, text in operation.axes.items()}
+        definitions(operation.formula, Scope({"X": x.operand, **values}, axes), define)
         return found[-1]
 
     # -- names and places ------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from derive.loss_spec import Loss, Penalty
 from derive.parameters import exact, symbolic
 from derive.program import Constant, Equation, Fact, Floors
 
-SUMMED: frozenset[losses.Target] = frozenset({"probabilities", "log_probabilities"})
 EACH = "l"  # the losses one by one
 NONNEGATIVE: frozenset[losses.Target] = frozenset({"probabilities", "unit", "counts"})
 
@@ -150,13 +149,10 @@ class _Build:
 
     def facts(self) -> tuple[Fact, ...]:
         """What the targets are known to be."""
-        if self.formula.target not in SUMMED:
+        if self.formula.target != "probabilities":
             return ()
         *free, c = letters(self.axes)
-        entry = self.target.entry()
-        body = entry if self.formula.target == "probabilities" else sp.exp(entry)
-        meaning = "targets are probabilities: they sum to 1 over the classes"
-        return (Fact(Sum(body, c), sp.S.One, tuple(free), meaning),)
+        return (Fact(Sum(self.target.entry(), c), sp.S.One, tuple(free), "targets are probabilities: they sum to 1 over the classes"),)
 
     def _target(self) -> Value:
         kind = self.formula.target
