@@ -113,7 +113,9 @@ class _Builder:
 
         whole = {name: value for name, value in values.items() if isinstance(value, int)}
         sizes = {"k": x.operand.axes[-1].extent or 0}
-        axes = {letter: Axis(f"{letter}{name[1:]}", f"{name}_{letter}", extent(text, whole, sizes)) for letter, text in operation.axes.items()}
+        axes = {
+            letter: Axis(f"{letter}{name[1:]}", f"{name}_{letter}", extent(text, whole, sizes)) for letter, text in operation.axes.items()
+        }
         definitions(operation.formula, Scope({"X": x.operand, **values}, axes), define)
         return found[-1]
 

@@ -93,7 +93,9 @@ def table_of(given: object, what: str, kinds: Sequence[str]) -> dict[str, object
 def shortened(table: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> object:
     """A choice without what its defaults say anyway: a name where nothing else is left."""
     if table["kind"] == OWN:
-        return {key: value for key, value in table.items() if key != "kind" and value != {} and (key, value) != ("source", own_formula.SOURCE)}
+        return {
+            key: value for key, value in table.items() if key != "kind" and value != {} and (key, value) != ("source", own_formula.SOURCE)
+        }
     own = {key: value for key, value in table.items() if key not in parameters or value != parameters[key].default}
     return own if len(own) > 1 else own["kind"]
 

@@ -7,7 +7,7 @@ validator.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 from pydantic import BaseModel, GetJsonSchemaHandler, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -17,9 +17,9 @@ from derive import own_formula
 from derive.choices import OWN, needed, shortened, table_of, table_schema
 from derive.formulas import losses
 from derive.formulas.losses import LOSSES, PENALTIES, TARGETS
-from derive.formulas.operation import Number, Parameter
+from derive.formulas.operation import Number
 from derive.loss_scope import read_trial
-from derive.parameters import completed, refuse_others, schema
+from derive.parameters import completed, items, refuse_others, schema
 from derive.spec_errors import one_of, shown, wrong
 
 LOSS_KINDS = tuple(dict.fromkeys(kind for kind, _ in LOSSES))
@@ -130,6 +130,14 @@ def check_lists(loss: Loss, outputs: int) -> None:
             raise wrong(f"found {len(given)} number{'s' if len(given) > 1 else ''}", f"{outputs}, one for each output", "loss", *below)
 
 
+def check_penalties(penalties: Sequence[Penalty], parameters: Sequence[str]) -> None:
+    """Raise the spec's error for a penalty on what is no parameter of the network."""
+    for place, penalty in enumerate(penalties):
+        for name in penalty.parameters:
+            if name not in parameters:
+                raise wrong(f"found {shown(name)}", one_of(parameters, name), "penalties", place, "parameters")
+
+
 def hints(loss: Loss, last: str) -> tuple[str, ...]:
     """What is allowed, but probably not meant; `last` is the activation that the loss reads."""
     formula = loss.formula
@@ -188,11 +196,11 @@ def _common(table: Mapping[str, object], targets: str, values: Sequence[str]) ->
 
 
 def _inputs(given: object, values: Sequence[str]) -> tuple[str, ...]:
-    names = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
+    names = items(given) or ()
     if len(names) != len(values) or not all(isinstance(name, str) for name in names):
         found = "missing" if given is None else f"found {shown(given)}"
         raise wrong(found, f"a list of the layers that are its {' and its '.join(values)}", "inputs")
-    return tuple(str(name) for name in names)
+    return tuple(map(str, names))
 
 
 def _penalty(given: object) -> dict[str, object]:
@@ -202,10 +210,10 @@ def _penalty(given: object) -> dict[str, object]:
         raise wrong(f"found {shown(OWN)}", one_of(PENALTIES), "kind")
     parameters = PENALTIES[kind].parameters
     refuse_others(table, ["kind", "parameters", *parameters], kind)
-    names = table.get("parameters", ())
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in cast(Sequence[object], names)):
-        raise wrong(f"found {shown(names)}", 'a list of parameters such as ["W1", "W2"]', "parameters")
-    return {"kind": kind, "parameters": tuple(cast(Sequence[str], names)), **completed(table, parameters)}
+    names = items(table.get("parameters", ()))
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise wrong(f"found {shown(table['parameters'])}", 'a list of parameters such as ["W1", "W2"]', "parameters")
+    return {"kind": kind, "parameters": tuple(map(str, names)), **completed(table, parameters)}
 
 
 def _worded(name: str, given: Number) -> str:
@@ -245,4 +253,3 @@ def _penalty_schema(kind: str) -> JsonSchemaValue:
     keys: dict[str, JsonSchemaValue] = {"parameters": {"type": "array", "items": {"type": "string"}}}
     keys |= {name: schema(p) for name, p in parameters.items()}
     return table_schema(kind, keys, PENALTIES[kind].source, needed(parameters))
-

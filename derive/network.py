@@ -26,7 +26,7 @@ from pydantic import (
 
 from derive import toml
 from derive.choices import Activation
-from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, hints
+from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, check_penalties, hints
 from derive.spec_errors import SpecError, problems, shown, wrong
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         if self.size > MAX_PARAMETERS:
             raise wrong(f"found {self.size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
         check_lists(self.loss, self.outputs)
+        numbered = list(enumerate(self.layers, 1))
+        check_penalties(self.penalties, [name for k, layer in numbered for name in ([f"W{k}", f"b{k}"] if layer.bias else [f"W{k}"])])
         return self
 
     @property

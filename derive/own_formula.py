@@ -72,9 +72,9 @@ def table_schema(title: str, more: Mapping[str, JsonSchemaValue]) -> JsonSchemaV
 
 def _named(table: Mapping[str, object], key: str, meant: Sequence[str]) -> list[tuple[str, object]]:
     given = table.get(key, {})
-    if not isinstance(given, Mapping) or len(cast(Mapping[object, object], given)) > MAX_NAMES:
-        raise wrong(f"found {shown(given)}", f"a table of at most {MAX_NAMES} numbers by name, such as {{ a = 0.25 }}", key)
-    items = list(cast(Mapping[object, object], given).items())
+    items = list(cast(Mapping[object, object], given).items()) if isinstance(given, Mapping) else None
+    if items is None or len(items) > MAX_NAMES:
+        raise wrong(f"found {shown(table[key])}", f"a table of at most {MAX_NAMES} numbers by name, such as {{ a = 0.25 }}", key)
     for name, _ in items:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise wrong(f"found the name {shown(name)}", NAME_RULE, key)

@@ -56,9 +56,10 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
                 raise wrong(f"found {shown(given)}", right, name)
             return given
         case "reals":
-            if not isinstance(given, list | tuple) or not 1 <= len(cast(Sequence[object], given)) <= MAX_NUMBERS:
+            found = items(given)
+            if found is None or not 1 <= len(found) <= MAX_NUMBERS:
                 raise wrong(f"found {shown(given)}", right, name)
-            return tuple(_real(name, item, parameter, right) for item in cast(Sequence[object], given))
+            return tuple(_real(name, item, parameter, right) for item in found)
         case "real":
             return _real(name, given, parameter, right)
 
@@ -71,6 +72,11 @@ def symbolic(values: Mapping[str, Number]) -> dict[str, Expr | bool | int]:
 def exact(number: float) -> sp.Rational:
     """The decimal number that a person wrote: 0.1 is 1/10."""
     return sp.Rational(repr(number))
+
+
+def items(given: object) -> Sequence[object] | None:
+    """The items of a list, None for anything else."""
+    return cast(Sequence[object], given) if isinstance(given, list | tuple) else None
 
 
 def rule(parameter: Parameter) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,7 +56,7 @@ def spec_text(fields: Mapping[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    """A value in TOML. Names and kinds hold nothing that would need an escape."""
+    """A value in TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -63,7 +64,9 @@ def _value(value: object) -> str:
     if isinstance(value, Mapping):
         table = cast(Mapping[str, object], value)
         return "{ " + ", ".join(f"{key} = {_value(below)}" for key, below in table.items()) + " }"
-    return f'"{value}"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, cast(Sequence[object], value)))}]"
+    return json.dumps(str(value), ensure_ascii=False)  # TOML's basic strings have the escapes of JSON's
 
 
 def _too_large(found: str) -> Problem:

@@ -13,8 +13,8 @@ from derive.documents.document import Block, Code, Formula, Items, Math, Paragra
 from derive.documents.notation import Notation
 from derive.documents.symbols import index_letter, shape_latex, size_letter
 from derive.documents.words import activation_of, heading, operator, spoken
-from derive.functions import AtLeast
 from derive.formulas.losses import TARGETS
+from derive.functions import AtLeast
 from derive.index import Axis, Entry, Tensor
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
