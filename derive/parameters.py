@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import sympy as sp
 from pydantic.json_schema import JsonSchemaValue
 
 from derive.formulas.operation import Number, Parameter
@@ -17,6 +18,7 @@ from derive.spec_errors import one_of, shown, wrong
 SMALLEST, LARGEST = 1e-30, 1e30  # in size: such a number and its inverse are float32 numbers
 MAX_COUNT = 1_000_000
 MAX_NUMBERS = 100_000
+MAX_AXES = 6
 
 
 def completed(table: Mapping[str, object], parameters: Mapping[str, Parameter]) -> dict[str, Number]:
@@ -53,10 +55,17 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
             if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= MAX_COUNT:
                 raise wrong(f"found {shown(given)}", right, name)
             return given
-        case "reals":
-            if not isinstance(given, list | tuple) or not 1 <= len(cast(Sequence[object], given)) <= MAX_NUMBERS:
+        case "counts":
+            counts: Sequence[object] = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
+            whole = tuple(n for n in counts if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MAX_COUNT)
+            if not 1 <= len(counts) <= MAX_AXES or len(whole) < len(counts):
                 raise wrong(f"found {shown(given)}", right, name)
-            return tuple(_real(name, item, parameter, right) for item in cast(Sequence[object], given))
+            return whole
+        case "reals":
+            items: Sequence[object] = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
+            if not 1 <= len(items) <= MAX_NUMBERS:
+                raise wrong(f"found {shown(given)}", right, name)
+            return tuple(_real(name, item, parameter, right) for item in items)
         case "real":
             return _real(name, given, parameter, right)
 
@@ -68,6 +77,8 @@ def rule(parameter: Parameter) -> str:
             return "true or false"
         case "count":
             return f"a whole number from {_least(parameter)} to {MAX_COUNT}"
+        case "counts":
+            return f"a list of 1 to {MAX_AXES} whole numbers from 1 to {MAX_COUNT}"
         case "reals":
             return f"a list of {_adjective(parameter)}"
         case "real":
@@ -82,6 +93,9 @@ def schema(parameter: Parameter) -> JsonSchemaValue:
             kind: dict[str, Any] = {"type": "boolean"}
         case "count":
             kind = {"type": "integer", "minimum": _least(parameter), "maximum": MAX_COUNT}
+        case "counts":
+            whole: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
+            kind = {"type": "array", "items": whole, "minItems": 1, "maxItems": MAX_AXES}
         case "reals":
             kind = {"type": "array", "items": {"type": "number", **_schema_bounds(parameter)}, "minItems": 1, "maxItems": MAX_NUMBERS}
         case "real":
@@ -127,3 +141,8 @@ def _least(parameter: Parameter) -> int:
 def _schema_bounds(parameter: Parameter) -> dict[str, float]:
     bounds = {"exclusiveMinimum": parameter.above, "minimum": parameter.least, "maximum": parameter.most}
     return {key: bound for key, bound in bounds.items() if bound is not None}
+
+
+def exact(number: float) -> sp.Rational:
+    """The decimal number that a person wrote: 0.1 is 1/10."""
+    return sp.Rational(repr(number))

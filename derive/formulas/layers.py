@@ -52,6 +52,14 @@ LAYERS: dict[str, Operation] = {
         reads=("X[n, ...]",),
         axes={"f": "size(...)"},
     ),
+    "reshape": Operation(
+        """F[n, f] = sum(..., X[n, ...] * delta(f, position(...)))
+        Y[n, shape] = F[n, position(shape)]""",
+        "torch.Tensor.view",
+        reads=("X[n, ...]",),
+        parameters={"shape": Parameter(kind="counts", meaning="the axes of an example")},
+        axes={"f": "size(...)"},
+    ),
     "embedding": Operation(
         "Y[..., d] = E[X[...], d]",
         "torch.nn.Embedding",
