@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -48,6 +49,12 @@ class Graph:
     given: Value
     applications: tuple[Application, ...]
     values: tuple[Value, ...]  # of the input and of every layer
+
+    @property
+    def size(self) -> int:
+        """An upper bound of the number of parameters: formulas may leave some out."""
+        shapes = [shape for a in self.applications for shape, _ in a.learned.values()]
+        return sum(math.prod(d.root.extent or 1 for d in shape) for shape in shapes)
 
 
 def graph(network: Network) -> Graph:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, cast
+from dataclasses import replace
+from typing import cast
 
-from pydantic import BaseModel, Field, GetJsonSchemaHandler, StrictStr, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
-from derive import choices
 from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.layers import LAYERS
-from derive.formulas.operation import Number, Operation, Parameter, Start
-from derive.parameters import completed, refuse_others, rule, schema
-from derive.shapes import Pattern, left_sides
+from derive.formulas.operation import Number, Operation
+from derive.parameters import completed, refuse_others, schema
 from derive.spec_errors import one_of, shown, wrong
+from derive.user_formula import KEYS, formula_schema, user_operation
 
-MAX_INPUTS = 64
-MAX_FORMULA = 4000
 OWN = ("kind", "name", "inputs", "activation")  # keys of every layer
-FORMULA = ("formula", "parameters", "learned", "axes", "reads")  # keys of a layer that is a formula
-LETTER = re.compile(r"^[a-z]$")
-
 LAYER_KINDS = (*LAYERS, *(kind for kind in ACTIVATIONS if kind not in LAYERS), "formula")
 
 
@@ -39,18 +32,51 @@ def layer(given: object) -> dict[str, object]:
         raise wrong(f"found {shown(kind)}", one_of(LAYER_KINDS, kind), "kind")
     own = {key: value for key, value in table.items() if key in OWN}
     if kind == "formula":
-        refuse_others(table, [*OWN, *FORMULA], kind)
-        rest = {key: value for key, value in table.items() if key in FORMULA}
-        choices.user_operation(rest)
+        refuse_others(table, [*OWN, *KEYS], kind)
+        rest = {key: value for key, value in table.items() if key in KEYS}
+        user_operation(rest)
         return own | rest
     operation = known(kind)
     refuse_others(table, [*OWN, *operation.parameters], kind)
     return own | completed(table, operation.parameters)
 
 
+def operation(kind: str, values: Mapping[str, object]) -> Operation:
+    """What a layer of this kind computes, with these values of its keys."""
+    return user_operation(values) if kind == "formula" else specialised(known(kind), values)
+
+
+def values(kind: str, table: Mapping[str, object]) -> dict[str, Number]:
+    """The values of the parameters of a layer's operation."""
+    if kind != "formula":
+        return cast("dict[str, Number]", dict(table))
+    return {name: p.default for name, p in user_operation(table).parameters.items() if p.default is not None}
+
+
 def known(kind: str) -> Operation:
     """The catalogue's operation for a kind of layer."""
     return LAYERS[kind] if kind in LAYERS else ACTIVATIONS[kind]
+
+
+def specialised(operation: Operation, values: Mapping[str, object]) -> Operation:
+    """The operation with an axis for each of a list of whole numbers: the list's name in the formula stands for these axes."""
+    for name, parameter in operation.parameters.items():
+        counts = values.get(name)
+        if parameter.kind == "counts" and isinstance(counts, tuple):
+            letters = [f"{name}{k}" for k in range(1, len(counts) + 1)]
+            formula = re.sub(rf"\b{name}\b", ", ".join(letters), operation.formula)
+            axes = {**operation.axes, **dict(zip(letters, map(str, counts), strict=True))}
+            operation = replace(operation, formula=formula, axes=axes)
+    return operation
+
+
+def is_default(kind: str, key: str, value: object, table: Mapping[str, object]) -> bool:
+    """Whether a layer would have this value of a parameter without the key."""
+    parameter = known(kind).parameters.get(key) if kind != "formula" else None
+    if parameter is None or parameter.default is None:
+        return False
+    default = table.get(parameter.default) if isinstance(parameter.default, str) else parameter.default
+    return value == default
 
 
 def layer_schema(activation: JsonSchemaValue) -> JsonSchemaValue:
@@ -66,7 +92,7 @@ def _table(kind: str, activation: JsonSchemaValue) -> JsonSchemaValue:
         "activation": activation,
     }
     if kind == "formula":
-        return _object(kind, "a formula of your own", own | choices.user_operation_schema(), ["kind", "formula"])
+        return _object(kind, "a formula of your own", own | formula_schema(), ["kind", "formula"])
     operation = known(kind)
     needed = ["kind", *(name for name, p in operation.parameters.items() if p.default is None and p.kind != "reals")]
     return _object(kind, operation.source, own | {name: schema(p) for name, p in operation.parameters.items()}, needed)

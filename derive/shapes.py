@@ -106,7 +106,7 @@ class Letters:
                 raise wrong(f"the extent of its axis {letter}, {text}: {error.found}", error.right) from None
             if not 1 <= found <= MAX_EXTENT:
                 raise wrong(f"its axis {letter}, {text}, would have the extent {found}", f"an extent from 1 to {MAX_EXTENT}")
-            self.known[letter] = Dimension(letter, found, self.layer)
+            self.known[letter] = Dimension(letter[0], found, self.layer)
 
     def shape(self, letters: Sequence[str]) -> Shape:
         """The axes that letters stand for."""
