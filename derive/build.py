@@ -10,15 +10,16 @@ import sympy as sp
 from sympy import Expr
 
 from derive.axes import named_axes
-from derive.build_loss import loss_equations
-from derive.formulas.operation import Operation
+from derive.build_loss import LossPart, loss_part, penalty_equations
+from derive.formulas.activations import ACTIVATIONS
 from derive.graph import Application, graph
 from derive.index import Axis, Delta, Index, Tensor
 from derive.language import Operand, Scope, definitions, expression
-from derive.parameters import exact
-from derive.places import Axes, Places, letters
-from derive.program import Draw, Program, Start, Statistic, renumber
-from derive.shapes import Pattern, Shape, left_sides
+from derive.parameters import exact, symbolic
+from derive.loss_scope import letters
+from derive.places import Axes, Places
+from derive.program import Draw, Equation, Program, Start, Statistic, renumber
+from derive.shapes import Pattern, Shape, left_sides, result
 
 if TYPE_CHECKING:
     from derive.network import Convention, Network
@@ -54,7 +55,7 @@ class _Builder:
     def __post_init__(self) -> None:
         self.graph = graph(self.network)
         names = [layer.name or str(k) for k, layer in enumerate(self.network.layers, 1)]
-        meaning = "classes" if self.network.loss.form.over == "examples" else "outputs"
+        meaning = "classes" if self.network.loss.formula.over == "examples" else "outputs"
         self.axes = named_axes(self.graph, self.graph.values[-1].shape[-1], meaning, names)
         self.places = Places(self.axes[self.graph.batch], self.convention, self.examples == "single")
 
@@ -69,8 +70,7 @@ class _Builder:
             for k, application in enumerate(applications):
                 name = self._name(application, len(applications) - k - 1)
                 values[number] = _Applied(self, application, [values[r] for r in application.reads], name).value()
-        loss = loss_equations(self.network, values, self.places)
-        equations = renumber(tuple(self.places.equations))
+        equations, loss = self._loss(values)
         defined = {e.tensor.name: e.tensor for e in equations}
         return Program(
             self.network.name,
@@ -78,7 +78,7 @@ class _Builder:
             loss.targets,
             tuple(self.starts),
             equations,
-            (loss.prediction, loss.loss),
+            (loss.predictions[0], equations[-1].tensor),
             loss.facts,
             loss.floors,
             loss.constants,
@@ -87,6 +87,17 @@ class _Builder:
             self.starts,
         )
 
+    def _loss(self, values: list[Operand]) -> tuple[tuple[Equation, ...], LossPart]:
+        """The equations of the program with those of the loss, and what else the loss adds."""
+        names = {layer.name: k for k, layer in enumerate(self.network.layers, 1) if layer.name}
+        read = [values[names[name]] for name in self.network.loss.inputs] or values[-1:]
+        known = [self.places.known(operand) for operand in read]
+        batch = None if self.places.single else self.places.batch
+        penalties = penalty_equations(self.network.penalties, tuple(self.starts))
+        loss = loss_part(self.network.loss, known, self.places, batch, penalties)
+        self.starts.update({tensor: exact(start) for tensor, start in loss.learned.items()})
+        return renumber((*self.places.equations, *loss.equations)), loss
+
     def at(self, shape: Shape) -> Axes:
         return tuple(self.axes[d.root] for d in shape)
 
@@ -94,7 +105,7 @@ class _Builder:
         """What the result is called: A before the activation, H after it, and as the loss has it for the last layer."""
         number = application.layer
         last = number == len(self.network.layers)
-        reads = self.network.loss.form.reads
+        reads = self.network.loss.formula.reads
         if left > 1 or (left and application.role == "layer" and application.reads[0] == number):
             return f"H{number}_{left}"
         if left:
@@ -121,12 +132,8 @@ class _Applied:
         scope = self._scope()
         if operation.steps:
             return self._recurrence(formula, scope, operation.steps)
-        if left_sides(formula):
-            result = left_sides(formula)[-1].name
-            return definitions(formula, scope, lambda local, at, body: self._define(self._named(local, result), at, body))
-        read = self.read[0]
-        at = letters(read.axes)
-        return self._define(self.name, at, expression(formula, self._with(scope, {"x": read.at(at)})))
+        last = result(formula).name
+        return definitions(formula, scope, lambda local, at, body: self._define(self._named(local, last), at, body))
 
     def _recurrence(self, formula: str, scope: Scope, steps: str) -> Operand:
         """The equations of every step; states of the step before are 0 at first."""
@@ -156,9 +163,7 @@ class _Applied:
     def _scope(self) -> Scope:
         """What the names of a formula stand for: parameters, what it reads, tensors of its own, and the letters of axes."""
         application = self.application
-        values: dict[str, Expr | bool | int | Operand] = {
-            name: exact(v) if isinstance(v, float) else v for name, v in application.values.items() if isinstance(v, int | float)
-        }
+        values: dict[str, Expr | bool | int | Operand] = dict(symbolic(application.values))
         values |= {Pattern.of(text).name: read for text, read in zip(application.operation.reads, self.read, strict=True)}
         values |= self._learned() | self._statistics() | self._draws(values)
         axes = {letter: self.builder.axes[d.root] for letter, d in application.letters.known.items()}
@@ -202,8 +207,8 @@ class _Applied:
             found[name] = self.builder.places.reading(tensor, axes)
         return found
 
-    def _named(self, local: str, result: str) -> str:
-        return self.name if local == result else f"{local}{self.application.layer}"
+    def _named(self, local: str, last: str) -> str:
+        return self.name if local == last else f"{local}{self.application.layer}"
 
     def _define(self, name: str, at: tuple[Index, ...], body: Expr) -> Operand:
         application = self.application

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import sympy as sp
 from pydantic.json_schema import JsonSchemaValue
+from sympy import Expr
 
 from derive.formulas.operation import Number, Parameter
 from derive.spec_errors import one_of, shown, wrong
@@ -18,7 +19,6 @@ from derive.spec_errors import one_of, shown, wrong
 SMALLEST, LARGEST = 1e-30, 1e30  # in size: such a number and its inverse are float32 numbers
 MAX_COUNT = 1_000_000
 MAX_NUMBERS = 100_000
-MAX_AXES = 6
 
 
 def completed(table: Mapping[str, object], parameters: Mapping[str, Parameter]) -> dict[str, Number]:
@@ -52,22 +52,25 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
                 raise wrong(f"found {shown(given)}", right, name)
             return given
         case "count":
-            if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= MAX_COUNT:
+            if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= _most(parameter):
                 raise wrong(f"found {shown(given)}", right, name)
             return given
-        case "counts":
-            counts: Sequence[object] = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
-            whole = tuple(n for n in counts if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MAX_COUNT)
-            if not 1 <= len(counts) <= MAX_AXES or len(whole) < len(counts):
-                raise wrong(f"found {shown(given)}", right, name)
-            return whole
         case "reals":
-            items: Sequence[object] = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
-            if not 1 <= len(items) <= MAX_NUMBERS:
+            if not isinstance(given, list | tuple) or not 1 <= len(cast(Sequence[object], given)) <= MAX_NUMBERS:
                 raise wrong(f"found {shown(given)}", right, name)
-            return tuple(_real(name, item, parameter, right) for item in items)
+            return tuple(_real(name, item, parameter, right) for item in cast(Sequence[object], given))
         case "real":
             return _real(name, given, parameter, right)
+
+
+def symbolic(values: Mapping[str, Number]) -> dict[str, Expr | bool | int]:
+    """The numbers as formulas take them, lists left out: whole numbers and switches as they are, others as exact decimals."""
+    return {name: v if isinstance(v, int) else exact(v) for name, v in values.items() if isinstance(v, int | float)}
+
+
+def exact(number: float) -> sp.Rational:
+    """The decimal number that a person wrote: 0.1 is 1/10."""
+    return sp.Rational(repr(number))
 
 
 def rule(parameter: Parameter) -> str:
@@ -76,9 +79,7 @@ def rule(parameter: Parameter) -> str:
         case "switch":
             return "true or false"
         case "count":
-            return f"a whole number from {_least(parameter)} to {MAX_COUNT}"
-        case "counts":
-            return f"a list of 1 to {MAX_AXES} whole numbers from 1 to {MAX_COUNT}"
+            return f"a whole number from {_least(parameter)} to {_most(parameter)}"
         case "reals":
             return f"a list of {_adjective(parameter)}"
         case "real":
@@ -92,10 +93,7 @@ def schema(parameter: Parameter) -> JsonSchemaValue:
         case "switch":
             kind: dict[str, Any] = {"type": "boolean"}
         case "count":
-            kind = {"type": "integer", "minimum": _least(parameter), "maximum": MAX_COUNT}
-        case "counts":
-            whole: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
-            kind = {"type": "array", "items": whole, "minItems": 1, "maxItems": MAX_AXES}
+            kind = {"type": "integer", "minimum": _least(parameter), "maximum": _most(parameter)}
         case "reals":
             kind = {"type": "array", "items": {"type": "number", **_schema_bounds(parameter)}, "minItems": 1, "maxItems": MAX_NUMBERS}
         case "real":
@@ -138,11 +136,10 @@ def _least(parameter: Parameter) -> int:
     return 1 if parameter.least is None else int(parameter.least)
 
 
+def _most(parameter: Parameter) -> int:
+    return MAX_COUNT if parameter.most is None else int(parameter.most)
+
+
 def _schema_bounds(parameter: Parameter) -> dict[str, float]:
     bounds = {"exclusiveMinimum": parameter.above, "minimum": parameter.least, "maximum": parameter.most}
     return {key: bound for key, bound in bounds.items() if bound is not None}
-
-
-def exact(number: float) -> sp.Rational:
-    """The decimal number that a person wrote: 0.1 is 1/10."""
-    return sp.Rational(repr(number))

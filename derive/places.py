@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import sympy as sp
-from sympy import Basic, Expr
+from sympy import Expr
 
-from derive.index import Axis, Entry, Index, Sign, Size, Tensor, free_indices
-from derive.language import Operand
+from derive.build_loss import Value
+from derive.formulas.activations import ACTIVATIONS
+from derive.index import Axis, Entry, Index, Sign, Size, Tensor
+from derive.language import Operand, Scope, definitions
+from derive.loss_scope import letters
 from derive.program import Equation
 
 if TYPE_CHECKING:
@@ -57,15 +59,33 @@ class Places:
     def define(self, name: str, indices: Sequence[Index], body: Expr, note: str) -> Operand:
         """Append the equation name[indices] = body; raises ValueError where a single example would meet the others."""
         axes = tuple(i.axis for i in indices)
-        named: dict[Basic, Expr] = dict(zip(indices, letters(axes), strict=True))
-        body = body.xreplace(named)
         if self.single and body.has(self.batch.index(), Size(self.batch)):
             raise ValueError(f"{note}: {name} mixes examples, so that it has no form for a single one; ask for a batch")
         sign: Sign = "positive" if body.is_positive else "nonnegative" if body.is_nonnegative else "real"
         tensor = self.value(name, axes, sign=sign)
-        written = letters(axes)
-        self.equations.append(Equation(tensor, tuple(written[k] for k in self._order(axes)), body, note=note))
+        self.equations.append(Equation(tensor, tuple(indices[k] for k in self._order(axes)), body, note=note))
         return self.reading(tensor, axes)
+
+    # -- what the loss needs (see derive/build_loss.py) --------------------------------------------------------------
+
+    def known(self, operand: Operand) -> Value:
+        """A value of the program with its tensor; a single example's without the axis of examples."""
+        entry = operand.at(letters(operand.axes))
+        assert isinstance(entry, Entry)
+        if not self.single:
+            return Value(entry.tensor, operand)
+        n = self.batch.index()
+        return Value(entry.tensor, Operand(operand.axes[1:], lambda positions: operand.at((n, *positions))))
+
+    def declare(self, name: str, axes: Sequence[Axis], values: Axis | None = None, sign: Sign = "real") -> Value:
+        tensor = self.value(name, tuple(axes), values, sign)
+        return Value(tensor, self.reading(tensor, tuple(axes)))
+
+    def activate(self, kind: str, x: Value, name: str, note: str) -> Value:
+        defined = definitions(ACTIVATIONS[kind].formula, Scope({"X": x.operand}), lambda _, at, body: self.define(name, at, body, note))
+        entry = defined.at(letters(defined.axes))
+        assert isinstance(entry, Entry)
+        return Value(entry.tensor, defined)
 
     def _order(self, axes: Axes) -> list[int]:
         """The places in a formula of the axes that are stored, in their order."""
@@ -75,8 +95,3 @@ class Places:
 
     def _flipped(self, axes: Axes, weight: bool) -> bool:
         return weight and self.convention == "xw" and len(axes) == 2
-
-
-def letters(axes: Axes) -> tuple[Index, ...]:
-    """The axes' own letters, with a prime for a second index on one axis."""
-    return Tensor("", axes).indices()

@@ -132,13 +132,13 @@ def output(operation: Operation, letters: Letters, values: Mapping[str, Number])
     """The axes of what an operation defines."""
     if operation.steps:
         steps = [operation.steps] if values.get("sequence") else []
-        return letters.shape([OTHERS, *steps, *(x for x in result(operation).letters if x != OTHERS)])
-    return letters.shape(result(operation).letters)
+        return letters.shape([OTHERS, *steps, *(x for x in result(operation.formula).letters if x != OTHERS)])
+    return letters.shape(result(operation.formula).letters)
 
 
-def result(operation: Operation) -> Pattern:
-    """The left side of an operation's last equation; Y[...] for a bare expression."""
-    found = left_sides(operation.formula)
+def result(formula: str) -> Pattern:
+    """The left side of a formula's last equation; Y[...] for a bare expression."""
+    found = left_sides(formula)
     return found[-1] if found else Pattern("Y", (OTHERS,))
 
 
