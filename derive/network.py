@@ -5,33 +5,20 @@ Which activations, losses and parameters exist is read from the tables of formul
 
 from __future__ import annotations
 
-import keyword
 import math
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Unpack, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    GetJsonSchemaHandler,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
-from derive import choices, layer_spec, toml
-from derive.formulas.operation import Number, Operation
+from derive import toml
 from derive.graph import INPUT, Graph, graph
+from derive.layer_spec import Layer
+from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, hints
+from derive.names import Name
 from derive.parameters import MAX_AXES
 from derive.spec_errors import SpecError, problems, shown, wrong
 
@@ -41,108 +28,16 @@ if TYPE_CHECKING:
 
 Convention = Literal["rows", "columns", "xw"]
 
-MAX_NAME = 64
 MAX_UNITS = 1_000_000
 MAX_LAYERS = 1000
 MAX_PARAMETERS = 100_000_000
 
-NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
-NAME_RULE = f"letters, digits and underscores, at most {MAX_NAME}, the first a letter"
-OTHER_MODULES = frozenset({"numpy", "numba", "llvmlite", "scipy", "sympy", "derive", "codegen", "chainrule", "generated", "networks"})
-
-
-def checked_name(name: str) -> str:
-    """The name itself, if a Python module or variable may have it: raises the spec's error otherwise."""
-    if len(name) > MAX_NAME or not re.match(NAME_PATTERN, name) or name.endswith("\n"):
-        raise wrong(f"found {shown(name)}", NAME_RULE)
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise wrong(f"found {shown(name)}, a keyword of Python", f"another name: {NAME_RULE}")
-    if name in sys.stdlib_module_names or name in OTHER_MODULES:
-        raise wrong(f"found {shown(name)}, which would hide the Python module of that name", f"another name: {NAME_RULE}")
-    return name
-
-
-Name = Annotated[
-    StrictStr,
-    AfterValidator(checked_name),
-    Field(description=NAME_RULE, json_schema_extra={"pattern": NAME_PATTERN, "maxLength": MAX_NAME}),
-]
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_UNITS, description=f"a whole number from 1 to {MAX_UNITS}")]
 Axes = Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_AXES)]
 
 
 class Part(BaseModel, frozen=True, extra="forbid"):
     """A piece of a spec: immutable, and strict about its keys."""
-
-
-class Activation(Part, frozen=True, extra="allow"):
-    """An activation by name, with the parameters of its formula as further keys (all of them, once validated)."""
-
-    kind: StrictStr
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Activation) else choices.activation(given)
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The numbers that the formula takes, by name, defaults included."""
-        return dict(self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return choices.activation_schema()
-
-
-class Loss(Part, frozen=True, extra="allow"):
-    """A loss by name, with the options of its formula as further keys (all of them, once validated)."""
-
-    kind: StrictStr
-    reduction: Literal["mean", "sum"] = "mean"
-    targets: StrictStr
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Loss) else choices.loss(given)
-
-    @property
-    def options(self) -> dict[str, bool]:
-        """The options of the formula by name, defaults included."""
-        return dict(self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return choices.loss_schema()
-
-
-class Layer(Part, frozen=True, extra="allow"):
-    """A layer by kind, with the parameters of its formula as further keys (all of them, once validated)."""
-
-    kind: StrictStr
-    name: Name | None = None
-    inputs: tuple[StrictStr, ...] = ()
-    activation: Activation = Field(default_factory=lambda: Activation(kind="identity"))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Layer) else layer_spec.layer(given)
-
-    @property
-    def parameters(self) -> dict[str, Number]:
-        """The values that the formula takes, by name, defaults included."""
-        return layer_spec.values(self.kind, self.model_extra or {})
-
-    @property
-    def operation(self) -> Operation:
-        """What the layer computes, its activation aside."""
-        return layer_spec.operation(self.kind, self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return layer_spec.layer_schema(choices.activation_schema())
 
 
 class Tokens(Part, frozen=True):
@@ -159,6 +54,7 @@ class NetworkFields(TypedDict):
     inputs: int | Sequence[int] | Tokens | Mapping[str, object]
     layers: Sequence[Layer | Mapping[str, object]]
     loss: str | Loss | Mapping[str, object]
+    penalties: NotRequired[Sequence[Penalty | Mapping[str, object]]]
     convention: NotRequired[Convention]
 
 
@@ -170,7 +66,10 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         description=f"the axes of an example: a whole number from 1 to {MAX_UNITS}, a list of them such as [1, 8, 8], "
         "or {{ shape = [16], tokens = 100 }} for labels".replace("{{", "{").replace("}}", "}")
     )
-    loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(choices.LOSS_KINDS))
+    loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(LOSS_KINDS))
+    penalties: tuple[Penalty, ...] = Field(
+        default=(), max_length=MAX_LAYERS, description='a list of tables such as { kind = "l2", strength = 0.01 }'
+    )
     convention: Convention = Field(
         default="rows", description='"rows" (Z = H W^T + 1 b^T), "columns" (z = W h + b) or "xw" (Z = H W + 1 b^T)'
     )
@@ -199,6 +98,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         size = self._graph.size
         if size > MAX_PARAMETERS:
             raise wrong(f"found {size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
+        check_lists(self.loss, self.outputs)
         return self
 
     @cached_property
@@ -231,6 +131,11 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         """The number of parameters."""
         return sum(math.prod(axis.extent or 1 for axis in tensor.axes) for tensor in self.program().parameters)
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What is allowed, but probably not meant."""
+        return hints(self.loss, self.layers[-1].activation.kind)
+
     def program(self, convention: Convention | None = None, examples: Examples = "batch", mode: Mode = "training") -> Program:
         """The forward program, in the network's own convention unless another is asked for; see `derive.build.program`."""
         from derive import build  # the builder reads networks, so it cannot be imported first
@@ -240,12 +145,8 @@ class Network(Part, frozen=True, title="A network of chainrule"):
     def to_toml(self) -> str:
         """The spec file that describes this network: `loads(network.to_toml()) == network`."""
         fields = self.model_dump(exclude_none=True, exclude_defaults=True)
-        fields["loss"] = choices.short(fields["loss"], choices.loss(self.loss.kind))
-        for layer, table in zip(self.layers, fields["layers"], strict=True):
-            for key in [key for key, value in table.items() if layer_spec.is_default(layer.kind, key, value, table)]:
-                del table[key]
-            if "activation" in table:
-                table["activation"] = choices.short(layer.activation.model_dump(), choices.activation(layer.activation.kind))
+        fields["loss"] = self.loss.short()
+        fields["layers"] = [layer.short() for layer in self.layers]
         return toml.spec_text(fields)
 
 
