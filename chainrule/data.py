@@ -11,7 +11,6 @@ import numpy as np
 from chainrule.module import Array
 from chainrule.specs import InputError
 from derive import Network
-from derive.formulas.losses import LOSSES
 
 Name = Literal["digits"]
 DType = Literal["float32", "float64"]
@@ -55,7 +54,7 @@ def check_fit(network: Network, data: DataSet) -> None:
     """Raise InputError unless the network takes the data's features and its loss takes the data's labels."""
     if network.inputs != data.features:
         raise InputError(f"{network.name}: inputs: found {network.inputs}; right for {data.name} would be {data.features}")
-    takes = LOSSES[network.loss.kind, network.loss.targets].target
+    takes = network.loss.targets
     if takes != "labels":
         raise InputError(
             f"{network.name}: loss: found {network.loss.kind}, which takes {takes}; right for {data.name} would be one of labels"

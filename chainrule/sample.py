@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from chainrule.module import Array, Module, Parameters, arrays, replaced
 from derive import Network
-from derive.formulas.losses import LOSSES
 from derive.index import Tensor
 from derive.program import Program
 
@@ -44,7 +43,7 @@ def sample(network: Network, module: Module, examples: int, seed: int) -> Sample
 
 def _targets(network: Network, examples: int, random: np.random.Generator) -> Array:
     shape = (examples, network.outputs)
-    match LOSSES[network.loss.kind, network.loss.targets].target:
+    match network.loss.targets:
         case "labels":
             return random.integers(0, network.outputs, examples)
         case "probabilities":

@@ -15,7 +15,6 @@ from codegen.lines import ADD, INDENT, WIDTH, comment, lines
 from codegen.loops import Assign, nested
 from codegen.schedule import Kernel, Range, kernel, run_time_axis
 from codegen.views import Size, batch_view, laid_out, shape, size_text, tuple_text, view_text
-from derive.formulas.losses import LOSSES
 from derive.formulas.optimisers import OPTIMISERS, Optimiser
 from derive.functions import Sigmoid
 from derive.index import Axis, Tensor
@@ -123,7 +122,7 @@ class _Module:
     def _summary(self) -> str:
         network = self.network
         layers = [f"{layer.units} {layer.activation.kind}" for layer in network.layers]
-        options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
+        options = f", {network.loss.described}" if network.loss.described else ""
         summary = f"{network.name}: {' - '.join([str(network.inputs), *layers])}, {network.loss.kind} ({network.loss.reduction}{options})."
         return summary if len(summary) + 3 <= WIDTH else f"{network.name}: {len(layers)} layers, {network.loss.kind}."
 
@@ -186,7 +185,7 @@ class _Module:
 
     def _ranges(self, prediction: Tensor) -> Mapping[Tensor, Range]:
         """A loss of probabilities demands predictions in [0, 1], unless they come from the logistic function."""
-        loss = LOSSES[self.network.loss.kind, self.network.loss.targets]
+        loss = self.network.loss.formula
         equation = self.program.defining(prediction)
         if not loss.unit_prediction or equation is None or isinstance(equation.body, Sigmoid):
             return {}

@@ -21,7 +21,7 @@ def named_axes(graph: Graph, last: Dimension, meaning: str, layer_names: Sequenc
     """An Axis for every dimension of a network. last: the last axis of the prediction; meaning: what it counts."""
     groups: dict[str, list[Dimension]] = {}
     for dimension in _dimensions(graph):
-        letter = "c" if dimension is last.root and dimension.layer > 0 else dimension.letter
+        letter = "c" if dimension is last.root and dimension.layer > 0 else dimension.letter or "i"
         groups.setdefault(letter, []).append(dimension)
     axes = {graph.batch: Axis("n", "N", None, "examples")}
     letters = set(groups)

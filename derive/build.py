@@ -78,7 +78,7 @@ class _Builder:
             loss.targets,
             tuple(self.starts),
             equations,
-            (loss.predictions[0], equations[-1].tensor),
+            loss.outputs,
             loss.facts,
             loss.floors,
             loss.constants,

@@ -20,7 +20,7 @@ from derive.loss_spec import Loss, Penalty
 from derive.parameters import exact, symbolic
 from derive.program import Constant, Equation, Fact, Floors
 
-SUMMED: frozenset[losses.Target] = frozenset({"probabilities", "log_probabilities"})
+EACH = "l"  # the losses one by one
 NONNEGATIVE: frozenset[losses.Target] = frozenset({"probabilities", "unit", "counts"})
 
 
@@ -57,12 +57,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class LossPart:
-    """What the loss adds to a program; the last equation is that of L.
+    """What the loss adds to a program.
 
-    predictions: what the network predicts. learned: the learned numbers of the loss' formula, with their first values.
+    outputs: the prediction, the losses one by one where they are asked for (reduction "none"), and L. targets: those of the loss,
+    then the weights of examples or labels, if there are any. learned: the learned numbers of the formula, with their first values.
     """
 
-    predictions: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
     targets: tuple[Tensor, ...]
     equations: tuple[Equation, ...]
     constants: tuple[Constant, ...]
@@ -82,11 +83,12 @@ def loss_part(loss: Loss, read: Sequence[Value], store: Store, batch: Axis | Non
     predictions = [store.activate(formula.link, read[0], "P", f"prediction: {formula.link}")] if formula.link else list(read)
     values = predictions if not linked or formula.of_link else list(read)
     build = _Build(loss, formula, values, store, batch)
-    equations = (*penalties, *build.equations(penalties))
+    equations = build.equations(penalties)
+    each = [e.tensor for e in equations if e.tensor.name == EACH]
     return LossPart(
-        tuple(p.tensor for p in predictions),
+        (predictions[0].tensor, *each, equations[-1].tensor),
         tuple(v.tensor for v in (build.target, *build.weights)),
-        equations,
+        (*penalties, *equations),
         build.constants,
         build.facts(),
         {"L": formula.floors} if formula.floors else {},
@@ -133,7 +135,7 @@ class _Build:
         term, count = self._read(self.formula.formula) * self._weight(), self._count()
         name, over, found = self.loss.kind, letters(self.over), list[Equation]()
         if self.loss.reduction == "none" and over:
-            each = self.store.declare("l", self.over)
+            each = self.store.declare(EACH, self.over)
             entry = each.entry()
             found.append(Equation(each.tensor, each.places, term, note=f"loss of each: {name}"))
             term = entry
@@ -147,13 +149,10 @@ class _Build:
 
     def facts(self) -> tuple[Fact, ...]:
         """What the targets are known to be."""
-        if self.formula.target not in SUMMED:
+        if self.formula.target != "probabilities":
             return ()
         *free, c = letters(self.axes)
-        entry = self.target.entry()
-        body = entry if self.formula.target == "probabilities" else sp.exp(entry)
-        meaning = "targets are probabilities: they sum to 1 over the classes"
-        return (Fact(Sum(body, c), sp.S.One, tuple(free), meaning),)
+        return (Fact(Sum(self.target.entry(), c), sp.S.One, tuple(free), "targets are probabilities: they sum to 1 over the classes"),)
 
     def _target(self) -> Value:
         kind = self.formula.target
@@ -165,11 +164,11 @@ class _Build:
         return self.store.declare("y", self.axes[:-1], sign=sign)
 
     def _weights(self) -> tuple[Value, ...]:
-        """Of each example, s, and of each label, m: 0 where it is the ignored one, else 1."""
+        """The weights s: one for each example; where labels may be ignored, one for each label, 0 for an ignored one."""
+        if self.loss.ignore_index is not None:
+            return (self.store.declare("s", self.axes[:-1], sign="nonnegative"),)
         examples = (self.batch,) if self.batch else ()
-        given = (self.store.declare("s", examples, sign="nonnegative"),) if self.loss.sample_weights else ()
-        counted = (self.store.declare("m", self.axes[:-1], sign="nonnegative"),) if self.loss.ignore_index is not None else ()
-        return (*given, *counted)
+        return (self.store.declare("s", examples, sign="nonnegative"),) if self.loss.sample_weights else ()
 
     def _weight(self) -> Expr:
         return sp.Mul(*(weight.entry() for weight in self.weights))
@@ -180,7 +179,8 @@ class _Build:
             case "sum" | "none":
                 return sp.S.One
             case "batchmean":
-                axes, each = (self.batch,) if self.batch else (), sp.Mul(*(v.entry() for v in self.weights if v.operand.axes == (self.batch,)))
+                axes = (self.batch,) if self.batch else ()
+                each = self._weight() if all(v.operand.axes == axes for v in self.weights) else sp.S.One
             case "mean":
                 axes, each = self.over, self._weight() * self._read(self.formula.normaliser or "1")
         places = [i for i in letters(axes) if i.axis.extent != 1 or each.has(i)]

@@ -61,7 +61,8 @@ def graph(network: Network) -> Graph:
     """The applied operations of a network; raises the spec's error, with the layer's place, where they do not fit."""
     batch = Dimension("n", None, 0)
     vocabulary = Dimension("v", network.tokens, 0) if network.tokens else None
-    given = Value((batch, *(Dimension("i", size, 0) for size in network.shape)), vocabulary)
+    letter = "i" if len(network.shape) == 1 and not vocabulary else ""  # else that of the first formula which reads it
+    given = Value((batch, *(Dimension(letter, size, 0) for size in network.shape)), vocabulary)
     values, done = [given], list[Application]()
     names = {INPUT: 0} | {layer.name: k for k, layer in enumerate(network.layers, 1) if layer.name}
     for number, layer in enumerate(network.layers, 1):

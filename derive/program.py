@@ -127,6 +127,15 @@ class Program:
                 found.setdefault(tensor, []).append(equation)
         return found
 
+    @cached_property
+    def varying(self) -> frozenset[Tensor]:
+        """The tensors that change with an input or a parameter: no gradient is taken of any other."""
+        found = {*self.inputs, *self.parameters}
+        for equation in self.equations:
+            if any(t in found for t in equation.reads):
+                found.add(equation.tensor)
+        return frozenset(found)
+
     @property
     def given(self) -> tuple[Tensor, ...]:
         return (*self.inputs, *self.targets, *self.parameters, *self.fixed)

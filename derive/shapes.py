@@ -21,7 +21,7 @@ OTHERS = "..."
 
 @dataclass(eq=False)
 class Dimension:
-    """An axis that has no name yet; where two turn out to be one, `same` leads to the other."""
+    """An axis that has no name yet; where two turn out to be one, `same` leads to the other. An input's may get its letter later."""
 
     letter: str
     extent: int | None
@@ -117,6 +117,7 @@ class Letters:
 
     def _same(self, letter: str, found: Dimension, pattern: Pattern) -> None:
         known = self.batch if letter == "n" else self.known.setdefault(letter, found)
+        found.root.letter = found.root.letter or letter
         _unify(known, found, pattern)
 
     def _others(self, found: Shape, pattern: Pattern) -> None:

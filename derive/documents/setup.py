@@ -14,6 +14,7 @@ from derive.documents.notation import Notation
 from derive.documents.symbols import index_letter, shape_latex, size_letter
 from derive.documents.words import activation_of, heading, operator, spoken
 from derive.functions import AtLeast
+from derive.formulas.losses import TARGETS
 from derive.index import Axis, Entry, Tensor
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
@@ -37,8 +38,8 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
 
 def _network(network: Network) -> Text:
     layers = [f"{layer.units} unit{'s' if layer.units > 1 else ''} ({spoken(layer.activation.kind)})" for layer in network.layers]
-    options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
-    loss = f"{spoken(network.loss.kind)}{options}, reduction: {network.loss.reduction}"
+    options = network.loss.described
+    loss = f"{spoken(network.loss.kind)}{f', {options}' if options else ''}, reduction: {network.loss.reduction}"
     inputs = f"{network.inputs} input{'s' if network.inputs > 1 else ''}"
     return ("Network ", Code(network.name), f": {inputs}, then {', '.join(layers)}. Loss: {loss}.")
 
@@ -106,9 +107,10 @@ def _onehot_words(notation: Notation) -> Text:
 
 def _target_words(program: Program, network: Network, notation: Notation) -> Text:
     facts = [Math(f"{notation.index(f.left, f.indices)} = {notation.index(f.right, f.indices)}") for f in program.facts]
-    kinds = {"unit": "are numbers from 0 to 1", "probabilities": "are probabilities", "values": "may have any values"}
+    kind = network.loss.targets
+    meaning = "may have any values" if kind == "values" else f"are {TARGETS[kind]}"
     known: Text = (" (declared: ", *facts, ")") if facts else ()
-    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {kinds[network.loss.targets]}", *known, ".")
+    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {meaning}", *known, ".")
 
 
 def _onehot_definitions(notation: Notation) -> Iterator[Formula]:

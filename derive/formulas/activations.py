@@ -22,9 +22,7 @@ ACTIVATIONS: dict[str, Operation] = {
     "relu6": Operation("where(x <= 0, 0, where(x >= 6, 6, x))", "Krizhevsky 2010"),
     "elu": Operation("where(x <= 0, alpha * (exp(x) - 1), x)", "Clevert et al. 2016", parameters={"alpha": ONE}),
     "celu": Operation("where(x <= 0, alpha * (exp(x / alpha) - 1), x)", "Barron 2017", parameters={"alpha": POSITIVE}),
-    "selu": Operation(
-        "1.0507009873554804934193349852946 * where(x <= 0, 1.6732632423543772848170429916717 * (exp(x) - 1), x)", "Klambauer et al. 2017"
-    ),
+    "selu": Operation("1.0507009873554805 * where(x <= 0, 1.6732632423543772 * (exp(x) - 1), x)", "Klambauer et al. 2017"),
     "sigmoid": Operation("1 / (1 + exp(-x))", "torch.nn.Sigmoid"),
     "logsigmoid": Operation("log(1 / (1 + exp(-x)))", "torch.nn.LogSigmoid"),
     "hardsigmoid": Operation("where(x <= -3, 0, where(x >= 3, 1, x / 6 + 1 / 2))", "Courbariaux et al. 2015; torch.nn.Hardsigmoid"),
@@ -52,7 +50,7 @@ ACTIVATIONS: dict[str, Operation] = {
     "softmax": Operation("Y[..., c] = exp(X[..., c]) / sum(k, exp(X[..., k]))", "Bridle 1990", ALONG),
     "softmin": Operation("Y[..., c] = exp(-X[..., c]) / sum(k, exp(-X[..., k]))", "torch.nn.Softmin", ALONG),
     "log_softmax": Operation("Y[..., c] = log(exp(X[..., c]) / sum(k, exp(X[..., k])))", "torch.nn.LogSoftmax", ALONG),
-    "glu": Operation("Y[..., j] = X[..., j] / (1 + exp(-X[..., j + size(j)]))", "Dauphin et al. 2017", ("X[..., k]",), axes={"j": "size(k) / 2"}),
+    "glu": Operation("Y[..., j] = X[..., j + 0] / (1 + exp(-X[..., j + size(j)]))", "Dauphin et al. 2017", ("X[..., k]",), axes={"j": "size(k) / 2"}),
     "maxout": Operation(
         "Y[..., j] = max(p, X[..., j * pieces + p])", "Goodfellow et al. 2013", ("X[..., k]",),
         parameters={"pieces": Parameter(kind="count")}, axes={"j": "size(k) / pieces", "p": "pieces"},
