@@ -15,7 +15,7 @@ from sympy import Expr
 from derive.formulas import losses
 from derive.index import Axis, Entry, Index, Sign, Sum, Tensor
 from derive.language import Operand, Scope, expression
-from derive.loss_scope import Meanings, letters, loss_scope
+from derive.loss_scope import Meanings, letters, loss_scope, read_loss
 from derive.loss_spec import Loss, Penalty
 from derive.parameters import exact, symbolic
 from derive.program import Constant, Equation, Fact, Floors
@@ -132,8 +132,14 @@ class _Build:
 
     def equations(self, penalties: Sequence[Equation]) -> list[Equation]:
         """The sum of the weights if there are any, the loss of each if it is asked for, and the loss."""
-        term, count = self._read(self.formula.formula) * self._weight(), self._count()
         name, over, found = self.loss.kind, letters(self.over), list[Equation]()
+
+        def define(part: str, body: Expr) -> Expr:
+            value = self.store.declare(part, self.over, sign=_sign(body))
+            found.append(Equation(value.tensor, value.places, body, note=f"part of the loss: {name}"))
+            return value.entry()
+
+        term, count = read_loss(self.formula, self._scope(), define) * self._weight(), self._count()
         if self.loss.reduction == "none" and over:
             each = self.store.declare(EACH, self.over)
             entry = each.entry()
@@ -182,15 +188,19 @@ class _Build:
                 axes = (self.batch,) if self.batch else ()
                 each = self._weight() if all(v.operand.axes == axes for v in self.weights) else sp.S.One
             case "mean":
-                axes, each = self.over, self._weight() * self._read(self.formula.normaliser or "1")
+                axes, each = self.over, self._weight() * expression(self.formula.normaliser or "1", self._scope())
         places = [i for i in letters(axes) if i.axis.extent != 1 or each.has(i)]
         return Sum(each, *places) if places else each
 
-    def _read(self, text: str) -> Expr:
+    def _scope(self) -> Scope:
         values = {name: v.operand for name, v in zip(self.formula.values, self.values, strict=True)}
         lists: Meanings = {c.tensor.name: Operand(c.tensor.axes, lambda at, c=c: c.tensor[at]) for c in self.constants}
         learned: Meanings = {tensor.name: tensor[()] for tensor in self.learned}
-        return expression(text, loss_scope(self.formula, values, self.target.operand, self.loss.options, {**lists, **learned}))
+        return loss_scope(self.formula, values, self.target.operand, self.loss.options, {**lists, **learned})
+
+
+def _sign(body: Expr) -> Sign:
+    return "positive" if body.is_positive else "nonnegative" if body.is_nonnegative else "real"
 
 
 def _constant(name: str, numbers: tuple[float, ...], axis: Axis) -> Constant:

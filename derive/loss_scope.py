@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import sympy as sp
 from sympy import Expr
@@ -42,6 +42,14 @@ def loss_scope(formula: Loss, values: Mapping[str, Operand], target: Operand, op
     return Scope({**symbolic(options), **more, **read})
 
 
+def read_loss(formula: Loss, scope: Scope, define: Callable[[str, Expr], Expr]) -> Expr:
+    """The loss of one element or example; `define` is called for every named part, and answers with what to read. Raises FormulaError."""
+    *parts, (_, whole) = formula.lines
+    for name, text in parts:
+        scope = Scope({**scope.values, name: define(name, expression(text, scope))})
+    return expression(whole, scope)
+
+
 def read_trial(formula: Loss, options: Mapping[str, Number], learned: Mapping[str, float]) -> None:
     """Read the formula of a loss, for a network of which nothing is known. Raises FormulaError."""
     examples, outputs = Axis("n", "N"), Axis("c", "C")
@@ -51,7 +59,9 @@ def read_trial(formula: Loss, options: Mapping[str, Number], learned: Mapping[st
     lists: Meanings = {name: _operand(Tensor(name, (outputs,))) for name, given in options.items() if isinstance(given, tuple)}
     scalars: Meanings = {name: Tensor(name)[()] for name in learned}
     values = {name: _operand(prediction) for name in formula.values}
-    expression(formula.formula, loss_scope(formula, values, _operand(target), options, {**lists, **scalars}))
+    scope = loss_scope(formula, values, _operand(target), options, {**lists, **scalars})
+    over = prediction.axes if formula.over == "elements" else (examples,)
+    read_loss(formula, scope, lambda name, _: Tensor(name, over).entry())
 
 
 def _operand(tensor: Tensor) -> Operand:

@@ -177,6 +177,7 @@ def _own(table: Mapping[str, object]) -> dict[str, object]:
         raise wrong(f"found {shown(targets)}", one_of(TARGETS, targets), "targets")
     refuse_others(table, ["kind", *COMMON, *own_formula.KEYS], "a formula")
     complete = own_formula.completed(table, ("prediction", "target"), lists=True)
+    own_formula.check_parts(complete, ("prediction", "target"))
     return {"kind": OWN, **_common(table, targets, ("prediction",)), **complete}
 
 

@@ -12,6 +12,7 @@ from typing import cast
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError
 
+from derive.formulas.losses import lines
 from derive.formulas.operation import Number, Parameter
 from derive.language import FormulaError
 from derive.parameters import MAX_COUNT, value
@@ -20,6 +21,7 @@ from derive.spec_errors import shown, wrong
 KEYS = ("formula", "parameters", "learned", "source")
 SOURCE = "the spec"  # of a formula, where the spec names no other
 
+MAX_FORMULA = 4000  # characters
 MAX_NAMES = 100
 MAX_SOURCE = 200  # characters
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -32,8 +34,8 @@ def completed(table: Mapping[str, object], meant: Sequence[str], *, lists: bool)
     meant: the names that have a meaning in it already; lists: whether a parameter may be a list of numbers.
     """
     formula, source = table["formula"], table.get("source", SOURCE)
-    if not isinstance(formula, str):
-        raise wrong(f"found {shown(formula)}", 'a formula such as "x * sigmoid(x)"', "formula")
+    if not isinstance(formula, str) or len(formula) > MAX_FORMULA:
+        raise wrong(f"found {shown(formula)}", f'a formula of at most {MAX_FORMULA} characters, such as "x * sigmoid(x)"', "formula")
     if not isinstance(source, str) or not source.isprintable() or len(source) > MAX_SOURCE:
         raise wrong(f"found {shown(source)}", f"at most {MAX_SOURCE} characters of text", "source")
     parameters: dict[str, Number] = {}
@@ -42,6 +44,15 @@ def completed(table: Mapping[str, object], meant: Sequence[str], *, lists: bool)
         parameters[name] = _value("parameters", name, given, kind if lists or kind.kind != "reals" else Parameter(1.0))
     learned = {name: _value("learned", name, given, Parameter(0.25)) for name, given in _named(table, "learned", (*meant, *parameters))}
     return {"formula": formula, "parameters": parameters, "learned": learned, "source": source}
+
+
+def check_parts(complete: Mapping[str, object], meant: Sequence[str]) -> None:
+    """Raise the spec's error where a named part of a formula has a name that means something already."""
+    known = {*meant, *cast(Mapping[str, object], complete["parameters"]), *cast(Mapping[str, object], complete["learned"])}
+    for name, _ in lines(str(complete["formula"]))[:-1]:
+        if name in known:
+            raise wrong(f"found an equation for {shown(name)}, which has a meaning already", "another name", "formula")
+        known.add(name)
 
 
 def parameters(values: Mapping[str, Number]) -> dict[str, Parameter]:

@@ -19,6 +19,7 @@ from derive.spec_errors import one_of, shown, wrong
 SMALLEST, LARGEST = 1e-30, 1e30  # in size: such a number and its inverse are float32 numbers
 MAX_COUNT = 1_000_000
 MAX_NUMBERS = 100_000
+MAX_AXES = 6
 
 
 def completed(table: Mapping[str, object], parameters: Mapping[str, Parameter]) -> dict[str, Number]:
@@ -55,6 +56,12 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
             if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= _most(parameter):
                 raise wrong(f"found {shown(given)}", right, name)
             return given
+        case "counts":
+            counts: Sequence[object] = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
+            whole = tuple(n for n in counts if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MAX_COUNT)
+            if not 1 <= len(counts) <= MAX_AXES or len(whole) < len(counts):
+                raise wrong(f"found {shown(given)}", right, name)
+            return whole
         case "reals":
             found = items(given)
             if found is None or not 1 <= len(found) <= MAX_NUMBERS:
@@ -86,6 +93,8 @@ def rule(parameter: Parameter) -> str:
             return "true or false"
         case "count":
             return f"a whole number from {_least(parameter)} to {_most(parameter)}"
+        case "counts":
+            return f"a list of 1 to {MAX_AXES} whole numbers from 1 to {MAX_COUNT}"
         case "reals":
             return f"a list of {_adjective(parameter)}"
         case "real":
@@ -100,6 +109,9 @@ def schema(parameter: Parameter) -> JsonSchemaValue:
             kind: dict[str, Any] = {"type": "boolean"}
         case "count":
             kind = {"type": "integer", "minimum": _least(parameter), "maximum": _most(parameter)}
+        case "counts":
+            whole: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
+            kind = {"type": "array", "items": whole, "minItems": 1, "maxItems": MAX_AXES}
         case "reals":
             kind = {"type": "array", "items": {"type": "number", **_schema_bounds(parameter)}, "minItems": 1, "maxItems": MAX_NUMBERS}
         case "real":

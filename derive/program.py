@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import sympy as sp
 from sympy import Basic, Expr
@@ -55,6 +56,9 @@ class Floors:
     reason: str = ""
 
 
+Start = Expr | Literal["weight", "normal"]  # how a parameter starts: a number, or random numbers
+
+
 @dataclass(frozen=True)
 class Constant:
     """A given tensor of one axis whose entries the spec fixes (class weights)."""
@@ -73,7 +77,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A given tensor that training replaces after every step by what an equation computes (a running mean)."""
+    """A given tensor that training replaces after every step by what an equation computes (a running mean); itself in inference."""
 
     tensor: Tensor
     start: Expr
@@ -98,6 +102,7 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
+    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters; "weight" is decided by their readers
 
     def __post_init__(self) -> None:
         check(self)

@@ -63,10 +63,14 @@ def _value(value: object) -> str:
         return repr(value)
     if isinstance(value, Mapping):
         table = cast(Mapping[str, object], value)
-        return "{ " + ", ".join(f"{key} = {_value(below)}" for key, below in table.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_value(below)}" for key, below in table.items()) + " }"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, cast(Sequence[object], value)))}]"
-    return json.dumps(str(value), ensure_ascii=False)  # TOML's basic strings have the escapes of JSON's
+        return "[" + ", ".join(map(_value, cast(Sequence[object], value))) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _too_large(found: str) -> Problem:

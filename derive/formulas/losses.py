@@ -28,13 +28,17 @@ TARGETS: Mapping[Target, str] = {
 }
 
 
+PART = re.compile(r"([\s;]*)([A-Za-z]\w*)\s*=(?!=)([^\n;]*)[\n;]")
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss over what the last layer gives, or over several values of the network.
 
     formula: an expression in the `values` and in `target`. Without positions it is the loss of one element, and a list of numbers
         means the one of that element; with positions, `prediction[target]` or `sum(c, target[c] * prediction[c])`, that of one
-        example, the axes of examples left out. A list of numbers that the spec leaves out is all ones.
+        example, the axes of examples left out. A list of numbers that the spec leaves out is all ones. Lines before the expression
+        give names to parts of it: `cosine = ...`.
     target: what the targets hold; reads: the name of what the last layer gives: Z logits, P probabilities, Yhat predictions.
     link: the activation that turns what the last layer gives into the prediction that `predict` returns, if any; `of_link`
         says that the formula reads that prediction and not the last layer's output.
@@ -56,6 +60,11 @@ class Loss:
     floors: Floors | None = None
 
     @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """The named parts and the expression itself, whose name is empty; every text keeps the line and column that it has."""
+        return lines(self.formula)
+
+    @property
     def over(self) -> Literal["elements", "examples"]:
         """What the formula is the loss of."""
         return "examples" if any(has_positions(name, self.formula) for name in self.values) else "elements"
@@ -64,6 +73,20 @@ class Loss:
     def target_over(self) -> Literal["elements", "examples"]:
         """Whether there is a target for each element of the prediction, or one for each example."""
         return "elements" if self.over == "elements" or has_positions("target", self.formula) else "examples"
+
+
+def lines(formula: str) -> tuple[tuple[str, str], ...]:
+    """The lines `name = expression` of a formula, and what stands after them under the name ""; each at its line and column."""
+    found: list[tuple[str, str]] = []
+    while (line := PART.match(formula)) is not None:
+        found.append((line[2], blank(formula[: line.start(3)]) + line[3]))
+        formula = blank(formula[: line.end()]) + formula[line.end() :]
+    return (*found, ("", formula))
+
+
+def blank(text: str) -> str:
+    """As many blank lines and columns."""
+    return re.sub(r"[^\n]", " ", text)
 
 
 def has_positions(name: str, formula: str) -> bool:
@@ -89,8 +112,6 @@ ONE = Parameter(1.0)
 POSITIVE = Parameter(1.0, above=0.0)
 SHARE = Parameter(0.0, least=0.0, most=1.0)
 WEIGHT = {"weight": ONES}
-
-COSINE = "sum(i, first[i] * second[i]) / sqrt((sum(i, first[i]**2) + 1e-12) * (sum(i, second[i]**2) + 1e-12))"
 
 LOSSES: dict[tuple[str, str], Loss] = {
     ("softmax_cross_entropy", "labels"): Loss(
@@ -144,7 +165,7 @@ LOSSES: dict[tuple[str, str], Loss] = {
         "torch.nn.PoissonNLLLoss", "counts", parameters={"log_input": ON, "full": OFF, "eps": Parameter(1e-8, least=0.0)},
     ),
     ("gaussian_nll", "values"): Loss(
-        "(log(maximum(variance, eps)) + (prediction - target)**2 / maximum(variance, eps)) / 2 + where(full, log(2 * pi) / 2, 0)",
+        "bounded = maximum(variance, eps); (log(bounded) + (prediction - target)**2 / bounded) / 2 + where(full, log(2 * pi) / 2, 0)",
         "Nix and Weigend 1994; torch.nn.GaussianNLLLoss", "values", values=("prediction", "variance"),
         parameters={"full": OFF, "eps": Parameter(1e-6, above=0.0)},
     ),
@@ -160,7 +181,8 @@ LOSSES: dict[tuple[str, str], Loss] = {
         parameters={"p": Parameter(1, "count", least=1, most=2), "margin": ONE, "weight": ONES},
     ),
     ("cosine_embedding", "signs"): Loss(
-        f"where(target > 0, 1 - {COSINE}, where({COSINE} < margin, 0, {COSINE} - margin))",
+        "cosine = sum(i, first[i] * second[i]) / sqrt((sum(i, first[i]**2) + 1e-12) * (sum(i, second[i]**2) + 1e-12));"
+        " where(target > 0, 1 - cosine, where(cosine < margin, 0, cosine - margin))",
         "torch.nn.CosineEmbeddingLoss", "signs", values=("first", "second"), parameters={"margin": Parameter(0.0)},
     ),
 }  # fmt: skip
