@@ -17,7 +17,7 @@ from derive import own_formula
 from derive.choices import OWN, needed, shortened, table_of, table_schema
 from derive.formulas import losses
 from derive.formulas.losses import LOSSES, PENALTIES, TARGETS
-from derive.formulas.operation import Number, Parameter
+from derive.formulas.operation import Number
 from derive.loss_scope import read_trial
 from derive.parameters import completed, refuse_others, schema
 from derive.spec_errors import one_of, shown, wrong
@@ -245,4 +245,3 @@ def _penalty_schema(kind: str) -> JsonSchemaValue:
     keys: dict[str, JsonSchemaValue] = {"parameters": {"type": "array", "items": {"type": "string"}}}
     keys |= {name: schema(p) for name, p in parameters.items()}
     return table_schema(kind, keys, PENALTIES[kind].source, needed(parameters))
-

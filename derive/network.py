@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Un
 from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
 from derive import toml
+from derive.choices import OWN
 from derive.graph import INPUT, Graph, graph
 from derive.layer_spec import Layer
 from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, hints
@@ -99,6 +100,8 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         if size > MAX_PARAMETERS:
             raise wrong(f"found {size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
         check_lists(self.loss, self.outputs)
+        if any(OWN in (layer.kind, layer.activation.kind) for layer in self.layers):
+            self.program()  # formulas of the user's own may not fit what they read
         return self
 
     @cached_property
