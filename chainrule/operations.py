@@ -37,10 +37,10 @@ def _activations() -> Iterator[str]:
     for kind, activation in ACTIVATIONS.items():
         learned = [f"`{name}` learned, from {start}" for name, start in activation.learned.items()]
         found = _derivation({"kind": kind, **dict.fromkeys(needed(activation.parameters), STAND_IN)}, "mean_squared_error")
-        before = _named(found.forward, "A1")
-        after = found.forward.reading(before)[0]
+        before = next((e.tensor for e in found.forward.equations if e.tensor.name == "A1"), None)
         formula, gradient = "H1 = A1", ""
-        if after.tensor.name == "H1":
+        if before is not None:
+            after = found.forward.reading(before)[0]
             formula, gradient = equation_text(after), equation_text(found.gradient(before).equation)
         options = ", ".join([*_options(activation.parameters), *learned])
         yield _row(f"`{kind}`", options, f"`{formula}`", f"`{gradient}`" if gradient else "", activation.source)

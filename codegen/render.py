@@ -121,7 +121,7 @@ class _Module:
 
     def _summary(self) -> str:
         network = self.network
-        layers = [f"{layer.units} {layer.activation.kind}" for layer in network.layers]
+        layers = [layer.words for layer in network.layers]
         options = f", {network.loss.described}" if network.loss.described else ""
         summary = f"{network.name}: {' - '.join([str(network.inputs), *layers])}, {network.loss.kind} ({network.loss.reduction}{options})."
         return summary if len(summary) + 3 <= WIDTH else f"{network.name}: {len(layers)} layers, {network.loss.kind}."

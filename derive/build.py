@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +11,12 @@ from sympy import Expr
 
 from derive.axes import named_axes
 from derive.build_loss import LossPart, loss_part, penalty_equations
-from derive.formulas.activations import ACTIVATIONS
 from derive.graph import Application, graph
-from derive.index import Axis, Delta, Index, Tensor
-from derive.language import Operand, Scope, definitions, expression
-from derive.parameters import exact, symbolic
+from derive.index import Delta, Index, Tensor
+from derive.language import FormulaError, Operand, Scope, definitions, expression
+from derive.layer_formula import formula_error
 from derive.loss_scope import letters
+from derive.parameters import exact, symbolic
 from derive.places import Axes, Places
 from derive.program import Draw, Equation, Program, Start, Statistic, renumber
 from derive.shapes import Pattern, Shape, left_sides, result
@@ -122,7 +122,14 @@ class _Applied:
     own: dict[str, Operand] = field(default_factory=dict[str, Operand])
 
     def value(self) -> Operand:
-        """The value that the operation defines."""
+        """The value that the operation defines; raises the spec's error where its formula does not fit what it reads."""
+        try:
+            return self._value()
+        except FormulaError as error:
+            place = ("activation",) if self.application.role == "activation" else ()
+            raise formula_error(error, "layers", self.application.layer - 1, *place, "formula") from None
+
+    def _value(self) -> Operand:
         operation = self.application.operation
         formula = operation.formula
         if self.builder.mode == "inference" and operation.inference is not None:

@@ -68,7 +68,7 @@ class Activation(BaseModel, frozen=True, extra="allow"):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return _activation_schema()
+        return activation_schema()
 
 
 def table_of(given: object, what: str, kinds: Sequence[str]) -> dict[str, object]:
@@ -134,7 +134,7 @@ def _defined(name: str, indices: tuple[Index, ...], _body: Expr) -> Operand:
     return Operand(tensor.axes, lambda at: tensor[at])
 
 
-def _activation_schema() -> JsonSchemaValue:
+def activation_schema() -> JsonSchemaValue:
     tables = [
         table_schema(kind, {name: schema(p) for name, p in chosen.parameters.items()}, chosen.source, needed(chosen.parameters))
         for kind, chosen in ACTIVATIONS.items()

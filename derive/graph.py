@@ -126,7 +126,9 @@ def _folded(
     if len(reads) == count:
         return [_applied("layer", kind, operation, values, number, reads, [known[k] for k in reads], batch)]
     if count != 2 or len(reads) < 2:
-        raise wrong(f"it has {len(reads)} input{'s' if len(reads) > 1 else ''}", f"{count} of them: {kind} reads {', '.join(operation.reads)}")
+        raise wrong(
+            f"it has {len(reads)} input{'s' if len(reads) > 1 else ''}", f"{count} of them: {kind} reads {', '.join(operation.reads)}"
+        )
     first = _applied("layer", kind, operation, values, number, reads[:2], [known[k] for k in reads[:2]], batch)
     done = [first]
     for k in reads[2:]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -11,17 +11,17 @@ from pydantic import BaseModel, Field, GetJsonSchemaHandler, StrictStr, model_va
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from derive.choices import Activation
+from derive import layer_formula, own_formula
+from derive.choices import OWN, Activation, activation_schema, needed, shortened, table_of, table_schema
 from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.layers import LAYERS
-from derive.formulas.operation import Number, Operation
-from derive.names import Name
+from derive.formulas.operation import Number, Operation, Parameter
+from derive.names import MAX_NAME, NAME_PATTERN, NAME_RULE, Name
 from derive.parameters import completed, refuse_others, schema
-from derive.spec_errors import one_of, shown, wrong
-from derive.user_formula import KEYS, formula_schema, user_operation
+from derive.spec_errors import shown, wrong
 
-OWN = ("kind", "name", "inputs", "activation")  # keys of every layer
-LAYER_KINDS = (*LAYERS, *(kind for kind in ACTIVATIONS if kind not in LAYERS), "formula")
+COMMON = ("kind", "name", "inputs", "activation")  # keys of every layer
+LAYER_KINDS = (*LAYERS, *(kind for kind in ACTIVATIONS if kind not in LAYERS))
 
 
 class Layer(BaseModel, frozen=True, extra="allow"):
@@ -40,7 +40,8 @@ class Layer(BaseModel, frozen=True, extra="allow"):
     @property
     def parameters(self) -> dict[str, Number]:
         """The values that the formula takes, by name, defaults included."""
-        return _values(self.kind, self.model_extra or {})
+        extra = self.model_extra or {}
+        return dict(extra["parameters"] if self.kind == OWN else extra)
 
     @property
     def operation(self) -> Operation:
@@ -51,47 +52,47 @@ class Layer(BaseModel, frozen=True, extra="allow"):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return _layer_schema()
 
+    @property
+    def words(self) -> str:
+        """The layer in a summary of the network: "64 relu" for a dense one, "conv2d relu"."""
+        name = str(self.parameters["units"]) if self.kind == "dense" else self.kind
+        return name if self.kind != "dense" and self.activation.kind == "identity" else f"{name} {self.activation.kind}"
+
     def short(self) -> object:
         """What a spec says of it: without what the defaults say."""
-        extra = self.model_extra or {}
-        table: dict[str, object] = {"kind": self.kind}
-        table |= {key: value for key, value in extra.items() if not is_default(self.kind, key, value, extra)}
-        table |= {"activation": self.activation.short()} if self.activation.kind != "identity" else {}
+        parameters = {} if self.kind == OWN else self.operation.parameters
+        table = {"kind": self.kind, **self._plain(parameters)}
+        if self.activation.kind != "identity":
+            table["activation"] = self.activation.short()
         table |= {"name": self.name} if self.name else {}
-        return table | ({"inputs": self.inputs} if self.inputs else {})
+        table |= {"inputs": self.inputs} if self.inputs else {}
+        return shortened(table, parameters) if self.kind == OWN else table
+
+    def _plain(self, parameters: Mapping[str, Parameter]) -> dict[str, object]:
+        """The parameters that have not their default values."""
+        extra = self.model_extra or {}
+        default = {n: extra.get(p.default) if isinstance(p.default, str) else p.default for n, p in parameters.items()}
+        return {name: value for name, value in extra.items() if name not in default or value != default[name]}
 
 
 def _layer(given: object) -> dict[str, object]:
     """The table of a layer with all parameters of its operation; raises the error of a Pydantic validator where it describes none."""
     if not isinstance(given, Mapping):
         raise wrong(f"found {shown(given)}", 'a table such as { kind = "dense", units = 16 }')
-    table = {str(key): value for key, value in cast(Mapping[object, object], given).items()}
-    if "kind" not in table:
-        raise wrong("missing", one_of(LAYER_KINDS), "kind")
-    kind = table["kind"]
-    if not isinstance(kind, str) or kind not in LAYER_KINDS:
-        raise wrong(f"found {shown(kind)}", one_of(LAYER_KINDS, kind), "kind")
-    own = {key: value for key, value in table.items() if key in OWN}
-    if kind == "formula":
-        refuse_others(table, [*OWN, *KEYS], kind)
-        rest = {key: value for key, value in table.items() if key in KEYS}
-        user_operation(rest)
-        return own | rest
+    table = table_of(cast(Mapping[str, object], given), "layer", LAYER_KINDS)
+    kind = str(table["kind"])
+    own = {key: value for key, value in table.items() if key in COMMON}
+    if kind == OWN:
+        refuse_others(table, [*COMMON, *layer_formula.KEYS], "a formula")
+        return own | layer_formula.completed(table)
     operation = known(kind)
-    refuse_others(table, [*OWN, *operation.parameters], kind)
+    refuse_others(table, [*COMMON, *operation.parameters], kind)
     return own | completed(table, operation.parameters)
 
 
 def _operation(kind: str, values: Mapping[str, object]) -> Operation:
     """What a layer of this kind computes, with these values of its keys."""
-    return user_operation(values) if kind == "formula" else specialised(known(kind), values)
-
-
-def _values(kind: str, table: Mapping[str, object]) -> dict[str, Number]:
-    """The values of the parameters of a layer's operation."""
-    if kind != "formula":
-        return cast("dict[str, Number]", dict(table))
-    return {name: p.default for name, p in user_operation(table).parameters.items() if p.default is not None}
+    return layer_formula.operation(values) if kind == OWN else specialised(known(kind), values)
 
 
 def known(kind: str) -> Operation:
@@ -111,40 +112,18 @@ def specialised(operation: Operation, values: Mapping[str, object]) -> Operation
     return operation
 
 
-def is_default(kind: str, key: str, value: object, table: Mapping[str, object]) -> bool:
-    """Whether a layer would have this value of a parameter without the key."""
-    parameter = known(kind).parameters.get(key) if kind != "formula" else None
-    if parameter is None or parameter.default is None:
-        return False
-    default = table.get(parameter.default) if isinstance(parameter.default, str) else parameter.default
-    return value == default
-
-
 def _layer_schema() -> JsonSchemaValue:
     """The JSON Schema of a layer: one table for each kind."""
-    return {"title": "Layer", "anyOf": [_table(kind) for kind in LAYER_KINDS]}
-
-
-def _table(kind: str) -> JsonSchemaValue:
-    own: dict[str, JsonSchemaValue] = {
-        "kind": {"const": kind},
-        "name": {"type": "string", "description": "what the document and the inputs of other layers call it"},
+    common: dict[str, JsonSchemaValue] = {
+        "name": {"type": "string", "pattern": NAME_PATTERN, "maxLength": MAX_NAME, "description": NAME_RULE},
         "inputs": {"type": "array", "items": {"type": "string"}, "description": 'names of earlier layers, or "input"'},
-        "activation": {"$ref": "#/$defs/Activation"},
+        "activation": activation_schema(),
     }
-    if kind == "formula":
-        return _object(kind, "a formula of your own", own | formula_schema(), ["kind", "formula"])
+    own = own_formula.table_schema(OWN, {"kind": {"const": OWN}, **layer_formula.keys_schema(), **common})
+    return {"title": "Layer", "anyOf": [*(_kind_schema(kind, common) for kind in LAYER_KINDS), own]}
+
+
+def _kind_schema(kind: str, common: Mapping[str, JsonSchemaValue]) -> JsonSchemaValue:
     operation = known(kind)
-    needed = ["kind", *(name for name, p in operation.parameters.items() if p.default is None and p.kind != "reals")]
-    return _object(kind, operation.source, own | {name: schema(p) for name, p in operation.parameters.items()}, needed)
-
-
-def _object(kind: str, source: str, properties: Mapping[str, JsonSchemaValue], needed: Sequence[str]) -> JsonSchemaValue:
-    return {
-        "type": "object",
-        "title": kind,
-        "description": source,
-        "properties": dict(properties),
-        "required": list(needed),
-        "additionalProperties": False,
-    }
+    keys = {name: schema(p) for name, p in operation.parameters.items()}
+    return table_schema(kind, {**keys, **common}, operation.source, needed(operation.parameters))

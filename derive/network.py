@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Un
 from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
 from derive import toml
+from derive.choices import OWN
 from derive.graph import INPUT, Graph, graph
 from derive.layer_spec import Layer
 from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, check_penalties, hints
@@ -99,8 +100,9 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         if size > MAX_PARAMETERS:
             raise wrong(f"found {size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
         check_lists(self.loss, self.outputs)
-        if self.penalties:
-            check_penalties(self.penalties, [tensor.name for tensor in self.program().parameters])
+        if self.penalties or any(OWN in (layer.kind, layer.activation.kind) for layer in self.layers):
+            program = self.program()  # formulas of the user's own may not fit what they read
+            check_penalties(self.penalties, [tensor.name for tensor in program.parameters])
         return self
 
     @cached_property

@@ -39,10 +39,10 @@ def completed(table: Mapping[str, object], meant: Sequence[str], *, lists: bool)
     if not isinstance(source, str) or not source.isprintable() or len(source) > MAX_SOURCE:
         raise wrong(f"found {shown(source)}", f"at most {MAX_SOURCE} characters of text", "source")
     parameters: dict[str, Number] = {}
-    for name, given in _named(table, "parameters", meant):
+    for name, given in _new(table, "parameters", meant):
         kind = _kind(given)
-        parameters[name] = _value("parameters", name, given, kind if lists or kind.kind != "reals" else Parameter(1.0))
-    learned = {name: _value("learned", name, given, Parameter(0.25)) for name, given in _named(table, "learned", (*meant, *parameters))}
+        parameters[name] = number("parameters", name, given, kind if lists or kind.kind != "reals" else Parameter(1.0))
+    learned = {name: number("learned", name, given, Parameter(0.25)) for name, given in _new(table, "learned", (*meant, *parameters))}
     return {"formula": formula, "parameters": parameters, "learned": learned, "source": source}
 
 
@@ -81,20 +81,27 @@ def table_schema(title: str, more: Mapping[str, JsonSchemaValue]) -> JsonSchemaV
     return {"type": "object", "title": title, "properties": {**keys, **more}, "required": ["formula"], "additionalProperties": False}
 
 
-def _named(table: Mapping[str, object], key: str, meant: Sequence[str]) -> list[tuple[str, object]]:
+def named(table: Mapping[str, object], key: str, names: re.Pattern[str], right: str) -> list[tuple[str, object]]:
+    """The items of a table under a key, whose names have this form; `right` is an example."""
     given = table.get(key, {})
     items = list(cast(Mapping[object, object], given).items()) if isinstance(given, Mapping) else None
     if items is None or len(items) > MAX_NAMES:
-        raise wrong(f"found {shown(table[key])}", f"a table of at most {MAX_NAMES} numbers by name, such as {{ a = 0.25 }}", key)
+        raise wrong(f"found {shown(table[key])}", f"a table such as {right}, of at most {MAX_NAMES} names", key)
     for name, _ in items:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise wrong(f"found the name {shown(name)}", NAME_RULE, key)
-        if name in meant:
-            raise wrong(f"found the name {shown(name)}, which has a meaning in the formula already", "another name", key)
+        if not isinstance(name, str) or not names.fullmatch(name):
+            raise wrong(f"found the name {shown(name)}", NAME_RULE if names is NAME else f"names as in {right}", key)
     return [(str(name), item) for name, item in items]
 
 
-def _value(key: str, name: str, given: object, parameter: Parameter) -> Number:
+def _new(table: Mapping[str, object], key: str, meant: Sequence[str]) -> list[tuple[str, object]]:
+    items = named(table, key, NAME, "{ a = 0.25 }")
+    for name, _ in items:
+        if name in meant:
+            raise wrong(f"found the name {shown(name)}, which has a meaning in the formula already", "another name", key)
+    return items
+
+
+def number(key: str, name: str, given: object, parameter: Parameter) -> Number:
     """The number, or the error with the path to it."""
     try:
         return value(name, given, parameter)

@@ -31,7 +31,9 @@ def case(kind: str, inputs: object, reference: Reference, examples: tuple[str, .
     return Case(kind, inputs, ({"kind": kind, **keys},), reference, examples)
 
 
-def _recurrent(step: Callable[[torch.Tensor, tuple[torch.Tensor, ...], Leaves], tuple[torch.Tensor, ...]], units: int, states: int) -> Reference:
+def _recurrent(
+    step: Callable[[torch.Tensor, tuple[torch.Tensor, ...], Leaves], tuple[torch.Tensor, ...]], units: int, states: int
+) -> Reference:
     def run(x: torch.Tensor, p: Leaves) -> torch.Tensor:
         state = tuple(torch.zeros(len(x), units, dtype=x.dtype) for _ in range(states))
         for t in range(x.shape[1]):
@@ -91,10 +93,28 @@ CASES: tuple[Case, ...] = (
     case("group_norm", [4, 3, 2], lambda x, p: F.group_norm(x, 2, p["gamma1"], p["beta1"]), groups=2),
     case("batch_norm", 4, _batch_norm, BATCH),
     case("batch_norm", [3, 2, 2], _batch_norm, BATCH),
-    case("conv1d", [2, 7], lambda x, p: F.conv1d(x, p["W1"], p["b1"], 2, 1, 2), out_channels=3, kernel_size=3, stride=2, padding=1, dilation=2),
+    case(
+        "conv1d",
+        [2, 7],
+        lambda x, p: F.conv1d(x, p["W1"], p["b1"], 2, 1, 2),
+        out_channels=3,
+        kernel_size=3,
+        stride=2,
+        padding=1,
+        dilation=2,
+    ),
     case("conv1d", [4, 6], lambda x, p: F.conv1d(x, p["V1"], p["b1"], groups=2), out_channels=6, kernel_size=2, groups=2),
     case("conv2d", [2, 5, 4], lambda x, p: F.conv2d(x, p["W1"], p["b1"], 1, 1), out_channels=3, kernel_size=3, padding=1),
-    case("conv2d", [2, 7, 6], lambda x, p: F.conv2d(x, p["W1"], None, 2, 0, 2), out_channels=2, kernel_size=2, stride=2, dilation=2, bias=False),
+    case(
+        "conv2d",
+        [2, 7, 6],
+        lambda x, p: F.conv2d(x, p["W1"], None, 2, 0, 2),
+        out_channels=2,
+        kernel_size=2,
+        stride=2,
+        dilation=2,
+        bias=False,
+    ),
     case("conv2d", [4, 4, 3], lambda x, p: F.conv2d(x, p["V1"], p["b1"], groups=4), out_channels=4, kernel_size=2, groups=4),
     case("max_pool1d", [2, 6], lambda x, _: F.max_pool1d(x, 2), kernel_size=2),
     case("max_pool1d", [2, 7], lambda x, _: F.max_pool1d(x, 3, 2), kernel_size=3, stride=2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import sympy as sp
@@ -16,6 +17,7 @@ from derive.documents.words import activation_of, heading, operator, spoken
 from derive.formulas.losses import TARGETS
 from derive.functions import AtLeast
 from derive.index import Axis, Entry, Tensor
+from derive.layer_spec import Layer
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
 from derive.terms import derivative
@@ -36,11 +38,22 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     return Section(("Set-up",), tuple(blocks))
 
 
+def _layer(layer: Layer) -> str:
+    """What a layer is called in the list of them: 64 units (ReLU)."""
+    units = layer.parameters.get("units")
+    name = spoken(layer.kind) if layer.kind != "dense" else ""
+    size = f"{units} unit{'s' if units != 1 else ''}" if units is not None else ""
+    activation = f" ({spoken(layer.activation.kind)})" if layer.kind == "dense" or layer.activation.kind != "identity" else ""
+    return " of ".join(part for part in (name, size) if part) + activation
+
+
 def _network(network: Network) -> Text:
-    layers = [f"{layer.units} unit{'s' if layer.units > 1 else ''} ({spoken(layer.activation.kind)})" for layer in network.layers]
+    layers = [_layer(layer) for layer in network.layers]
     options = network.loss.described
     loss = f"{spoken(network.loss.kind)}{f', {options}' if options else ''}, reduction: {network.loss.reduction}"
-    inputs = f"{network.inputs} input{'s' if network.inputs > 1 else ''}"
+    count = math.prod(network.shape)
+    inputs = f"{' x '.join(map(str, network.shape)) or 1} input{'s' if count > 1 else ''}"
+    inputs += f", labels of {network.tokens} kinds" if network.tokens else ""
     return ("Network ", Code(network.name), f": {inputs}, then {', '.join(layers)}. Loss: {loss}.")
 
 

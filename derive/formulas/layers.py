@@ -278,4 +278,3 @@ LAYERS: dict[str, Operation] = {
         steps="t",
     ),
 }
-
