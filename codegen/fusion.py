@@ -50,9 +50,9 @@ def _joined(first: Statement, second: Statement) -> Loop | None:
     if not isinstance(first, Loop) or not isinstance(second, Loop):
         return None
     same = _with_index(second, first.index)
-    if same is None or not _independent(first, same):
+    if same is None or (same.low, same.high) != (first.low, first.high) or not _independent(first, same):
         return None
-    return Loop(first.index, _extended(first.body, same.body))
+    return replace(first, body=_extended(first.body, same.body))
 
 
 def _with_index(loop: Loop, index: Index) -> Loop | None:
@@ -63,7 +63,7 @@ def _with_index(loop: Loop, index: Index) -> Loop | None:
         return loop
     if index in _loop_indices(loop):
         return None
-    return Loop(index, tuple(renamed(s, loop.index, index) for s in loop.body))
+    return replace(loop, index=index, body=tuple(renamed(s, loop.index, index) for s in loop.body))
 
 
 def _loop_indices(statement: Statement) -> set[Index]:
@@ -156,7 +156,7 @@ def in_registers(statements: Sequence[Statement], taken: set[str]) -> tuple[Stat
             if not leaf.target.indices or statement.index in leaf.target.free_symbols or not _only(leaf, statement):
                 continue
             held = Entry(Tensor(unused(f"{leaf.operation}_{leaf.target.tensor.name}", taken)))
-            statement = Loop(statement.index, tuple(replace(s, target=held) if s == leaf else s for s in statement.body))
+            statement = replace(statement, body=tuple(replace(s, target=held) if s == leaf else s for s in statement.body))
             _hold(done, leaf, held)
             after.append(Assign(leaf.equation, leaf.target, held))
         done += [statement, *after]

@@ -1,23 +1,25 @@
 """One equation to statements: a loop nest with the innermost loop along memory, or a matrix product.
 
 Loop order: innermost goes the index that is the last one of every entry that it stands in (neighbouring entries lie side by side
-in memory), outermost the axis whose extent is known only at run time.
+in memory), outermost the axis whose extent is known only at run time. Guards are bounds of the innermost loop that they depend on.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sympy as sp
 from sympy import Expr
 
 from codegen.flat import outermost_binders, unused
-from codegen.loops import Accumulate, Assign, MatrixProduct, Statement, Track, entries, nested
-from derive.index import ArgMax, Binder, Delta, Entry, Index, Sum, Tensor, free_indices
+from codegen.loops import Accumulate, Assign, Loop, Statement, Track, entries, nested
+from codegen.positions import limits
+from codegen.products import matrix_product
+from codegen.summands import Summand, protection, summands
+from derive.index import ArgMax, Binder, Entry, Index, Indicator, Sum, Tensor, free_indices
+from derive.index.indicators import bounds
 from derive.program import Equation
-
-PRODUCT_EXTENTS = 256
 
 
 def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -27,46 +29,28 @@ def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
     """
     binders = outermost_binders(equation.body)
     if not binders:
-        return _elementwise(equation)
+        return _elementwise(equation, equation.body)
     if len(binders) == 1:
         return _one_binder(equation, binders[0], taken)
     return _several_sums(equation, taken)
 
 
-def matrix_product_pays(left: Entry, right: Entry) -> bool:
-    """Whether a call to the matrix product beats a loop nest: the extents known now must be large enough."""
-    known = {a: a.extent for e in (left, right) for a in e.tensor.axes if a.extent is not None}
-    return math.prod(sorted(known.values())[:2]) >= PRODUCT_EXTENTS
-
-
 # -- the three kinds of equation -----------------------------------------------------------------------------------------
 
 
-def _elementwise(equation: Equation) -> tuple[Statement, ...]:
-    body, spike = _spike(equation)
+def _elementwise(equation: Equation, body: Expr) -> tuple[Statement, ...]:
+    """One assignment for every entry; terms that are 0 in most of them are added where they are not."""
+    parts = summands(equation.entry, body, equation.indices)
+    everywhere = [s for s in parts if _is_plain(s, equation)]
+    rest = sp.Add(*[s.value for s in everywhere])
     order = loop_order(equation.indices, (), (equation.entry, *entries(body)))
-    main = nested(order, Assign(equation, equation.entry, body))
-    if spike is None:
-        return main
-    # a term that is zero in all positions c but c = y[n]: one assignment, no test of every position
-    position, value, index = spike
-    target = _entry_at(equation.entry, index, position)
-    rest = [i for i in order if i != index]
-    return (*main, *nested(rest, Assign(equation, target, target + value.xreplace({index: position}))))
-
-
-def _spike(equation: Equation) -> tuple[Expr, tuple[Expr, Expr, Index] | None]:
-    """Split a body that is linear in delta(c, e), c an index of the target: the rest, and the coefficient with its place."""
-    for delta in sorted(equation.body.atoms(Delta), key=str):
-        for index, position in (delta.args, delta.args[::-1]):
-            if not isinstance(index, Index) or index not in equation.indices or index in position.free_symbols:
-                continue
-            here = sp.Dummy("here")
-            body = equation.body.xreplace({delta: here})
-            slope = sp.diff(body, here)
-            if here not in slope.free_symbols and not slope.has(Delta):
-                return body.xreplace({here: sp.S.Zero}), (position, slope, index)
-    return equation.body, None
+    done = nested(order, Assign(equation, equation.entry, rest))
+    for part in parts:
+        if part in everywhere:
+            continue
+        value = part.value if rest == 0 and len(parts) == 1 else part.target + part.value
+        done += _nest(part, Assign(equation, part.target, value))
+    return done
 
 
 def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[Statement, ...]:
@@ -75,13 +59,13 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
     body, bound = _opened(binder, equation.indices)
     rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
     plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
-    product = _matrix_product(equation, body, bound) if isinstance(binder, Sum) else None
+    product = matrix_product(equation, body, bound) if isinstance(binder, Sum) else None
     if product is not None:
-        return (product, *(_finish(equation, equation.body.xreplace({binder: target})) if equation.body != binder else ()))
+        return (product, *(_elementwise(equation, equation.body.xreplace({binder: target})) if equation.body != binder else ()))
     if plain and (isinstance(binder, Sum) or rest == 0):
         return _accumulated(equation, target, binder, rest, body, bound)
     beside = _beside(equation, binder, taken)
-    return (*_accumulated(equation, beside, binder, sp.S.Zero, body, bound), *_finish(equation, equation.body.xreplace({binder: beside})))
+    return (*_accumulated(equation, beside, binder, sp.S.Zero, body, bound), *_elementwise(equation, equation.body.xreplace({binder: beside})))
 
 
 def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -89,15 +73,18 @@ def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
     terms = sp.Add.make_args(equation.body)
     beside = _beside(equation, outermost_binders(equation.body)[0], taken)
     start = sp.Add(*[t for t in terms if not outermost_binders(t)])
-    order = loop_order(equation.indices, (), (equation.entry, *entries(start)))
-    done = nested(order, Assign(equation, beside, start, starts=True))
+    done = _started(equation, beside, start)
     for term in terms:
         for binder in outermost_binders(term):
             body, bound = _opened(binder, equation.indices)
-            value = term.xreplace({binder: body})
-            order = loop_order(equation.indices, bound, (equation.entry, *entries(value)))
-            done += nested(order, Accumulate(equation, beside, "sum", value))
-    return (*done, *_finish(equation, beside))
+            for part in summands(beside, term.xreplace({binder: body}), (*equation.indices, *bound)):
+                done += _nest(part, Accumulate(equation, part.target, "sum", part.value))
+    return (*done, *_elementwise(equation, beside))
+
+
+def _started(equation: Equation, target: Entry, value: Expr) -> tuple[Statement, ...]:
+    order = loop_order(equation.indices, (), (equation.entry, *entries(value)))
+    return nested(order, Assign(equation, target, value, starts=True))
 
 
 def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
@@ -110,47 +97,86 @@ def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
 def _accumulated(
     equation: Equation, target: Entry, binder: Binder, start: Expr, body: Expr, bound: Sequence[Index]
 ) -> tuple[Statement, ...]:
-    """The nest of one accumulation, its start placed inside the loops that come before every loop summed over."""
+    """The nest of one accumulation."""
+    loops = (*equation.indices, *bound)
     if isinstance(binder, ArgMax):
         return _argmax(equation, target, body, binder.place, bound)
-    order = loop_order(equation.indices, bound, (target, *entries(body)))
-    first = min(order.index(i) for i in bound)
+    if not isinstance(binder, Sum):
+        return _from_start(equation, -sp.oo, Summand(target, body, loops, protection(body)), "max")
+    parts = summands(target, body, loops)
+    if len(parts) == 1:
+        return _from_start(equation, start, parts[0], "sum")
+    done = _started(equation, target, start)
+    for part in parts:
+        done += _nest(part, Accumulate(equation, part.target, "sum", part.value))
+    return done
+
+
+def _from_start(equation: Equation, start: Expr, part: Summand, operation: str) -> tuple[Statement, ...]:
+    """A nest with its start placed inside the loops that come before every loop summed over, bounded or gone from the target."""
+    order = _order(part)
+    confined = {inner[-1] for g in part.guards if (inner := [i for i in order if i in g.free_symbols])}
+    places = dict(zip(equation.indices, part.target.indices, strict=True))
+    first = next((k for k, i in enumerate(order) if places.get(i) != i or i in confined), len(order))
     outer, inner = order[:first], order[first:]
-    operation, value = ("sum", start) if isinstance(binder, Sum) else ("max", -sp.oo)
-    filled = nested([i for i in inner if i not in bound], Assign(equation, target, value, starts=True))
-    return nested(outer, *filled, *nested(inner, Accumulate(equation, target, operation, body)))
+    target = Entry(part.target.tensor, *equation.indices)
+    filled = nested([i for i in equation.indices if i not in outer], Assign(equation, target, start, starts=True))
+    accumulate = Accumulate(equation, part.target, "sum" if operation == "sum" else "max", part.value)
+    return nested(outer, *filled, *bounded(inner, accumulate, part.guards))
 
 
 def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Sequence[Index]) -> tuple[Statement, ...]:
     """The bound indices run in their own order, so that the first of equal values wins."""
     best = Entry(Tensor(f"best_{target.tensor.name}", target.tensor.axes), *target.indices)
     starts = (Assign(equation, best, -sp.oo), Assign(equation, target, sp.S.Zero))
-    return nested(equation.indices, *starts, *nested(bound, Track(equation, target, best, body, bound[place])))
+    tracked = bounded(bound, Track(equation, target, best, body, bound[place]), protection(body))
+    return nested(equation.indices, *starts, *tracked)
 
 
-def _finish(equation: Equation, value: Expr) -> tuple[Statement, ...]:
-    order = loop_order(equation.indices, (), (equation.entry, *entries(value)))
-    return nested(order, Assign(equation, equation.entry, value))
+# -- nests ---------------------------------------------------------------------------------------------------------------
 
 
-# -- matrix products -----------------------------------------------------------------------------------------------------
+def _is_plain(part: Summand, equation: Equation) -> bool:
+    return part.target == equation.entry and part.loops == equation.indices and not part.guards
 
 
-def _matrix_product(equation: Equation, body: Expr, bound: Sequence[Index]) -> MatrixProduct | None:
-    """The product out[a,b] = sum_k left[a,k] right[k,b], either factor possibly transposed, where that is what the sum is."""
-    factors = sp.Mul.make_args(body)
-    if len(bound) != 1 or len(equation.indices) != 2 or len(factors) != 2:
-        return None
-    for left, right in (factors, factors[::-1]):
-        if not isinstance(left, Entry) or not isinstance(right, Entry):
-            return None
-        a, b = equation.indices
-        if set(left.indices) == {a, bound[0]} and set(right.indices) == {bound[0], b} and len(left.indices) == len(right.indices) == 2:
-            return MatrixProduct(equation, equation.entry, left, right) if matrix_product_pays(left, right) else None
-    return None
+def _nest(part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:
+    return bounded(_order(part), leaf, part.guards)
+
+
+def bounded(order: Sequence[Index], leaf: Assign | Accumulate | Track, guards: Sequence[Expr]) -> tuple[Statement, ...]:
+    """The loops around a leaf, each guard a bound of the innermost loop that it depends on; else a condition of the leaf."""
+    low: dict[Index, list[Expr]] = {i: [] for i in order}
+    high: dict[Index, list[Expr]] = {i: [] for i in order}
+    conditions: list[Expr] = []
+    for guard in guards:
+        last = next((i for i in reversed(order) if i in guard.free_symbols), None)
+        found = limits(guard, last) if last is not None and isinstance(guard, Indicator) else None
+        if found is None or last is None:
+            conditions.append(guard)
+            continue
+        first, end = found
+        extent = last.axis.count if last.axis.extent is None else sp.Integer(last.axis.extent)
+        low[last] += [first] if first is not None and not _at_most(first, sp.S.Zero) else []
+        high[last] += [end] if end is not None and not _at_most(extent, end) else []
+    body: tuple[Statement, ...] = (replace(leaf, guards=tuple(conditions)),)
+    for index in reversed(order):
+        body = (Loop(index, body, tuple(dict.fromkeys(low[index])), tuple(dict.fromkeys(high[index]))),)
+    return body
+
+
+def _at_most(a: Expr, b: Expr) -> bool:
+    """Whether the extents that are known say that one index expression is never above another."""
+    reach = bounds(b - a)
+    return reach is not None and reach[0] >= 0
 
 
 # -- indices -------------------------------------------------------------------------------------------------------------
+
+
+def _order(part: Summand) -> tuple[Index, ...]:
+    free = [i for i in part.loops if i in part.target.free_symbols]
+    return loop_order(free, [i for i in part.loops if i not in free], (part.target, *entries(part.value)))
 
 
 def loop_order(free: Sequence[Index], bound: Sequence[Index], touched: Sequence[Entry]) -> tuple[Index, ...]:
@@ -177,7 +203,3 @@ def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, .
         label = unused(index.axis.name, taken, "'")
         named.append(index.axis.index(label))
     return body.xreplace(dict(zip(fresh, named, strict=True))), tuple(named)
-
-
-def _entry_at(entry: Entry, index: Index, position: Expr) -> Entry:
-    return Entry(entry.tensor, *(position if i == index else i for i in entry.indices))
