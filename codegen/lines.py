@@ -87,7 +87,8 @@ class _Writer:
             depth = self.guarded(statement.guards, depth)
             self.put(f"if {code(statement.value)} > {element(statement.best)}:", depth)
             self.put(f"{element(statement.best)} = {code(statement.value)}", depth + 1)
-            self.put(f"{element(statement.target)} = {identifier(statement.position)}", depth + 1)
+            for target, place in zip(statement.targets, statement.positions, strict=True):
+                self.put(f"{element(target)} = {identifier(place)}", depth + 1)
         else:
             self.assignment(statement, self.guarded(statement.guards, depth))
 
@@ -120,6 +121,8 @@ class _Writer:
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
         elif target in sp.Add.make_args(value):
             self.assignment(Accumulate(leaf.equation, target, "sum", value - target), depth)
+        elif value.is_Integer and target.tensor.values:
+            self.put(f"{element(target)} = {value}", depth)
         elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         else:

@@ -63,13 +63,13 @@ class Accumulate(_Touching):
 
 @dataclass(frozen=True)
 class Track(_Touching):
-    """Where the guards hold and value > best: best = value, target = position. The first of equal values wins."""
+    """Where the guards hold and value > best: best = value, and each target = its position. The first of equal values wins."""
 
     equation: Equation
-    target: Entry
+    targets: tuple[Entry, ...]
     best: Entry
     value: Expr
-    position: Index
+    positions: tuple[Index, ...]
     guards: tuple[Expr, ...] = ()
 
 
@@ -159,7 +159,7 @@ def targets(leaf: Leaf) -> tuple[Entry, ...]:
         return ()
     if isinstance(leaf, MatrixProduct):
         return (leaf.out,)
-    return (leaf.target, leaf.best) if isinstance(leaf, Track) else (leaf.target,)
+    return (*leaf.targets, leaf.best) if isinstance(leaf, Track) else (leaf.target,)
 
 
 def guards(leaf: Leaf) -> tuple[Expr, ...]:
@@ -205,11 +205,11 @@ def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Stateme
         )
     if isinstance(statement, Demand):
         return replace(statement, value=_entry(change(statement.value)))
-    if isinstance(statement, Track):
-        best, position = _entry(change(statement.best)), change(statement.position)
-        assert isinstance(position, Index)
-        statement = replace(statement, best=best, position=position)
     kept = tuple(change(g) for g in statement.guards)
+    if isinstance(statement, Track):
+        tracked = tuple(_entry(change(t)) for t in statement.targets)
+        positions = tuple(_index(change(p)) for p in statement.positions)
+        return Track(statement.equation, tracked, _entry(change(statement.best)), change(statement.value), positions, kept)
     return replace(statement, target=_entry(change(statement.target)), value=change(statement.value), guards=kept)
 
 
@@ -233,4 +233,9 @@ def with_entries(statement: Statement, change: Callable[[Entry], Entry]) -> Stat
 
 def _entry(e: Expr) -> Entry:
     assert isinstance(e, Entry)
+    return e
+
+
+def _index(e: Expr) -> Index:
+    assert isinstance(e, Index)
     return e

@@ -6,6 +6,7 @@ in memory), outermost the axis whose extent is known only at run time. Guards ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from codegen.summands import Summand, protection, summands
 from derive.index import ArgMax, Binder, Entry, Index, Indicator, Sum, Tensor, free_indices
 from derive.index.indicators import bounds
 from derive.program import Equation
+
+UNROLLED = 32  # the iterations of a nest that a compiler writes out
 
 
 def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -128,8 +131,8 @@ def _from_start(equation: Equation, start: Expr, part: Summand, operation: str) 
 def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Sequence[Index]) -> tuple[Statement, ...]:
     """The bound indices run in their own order, so that the first of equal values wins."""
     best = Entry(Tensor(f"best_{target.tensor.name}", target.tensor.axes), *target.indices)
-    starts = (Assign(equation, best, -sp.oo), Assign(equation, target, sp.S.Zero))
-    tracked = bounded(bound, Track(equation, target, best, body, bound[place]), protection(body))
+    starts = (Assign(equation, best, -sp.oo, starts=True), Assign(equation, target, sp.S.Zero, starts=True))
+    tracked = bounded(bound, Track(equation, (target,), best, body, (bound[place],)), protection(body))
     return nested(equation.indices, *starts, *tracked)
 
 
@@ -176,22 +179,35 @@ def _at_most(a: Expr, b: Expr) -> bool:
 
 def _order(part: Summand) -> tuple[Index, ...]:
     free = [i for i in part.loops if i in part.target.free_symbols]
-    return loop_order(free, [i for i in part.loops if i not in free], (part.target, *entries(part.value)))
+    bound = [i for i in part.loops if i not in free]
+    return loop_order(free, bound, (part.target, *entries(part.value)), [i for i in bound if any(i in g.free_symbols for g in part.guards)])
 
 
-def loop_order(free: Sequence[Index], bound: Sequence[Index], touched: Sequence[Entry]) -> tuple[Index, ...]:
-    """The loops of a nest, outermost first."""
+def loop_order(
+    free: Sequence[Index], bound: Sequence[Index], touched: Sequence[Entry], confined: Sequence[Index] = ()
+) -> tuple[Index, ...]:
+    """The loops of a nest, outermost first; `bound` are those summed over, `confined` those of them that a guard depends on."""
     every = (*free, *bound)
     if not every:
         return ()
+    # a short sum of fixed length is unrolled, so that the loop around it can work on several entries at a time
+    unrolled = not confined and math.prod(i.axis.extent or UNROLLED + 1 for i in bound) <= UNROLLED
+    memory = _in_memory_order(bound, touched)
 
-    def strides(index: Index) -> int:
-        return sum(any(index in e.free_symbols for e in entry.indices[:-1]) for entry in set(touched))
+    def cost(index: Index) -> tuple[int, bool, bool]:
+        strides = sum(any(index in e.free_symbols for e in entry.indices[:-1]) for entry in set(touched))
+        return strides, index.axis.extent == 1, (index in free) == unrolled
 
-    last = min(reversed(every), key=strides)
-    outer = [i for i in every if i != last]
+    last = min(reversed((*free, *memory)), key=cost)
+    outer = [i for i in (*free, *memory) if i != last]
     outer.sort(key=lambda i: (i.axis.extent is not None, i in bound))
     return (*outer, last)
+
+
+def _in_memory_order(indices: Sequence[Index], touched: Sequence[Entry]) -> list[Index]:
+    """The indices in the order in which the entry that holds most of them has them."""
+    found = [[i for e in entry.indices for i in indices if i in e.free_symbols] for entry in touched]
+    return list(dict.fromkeys((*max(found, key=lambda these: len(set(these)), default=[]), *indices)))
 
 
 def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:

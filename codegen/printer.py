@@ -45,7 +45,7 @@ def position(e: Expr, within: int = CHOICE) -> str:
     if isinstance(e, Index):
         return identifier(e)
     if isinstance(e, Entry):
-        return element(e)
+        return element(e) if e.tensor.values else f"int({element(e)})"
     if e.is_Add:
         first, *others = positive_first(e)
         text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if negative(t) else f" + {position(t, ADD)}" for t in others)
