@@ -13,8 +13,9 @@ from dataclasses import replace
 import sympy as sp
 from sympy import Expr
 
-from codegen.flat import outermost_binders, unused
 from codegen.loops import Accumulate, Assign, Loop, Statement, Track, entries, nested
+from codegen.cover import partition, reached_once
+from codegen.flat import outermost_binders, unused
 from codegen.positions import limits
 from codegen.products import matrix_product
 from codegen.summands import Summand, protection, summands
@@ -38,56 +39,67 @@ def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
     return _several_sums(equation, taken)
 
 
-# -- the three kinds of equation -----------------------------------------------------------------------------------------
+# -- the kinds of equation -----------------------------------------------------------------------------------------------
 
 
 def _elementwise(equation: Equation, body: Expr) -> tuple[Statement, ...]:
-    """One assignment for every entry; terms that are 0 in most of them are added where they are not."""
-    parts = summands(equation.entry, body, equation.indices)
-    everywhere = [s for s in parts if _is_plain(s, equation)]
-    rest = sp.Add(*[s.value for s in everywhere])
-    order = loop_order(equation.indices, (), (equation.entry, *entries(body)))
-    done = nested(order, Assign(equation, equation.entry, rest))
-    for part in parts:
-        if part in everywhere:
-            continue
-        value = part.value if rest == 0 and len(parts) == 1 else part.target + part.value
-        done += _nest(part, Assign(equation, part.target, value))
-    return done
+    return _added(equation, equation.entry, summands(equation.entry, body, equation.indices))
 
 
 def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[Statement, ...]:
     """Accumulate in the target itself where the body is the binder, or the binder plus a rest to start from; else beside it."""
     target = equation.entry
     body, bound = _opened(binder, equation.indices)
-    rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
-    plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
-    product = matrix_product(equation, body, bound) if isinstance(binder, Sum) else None
+    product = matrix_product(equation, target, body, bound) if isinstance(binder, Sum) else None
     if product is not None:
         return (product, *(_elementwise(equation, equation.body.xreplace({binder: target})) if equation.body != binder else ()))
+    rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
+    plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
     if plain and (isinstance(binder, Sum) or rest == 0):
         return _accumulated(equation, target, binder, rest, body, bound)
-    beside = _beside(equation, binder, taken)
+    loops = (*equation.indices, *bound)
+    parts = summands(target, body, loops) if isinstance(binder, Sum) else ()
+    if parts and all(_is_everywhere(p, equation) for p in parts):  # deltas have used up the sum
+        return _elementwise(equation, equation.body.xreplace({binder: sp.Add(*[p.value for p in parts])}))
+    beside = _beside(equation, binder, taken) if not parts or _in_variables(equation, parts) else target
     return (*_accumulated(equation, beside, binder, sp.S.Zero, body, bound), *_elementwise(equation, equation.body.xreplace({binder: beside})))
 
 
 def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
     """Sums added one after the other to what is not a sum."""
-    terms = sp.Add.make_args(equation.body)
+    target, parts, products = equation.entry, list[Summand](), list[Statement]()
+    for term in sp.Add.make_args(equation.body):
+        opened = {b: _opened(b, equation.indices) for b in outermost_binders(term)}
+        for binder, (body, bound) in opened.items():
+            beside = _beside(equation, binder, set(taken))
+            product = matrix_product(equation, beside, body, bound)
+            if product is not None:
+                taken.add(beside.tensor.name)
+                products.append(product)
+                opened[binder] = beside, ()
+        value = term.xreplace({b: body for b, (body, _) in opened.items()})
+        parts += summands(target, value, (*equation.indices, *(i for _, bound in opened.values() for i in bound)))
+    if not _in_variables(equation, parts):
+        return (*products, *_added(equation, target, parts))
     beside = _beside(equation, outermost_binders(equation.body)[0], taken)
-    start = sp.Add(*[t for t in terms if not outermost_binders(t)])
-    done = _started(equation, beside, start)
-    for term in terms:
-        for binder in outermost_binders(term):
-            body, bound = _opened(binder, equation.indices)
-            for part in summands(beside, term.xreplace({binder: body}), (*equation.indices, *bound)):
-                done += _nest(part, Accumulate(equation, part.target, "sum", part.value))
-    return (*done, *_elementwise(equation, beside))
+    moved = [replace(p, target=beside) for p in parts]
+    return (*products, *_added(equation, beside, moved), *_elementwise(equation, beside))
 
 
-def _started(equation: Equation, target: Entry, value: Expr) -> tuple[Statement, ...]:
-    order = loop_order(equation.indices, (), (equation.entry, *entries(value)))
-    return nested(order, Assign(equation, target, value, starts=True))
+def _added(equation: Equation, target: Entry, parts: Sequence[Summand]) -> tuple[Statement, ...]:
+    """The parts added up in a target: those that reach every entry once are what it starts from."""
+    everywhere = [p for p in parts if _is_everywhere(p, equation)]
+    others = [p for p in parts if p not in everywhere]
+    rest = sp.Add(*[p.value for p in everywhere])
+    if rest == 0 and partition(others):
+        return tuple(s for p in others for s in _nest(p, Assign(equation, p.target, p.value)))
+    order = loop_order(equation.indices, (), (target, *entries(rest)))
+    done = nested(order, Assign(equation, target, rest, starts=bool(others) and rest.is_number))
+    for part in others:
+        once = len(others) == 1 and rest == 0 and reached_once(part)
+        leaf = Assign(equation, part.target, part.value) if once else Accumulate(equation, part.target, "sum", part.value)
+        done += _nest(part, leaf)
+    return done
 
 
 def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
@@ -107,12 +119,10 @@ def _accumulated(
     if not isinstance(binder, Sum):
         return _from_start(equation, -sp.oo, Summand(target, body, loops, protection(body)), "max")
     parts = summands(target, body, loops)
-    if len(parts) == 1:
+    begin = summands(target, start, equation.indices)
+    if len(parts) == 1 and all(_is_everywhere(p, equation) for p in begin) and not partition([*begin, *parts]):
         return _from_start(equation, start, parts[0], "sum")
-    done = _started(equation, target, start)
-    for part in parts:
-        done += _nest(part, Accumulate(equation, part.target, "sum", part.value))
-    return done
+    return _added(equation, target, (*begin, *parts))
 
 
 def _from_start(equation: Equation, start: Expr, part: Summand, operation: str) -> tuple[Statement, ...]:
@@ -139,8 +149,18 @@ def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Se
 # -- nests ---------------------------------------------------------------------------------------------------------------
 
 
-def _is_plain(part: Summand, equation: Equation) -> bool:
-    return part.target == equation.entry and part.loops == equation.indices and not part.guards
+def _is_everywhere(part: Summand, equation: Equation) -> bool:
+    """Whether a part gives one value to every entry of the target."""
+    return part.target.indices == equation.indices == part.loops and not part.guards
+
+
+def _in_variables(equation: Equation, parts: Sequence[Summand]) -> bool:
+    """Whether every part is a sum for one entry of the target at a time, which a variable can hold."""
+    for part in parts:
+        order, count = _order(part), len(equation.indices)
+        if part.guards or part.target.indices != equation.indices or set(order[:count]) != set(equation.indices):
+            return False
+    return True
 
 
 def _nest(part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:

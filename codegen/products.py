@@ -15,7 +15,7 @@ from derive.program import Equation
 PRODUCT_EXTENTS = 256
 
 
-def matrix_product(equation: Equation, body: Expr, bound: Sequence[Index]) -> MatrixProduct | None:
+def matrix_product(equation: Equation, out: Entry, body: Expr, bound: Sequence[Index]) -> MatrixProduct | None:
     """The product out[a,b] = sum_k left[a,k] right[k,b], either factor possibly transposed, where that is what the sum is.
 
     Each of a, b and k may be several indices, which stand side by side and in the same order wherever they occur: in memory, they are
@@ -34,7 +34,7 @@ def matrix_product(equation: Equation, body: Expr, bound: Sequence[Index]) -> Ma
             continue
         if left.indices in (rows + inner, inner + rows) and right.indices in (inner + columns, columns + inner):
             groups = tuple(tuple(i.axis for i in group) for group in (rows, inner, columns))
-            return MatrixProduct(equation, equation.entry, left, right, len(rows), len(inner)) if _pays(groups) else None
+            return MatrixProduct(equation, out, left, right, len(rows), len(inner)) if _pays(groups) else None
     return None
 
 
