@@ -27,15 +27,15 @@ def partition(parts: Sequence[Summand]) -> bool:
     found = [image for image in images if image is not None]
     if len(found) < len(parts):
         return False
-    axes = parts[0].target.tensor.axes
-    split = [k for k, axis in enumerate(axes) if any(image[k] is not None and image[k] != (0, (axis.extent or 0) - 1) for image in found)]
-    if len(split) > 1 or (not split and len(parts) > 1):
-        return False
+    ends = [(axis.extent or 0) - 1 for axis in parts[0].target.tensor.axes]
+    split = [k for k, last in enumerate(ends) if any(image[k] not in (None, (0, last)) for image in found)]
     if not split:
-        return True
-    ranges = sorted(image[split[0]] or (0, -1) for image in found)
-    ends = [-1, *(last for _, last in ranges)]
-    return all(first == before + 1 for before, (first, _) in zip(ends, ranges, strict=False)) and ends[-1] == (axes[split[0]].extent or 0) - 1
+        return len(parts) == 1
+    if len(split) > 1:
+        return False
+    ranges = sorted(image[split[0]] or (0, ends[split[0]]) for image in found)
+    following = [0, *(last + 1 for _, last in ranges)]
+    return [first for first, _ in ranges] == following[:-1] and following[-1] == ends[split[0]] + 1
 
 
 def _images(part: Summand) -> list[Interval | None] | None:

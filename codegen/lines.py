@@ -12,6 +12,7 @@ from sympy import Basic, Expr
 
 from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
+from codegen.positions import at_most
 from codegen.printer import code, element, holds, identifier, position
 from codegen.views import extent, size_text
 from derive.index import Entry, Indicator, Tensor
@@ -159,10 +160,12 @@ def _key(leaf: Leaf) -> str:
 def _bounds(loop: Loop) -> str:
     """`10`, `2, 10`, `max(0, 1 - p), min(10, 8 - p)`."""
     axis = loop.index.axis
-    high = [axis.size if axis.extent is None else str(axis.extent), *map(position, loop.high)]
-    low = ["0", *map(position, loop.low)]
-    start, stop = (f"{word}({', '.join(b)})" if len(b) > 1 else b[0] for word, b in (("max", low), ("min", high)))
-    return stop if not loop.low else f"{start}, {stop}"
+    count = axis.count if axis.extent is None else sp.Integer(axis.extent)
+    low, high = ((sp.S.Zero, *loop.low), (*loop.high, count))
+    lows = [position(e) for k, e in enumerate(low) if not any(at_most(e, o) for o in low[k + 1 :])]
+    highs = [position(e) for k, e in enumerate(high) if not any(at_most(o, e) for o in high[:k])]
+    start, stop = (f"{word}({', '.join(b)})" if len(b) > 1 else b[0] for word, b in (("max", lows), ("min", highs)))
+    return stop if start == "0" else f"{start}, {stop}"
 
 
 def _matrices(product: MatrixProduct) -> Iterable[str]:

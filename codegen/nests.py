@@ -13,14 +13,13 @@ from dataclasses import replace
 import sympy as sp
 from sympy import Expr
 
-from codegen.loops import Accumulate, Assign, Loop, Statement, Track, entries, nested
 from codegen.cover import partition, reached_once
 from codegen.flat import outermost_binders, unused
-from codegen.positions import limits
+from codegen.loops import Accumulate, Assign, Loop, Statement, Track, entries, nested
+from codegen.positions import at_most, limits
 from codegen.products import matrix_product
-from codegen.summands import Summand, protection, summands
+from codegen.summands import Summand, merged, protection, summands
 from derive.index import ArgMax, Binder, Entry, Index, Indicator, Sum, Tensor, free_indices
-from derive.index.indicators import bounds
 from derive.program import Equation
 
 UNROLLED = 32  # the iterations of a nest that a compiler writes out
@@ -62,7 +61,10 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
     if parts and all(_is_everywhere(p, equation) for p in parts):  # deltas have used up the sum
         return _elementwise(equation, equation.body.xreplace({binder: sp.Add(*[p.value for p in parts])}))
     beside = _beside(equation, binder, taken) if not parts or _in_variables(equation, parts) else target
-    return (*_accumulated(equation, beside, binder, sp.S.Zero, body, bound), *_elementwise(equation, equation.body.xreplace({binder: beside})))
+    return (
+        *_accumulated(equation, beside, binder, sp.S.Zero, body, bound),
+        *_elementwise(equation, equation.body.xreplace({binder: beside})),
+    )
 
 
 def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -89,17 +91,22 @@ def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
 def _added(equation: Equation, target: Entry, parts: Sequence[Summand]) -> tuple[Statement, ...]:
     """The parts added up in a target: those that reach every entry once are what it starts from."""
     everywhere = [p for p in parts if _is_everywhere(p, equation)]
-    others = [p for p in parts if p not in everywhere]
-    rest = sp.Add(*[p.value for p in everywhere])
-    if rest == 0 and partition(others):
-        return tuple(s for p in others for s in _nest(p, Assign(equation, p.target, p.value)))
-    order = loop_order(equation.indices, (), (target, *entries(rest)))
-    done = nested(order, Assign(equation, target, rest, starts=bool(others) and rest.is_number))
-    for part in others:
-        once = len(others) == 1 and rest == 0 and reached_once(part)
-        leaf = Assign(equation, part.target, part.value) if once else Accumulate(equation, part.target, "sum", part.value)
-        done += _nest(part, leaf)
-    return done
+    others = merged([p for p in parts if p not in everywhere])
+    start = sp.Add(*[p.value for p in everywhere])
+    if not others:
+        order = loop_order(equation.indices, (), (target, *entries(start)))
+        return nested(order, Assign(equation, target, start))
+    if start == 0 and partition(others):
+        return tuple(s for p in others for s in bounded(_order(p), Assign(equation, p.target, p.value), p.guards))
+    if start == 0 and len(others) == 1 and reached_once(others[0]):
+        return _from_start(equation, start, others[0], Assign(equation, others[0].target, others[0].value))
+    leaves = [(p, Accumulate(equation, p.target, "sum", p.value)) for p in others]
+    if start.is_number or _is_gathered(others[0], equation):
+        done = _from_start(equation, start, *leaves.pop(0))
+    else:
+        order = loop_order(equation.indices, (), (target, *entries(start)))
+        done = nested(order, Assign(equation, target, start))
+    return (*done, *(s for p, leaf in leaves for s in bounded(_order(p), leaf, p.guards)))
 
 
 def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
@@ -116,16 +123,13 @@ def _accumulated(
     loops = (*equation.indices, *bound)
     if isinstance(binder, ArgMax):
         return _argmax(equation, target, body, binder.place, bound)
-    if not isinstance(binder, Sum):
-        return _from_start(equation, -sp.oo, Summand(target, body, loops, protection(body)), "max")
-    parts = summands(target, body, loops)
-    begin = summands(target, start, equation.indices)
-    if len(parts) == 1 and all(_is_everywhere(p, equation) for p in begin) and not partition([*begin, *parts]):
-        return _from_start(equation, start, parts[0], "sum")
-    return _added(equation, target, (*begin, *parts))
+    if isinstance(binder, Sum):
+        return _added(equation, target, (*summands(target, start, equation.indices), *summands(target, body, loops)))
+    part = Summand(target, body, loops, protection(body))
+    return _from_start(equation, -sp.oo, part, Accumulate(equation, target, "max", body))
 
 
-def _from_start(equation: Equation, start: Expr, part: Summand, operation: str) -> tuple[Statement, ...]:
+def _from_start(equation: Equation, start: Expr, part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:
     """A nest with its start placed inside the loops that come before every loop summed over, bounded or gone from the target."""
     order = _order(part)
     confined = {inner[-1] for g in part.guards if (inner := [i for i in order if i in g.free_symbols])}
@@ -134,8 +138,7 @@ def _from_start(equation: Equation, start: Expr, part: Summand, operation: str) 
     outer, inner = order[:first], order[first:]
     target = Entry(part.target.tensor, *equation.indices)
     filled = nested([i for i in equation.indices if i not in outer], Assign(equation, target, start, starts=True))
-    accumulate = Accumulate(equation, part.target, "sum" if operation == "sum" else "max", part.value)
-    return nested(outer, *filled, *bounded(inner, accumulate, part.guards))
+    return nested(outer, *filled, *bounded(inner, leaf, part.guards))
 
 
 def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Sequence[Index]) -> tuple[Statement, ...]:
@@ -151,20 +154,21 @@ def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Se
 
 def _is_everywhere(part: Summand, equation: Equation) -> bool:
     """Whether a part gives one value to every entry of the target."""
-    return part.target.indices == equation.indices == part.loops and not part.guards
+    return _is_gathered(part, equation) and part.loops == equation.indices
 
 
 def _in_variables(equation: Equation, parts: Sequence[Summand]) -> bool:
     """Whether every part is a sum for one entry of the target at a time, which a variable can hold."""
     for part in parts:
         order, count = _order(part), len(equation.indices)
-        if part.guards or part.target.indices != equation.indices or set(order[:count]) != set(equation.indices):
+        if not _is_gathered(part, equation) or set(order[:count]) != set(equation.indices):
             return False
     return True
 
 
-def _nest(part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:
-    return bounded(_order(part), leaf, part.guards)
+def _is_gathered(part: Summand, equation: Equation) -> bool:
+    """Whether a part reaches every entry of the target, in the loops over the target's own indices."""
+    return part.target.indices == equation.indices and not part.guards
 
 
 def bounded(order: Sequence[Index], leaf: Assign | Accumulate | Track, guards: Sequence[Expr]) -> tuple[Statement, ...]:
@@ -180,18 +184,12 @@ def bounded(order: Sequence[Index], leaf: Assign | Accumulate | Track, guards: S
             continue
         first, end = found
         extent = last.axis.count if last.axis.extent is None else sp.Integer(last.axis.extent)
-        low[last] += [first] if first is not None and not _at_most(first, sp.S.Zero) else []
-        high[last] += [end] if end is not None and not _at_most(extent, end) else []
+        low[last] += [first] if first is not None and not at_most(first, sp.S.Zero) else []
+        high[last] += [end] if end is not None and not at_most(extent, end) else []
     body: tuple[Statement, ...] = (replace(leaf, guards=tuple(conditions)),)
     for index in reversed(order):
         body = (Loop(index, body, tuple(dict.fromkeys(low[index])), tuple(dict.fromkeys(high[index]))),)
     return body
-
-
-def _at_most(a: Expr, b: Expr) -> bool:
-    """Whether the extents that are known say that one index expression is never above another."""
-    reach = bounds(b - a)
-    return reach is not None and reach[0] >= 0
 
 
 # -- indices -------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import sympy as sp
 from sympy import Expr
 
 from derive.index import AtMost, Axis, Entry, Index, Indicator, InRange, Size, lies_on
+from derive.index.indicators import bounds
 
 
 def plain(position: Expr) -> Expr:
@@ -40,6 +41,12 @@ def solved(left: Expr, right: Expr, index: Index) -> Expr | None:
 def inside(position: Expr, axis: Axis) -> Expr:
     """The guard of a read at a position of an axis: 1 where it needs none."""
     return sp.S.One if lies_on(position, axis) else InRange(plain(position), axis.count)
+
+
+def at_most(a: Expr, b: Expr) -> bool:
+    """Whether the extents that are known say that one index expression is never above another."""
+    reach = bounds(plain(b - a))
+    return reach is not None and reach[0] >= 0
 
 
 def limits(guard: Indicator, index: Index) -> tuple[Expr | None, Expr | None] | None:

@@ -47,7 +47,7 @@ def position(e: Expr, within: int = CHOICE) -> str:
     if isinstance(e, Entry):
         return element(e) if e.tensor.values else f"int({element(e)})"
     if e.is_Add:
-        first, *others = positive_first(e)
+        first, *others = sorted(positive_first(e), key=lambda term: (negative(term), bool(term.is_number)))
         text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if negative(t) else f" + {position(t, ADD)}" for t in others)
         return f"({text})" if within > ADD else text
     if e.is_Mul and e.as_coeff_Mul()[0].is_negative:
@@ -151,7 +151,7 @@ def _power(base: Expr, exponent: Expr) -> tuple[str, int]:
     if exponent == sp.Rational(1, 2):
         return f"math.sqrt({code(base)})", ATOM
     if isinstance(exponent, sp.Rational) and exponent.q == 2:
-        return f"{code(base, ATOM)} ** {exponent.p // 2} * math.sqrt({code(base)})", MULTIPLY
+        return f"{code(base ** (exponent.p // 2), MULTIPLY)} * math.sqrt({code(base)})", MULTIPLY
     if not exponent.is_Integer:
         raise ValueError(f"no Python text for a power with exponent {exponent}")
     simple = isinstance(base, Entry) and not base.indices

@@ -47,6 +47,8 @@ def summands(target: Entry, value: Expr, loops: Sequence[Index]) -> tuple[Summan
 
     No read in them lies outside of its tensor: one that an indicator in the value does not protect makes the whole term 0 there.
     """
+    if value == 0:
+        return ()
     if not _computes(value):
         return (Summand(target, value, tuple(loops)),)
     found: list[Summand] = []
@@ -58,6 +60,14 @@ def summands(target: Entry, value: Expr, loops: Sequence[Index]) -> tuple[Summan
         if 0 not in summand.guards:
             found.append(summand)
     return tuple(found)
+
+
+def merged(parts: Sequence[Summand]) -> list[Summand]:
+    """The summands with those of the same loops, target and guards made one."""
+    values: dict[tuple[object, ...], list[Summand]] = {}
+    for part in parts:
+        values.setdefault((part.target, part.loops, part.guards), []).append(part)
+    return [replace(same[0], value=sp.Add(*[p.value for p in same])) for same in values.values()]
 
 
 def protection(e: Expr, known: Sequence[Expr] = ()) -> tuple[Expr, ...]:
