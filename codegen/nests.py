@@ -205,20 +205,21 @@ def loop_order(
     free: Sequence[Index], bound: Sequence[Index], touched: Sequence[Entry], confined: Sequence[Index] = ()
 ) -> tuple[Index, ...]:
     """The loops of a nest, outermost first; `bound` are those summed over, `confined` those of them that a guard depends on."""
-    every = (*free, *bound)
+    every = (*free, *_in_memory_order(bound, touched))
     if not every:
         return ()
     # a short sum of fixed length is unrolled, so that the loop around it can work on several entries at a time
     unrolled = not confined and math.prod(i.axis.extent or UNROLLED + 1 for i in bound) <= UNROLLED
-    memory = _in_memory_order(bound, touched)
+    strides = {i: sum(any(i in e.free_symbols for e in entry.indices[:-1]) for entry in set(touched)) for i in every}
 
-    def cost(index: Index) -> tuple[int, bool, bool]:
-        strides = sum(any(index in e.free_symbols for e in entry.indices[:-1]) for entry in set(touched))
-        return strides, index.axis.extent == 1, (index in free) == unrolled
+    def cost(index: Index) -> tuple[int, bool, bool, float, bool]:
+        length = 0 if unrolled else math.inf if index.axis.extent is None else index.axis.extent
+        return strides[index], index.axis.extent == 1, unrolled and index in free, -length, index not in free
 
-    last = min(reversed((*free, *memory)), key=cost)
-    outer = [i for i in (*free, *memory) if i != last]
-    outer.sort(key=lambda i: (i.axis.extent is not None, i in bound))
+    last = min(reversed(every), key=cost)
+    beside = [] if unrolled else [i for i in every if strides[i] == strides[last]]  # these run along memory as well
+    outer = [i for i in every if i != last]
+    outer.sort(key=lambda i: (i.axis.extent is not None, i in beside, i in bound))
     return (*outer, last)
 
 
