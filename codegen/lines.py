@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy import Basic, Expr
 
+from codegen.constants import COMPARE
 from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
 from codegen.positions import at_most
@@ -86,7 +87,7 @@ class _Writer:
             self.demand(statement, depth)
         elif isinstance(statement, Track):
             depth = self.guarded(statement.guards, depth)
-            self.put(f"if {code(statement.value)} > {element(statement.best)}:", depth)
+            self.put(f"if {code(statement.value, COMPARE)} > {element(statement.best)}:", depth)
             self.put(f"{element(statement.best)} = {code(statement.value)}", depth + 1)
             for target, place in zip(statement.targets, statement.positions, strict=True):
                 self.put(f"{element(target)} = {identifier(place)}", depth + 1)
@@ -122,8 +123,8 @@ class _Writer:
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
         elif target in sp.Add.make_args(value):
             self.assignment(Accumulate(leaf.equation, target, "sum", value - target), depth)
-        elif value.is_Integer and target.tensor.values:
-            self.put(f"{element(target)} = {value}", depth)
+        elif target.tensor.values:
+            self.put(f"{element(target)} = {position(value)}", depth)
         elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         else:

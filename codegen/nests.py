@@ -50,8 +50,9 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
     target = equation.entry
     body, bound = _opened(binder, equation.indices)
     product = matrix_product(equation, target, body, bound) if isinstance(binder, Sum) else None
-    if product is not None:
-        return (product, *(_elementwise(equation, equation.body.xreplace({binder: target})) if equation.body != binder else ()))
+    last = equation.body.xreplace({binder: target})
+    if product is not None and _finishes(equation, last):
+        return (product, *(_elementwise(equation, last) if last != target else ()))
     rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
     plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
     if plain and (isinstance(binder, Sum) or rest == 0):
@@ -60,11 +61,10 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
     parts = summands(target, body, loops) if isinstance(binder, Sum) else ()
     if parts and all(_is_everywhere(p, equation) for p in parts):  # deltas have used up the sum
         return _elementwise(equation, equation.body.xreplace({binder: sp.Add(*[p.value for p in parts])}))
-    beside = _beside(equation, binder, taken) if not parts or _in_variables(equation, parts) else target
-    return (
-        *_accumulated(equation, beside, binder, sp.S.Zero, body, bound),
-        *_elementwise(equation, equation.body.xreplace({binder: beside})),
-    )
+    in_place = bool(parts) and not _in_variables(equation, parts) and _finishes(equation, last)
+    beside = target if in_place else _beside(equation, binder, taken)
+    done = _accumulated(equation, beside, binder, sp.S.Zero, body, bound)
+    return (*done, *_elementwise(equation, equation.body.xreplace({binder: beside})))
 
 
 def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -164,6 +164,11 @@ def _in_variables(equation: Equation, parts: Sequence[Summand]) -> bool:
         if not _is_gathered(part, equation) or set(order[:count]) != set(equation.indices):
             return False
     return True
+
+
+def _finishes(equation: Equation, value: Expr) -> bool:
+    """Whether a value that reads the target's own entry is one assignment, so that the entry can be read before it is written."""
+    return all(_is_everywhere(p, equation) for p in summands(equation.entry, value, equation.indices))
 
 
 def _is_gathered(part: Summand, equation: Equation) -> bool:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy import Expr
+from sympy.core.relational import Relational
 
 from codegen.flat import unused
-from codegen.positions import inside, limits, plain, slope, solved
+from codegen.positions import at_most, inside, limits, plain, slope, solved
 from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
 
 
@@ -53,7 +54,7 @@ def summands(target: Entry, value: Expr, loops: Sequence[Index]) -> tuple[Summan
         return (Summand(target, value, tuple(loops)),)
     found: list[Summand] = []
     for indicators, coefficient in _split(value, loops):
-        guards = tuple(dict.fromkeys((*indicators, *protection(coefficient, indicators))))
+        guards = tuple(dict.fromkeys(map(_plain, (*indicators, *protection(coefficient, indicators)))))
         summand = Summand(target, _with_plain_positions(coefficient), tuple(loops), guards)
         while (simpler := _without_delta(summand) or _turned(summand)) is not None:
             summand = simpler
@@ -74,7 +75,7 @@ def protection(e: Expr, known: Sequence[Expr] = ()) -> tuple[Expr, ...]:
     """The guards that the reads in an expression need beside those that are known and those that stand before them in a product."""
     if isinstance(e, Entry):
         own = [inside(p, axis) for p, axis in zip(e.indices, e.tensor.axes, strict=True)]
-        return (*(g for g in own if g != 1 and g not in map(_plain, known)), *(g for p in e.indices for g in protection(p, known)))
+        return (*(g for g in own if g != 1 and _plain(g) not in map(_plain, known)), *(g for p in e.indices for g in protection(p, known)))
     if isinstance(e, Indicator):
         return tuple(g for a in e.args for g in protection(a, known))
     if e.is_Mul:
@@ -98,8 +99,8 @@ def _split(value: Expr, loops: Sequence[Index]) -> Iterator[tuple[tuple[Expr, ..
         here = sp.Dummy("here")
         body = value.xreplace({indicator: here})
         factor = sp.diff(body, here)
-        if here in factor.free_symbols:
-            continue  # inside a function it is a number, not a condition of the whole term
+        if here in factor.free_symbols or any(here in c.free_symbols for c in body.atoms(Relational)):
+            continue  # inside a function or a comparison it is a number, not a condition of the whole term
         yield from _split(body.xreplace({here: sp.S.Zero}), loops)
         yield from (((indicator, *others), coefficient) for others, coefficient in _split(factor, loops))
         return
@@ -159,9 +160,11 @@ def _extent(index: Index) -> float:
 
 
 def _plain(guard: Expr) -> Expr:
-    """A guard with its positions multiplied out, so that equal ones compare equal."""
+    """A guard with its positions multiplied out, so that equal ones compare equal; 0 where it never holds."""
     if isinstance(guard, InRange):
-        return InRange(plain(guard.args[0]), guard.args[1])
+        position, size = plain(guard.args[0]), guard.args[1]
+        outside = at_most(position, sp.Integer(-1)) or at_most(size, position)
+        return sp.S.Zero if outside else InRange(position, size)
     return guard.func(*map(plain, guard.args)) if isinstance(guard, Delta | AtMost) else guard
 
 

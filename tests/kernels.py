@@ -68,6 +68,24 @@ def interpreted(kernels: Sequence[Rendered]) -> Any:
     return made
 
 
+class Checked(np.ndarray[Any, Any]):
+    """An array that refuses negative positions, which NumPy counts from the end and compiled code does not."""
+
+    def __getitem__(self, place: Any) -> Any:
+        _check(place)
+        return super().__getitem__(place)
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        _check(place)
+        super().__setitem__(place, value)
+
+
+def _check(place: Any) -> None:
+    places = place if isinstance(place, tuple) else (place,)
+    if any(isinstance(p, int | np.integer) and p < 0 for p in places):
+        raise IndexError(f"{places} is outside")
+
+
 def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.float64, prefix: str = "") -> dict[str, Any]:
     """The outputs of a kernel by name; every array that it does not fill holds NaN."""
 
@@ -77,7 +95,9 @@ def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.flo
     results = {t.name: empty(t) for t in k.outputs if t.axes}
     arguments = [given[t.name] if t.values else dtype(given[t.name]) if not t.axes else given[t.name].astype(dtype) for t in k.given]
     work = [empty(v.tensor) for v in k.kernel.workspace]
-    scalars = getattr(made, prefix + k.name)(dtype, count, *arguments, *results.values(), *work)
+    arrays = (*arguments, *results.values(), *work)
+    shown = arrays if prefix else [a.view(Checked) if isinstance(a, np.ndarray) else a for a in arrays]
+    scalars = getattr(made, prefix + k.name)(dtype, count, *shown)
     return {**results, **dict(zip((t.name for t in k.outputs if not t.axes), scalars, strict=True))}
 
 
