@@ -98,6 +98,7 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
+    starts: dict[Tensor, Expr] = field(default_factory=dict[Tensor, Expr])  # of parameters that start at a number, not at random
 
     def __post_init__(self) -> None:
         check(self)
@@ -130,6 +131,11 @@ class Program:
     def fixed(self) -> tuple[Tensor, ...]:
         """The given tensors that the loss is never differentiated by, targets aside."""
         return tuple(given.tensor for given in (*self.constants, *self.draws, *self.statistics))
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """What is computed for its own sake: the outputs, and what running statistics are replaced by."""
+        return (*self.outputs, *(s.update for s in self.statistics if s.update in self._definitions and s.update not in self.outputs))
 
     @property
     def axes(self) -> tuple[Axis, ...]:
