@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -14,6 +14,7 @@ from derive.index import Binder, Entry, Tensor, tensors
 from derive.program import Equation, Program, needed
 
 WEIGHT = Tensor("batch_weight")
+MOST = 100  # examples that a formula may demand
 
 
 def weight(forward: Program) -> Expr:
@@ -35,17 +36,18 @@ def weighing(forward: Program, value: Expr) -> Program:
     return replace(forward, equations=(*needed(forward.equations, tensors(value)), equation), outputs=(WEIGHT,), floors={})
 
 
-def fewest(computed: Program, outputs: tuple[Tensor, ...]) -> int:
-    """The smallest number of examples from which on no equation divides by 0 because of that number alone."""
-    count = run_time_axis(computed).count
-    most = 0
-    for equation in needed(computed.equations, outputs):
-        for power in equation.body.atoms(sp.Pow):
-            if power.exp.is_negative and is_constant(power.base) and power.base.is_polynomial(count):
-                known = {a.count: a.extent for a in computed.axes if a.extent is not None}
-                roots = sp.real_roots(sp.Poly(power.base.xreplace(known), count)) if count in power.base.free_symbols else []
-                most = max([most, *(int(r) for r in roots if r.is_integer)])
-    return most + 1
+def fewest(computed: Program, outputs: Sequence[Tensor]) -> int:
+    """The smallest number of examples for which no equation divides by 0 because of that number (a variance, by N - 1)."""
+    axis = run_time_axis(computed)
+    known = {a.count: sp.Integer(a.extent) for a in computed.axes if a.extent is not None}
+    below = [
+        power.base.xreplace(known)
+        for equation in needed(computed.equations, outputs)
+        for power in equation.body.atoms(sp.Pow)
+        if power.exp.is_negative and is_constant(power.base) and power.base.is_Add
+    ]
+    wrong = [n for n in range(1, MOST) if any(e.xreplace({axis.count: sp.Integer(n)}) == 0 for e in below)]
+    return max(wrong, default=0) + 1
 
 
 def _denominators(program: Program, tensor: Tensor) -> Iterator[Expr]:

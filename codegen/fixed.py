@@ -18,10 +18,10 @@ def constants(program: Program) -> list[str]:
     """The statements that define the constants of a module."""
     rows: list[str] = []
     for given in program.constants:
-        head = f"{given.tensor.name} = np.array(["
-        values = ", ".join(constant(v) for v in given.values)
-        one = f"{head}{values}])"
-        rows += [one] if len(one) <= WIDTH else [head, *textwrap.wrap(values + ",", WIDTH, initial_indent=INDENT, subsequent_indent=INDENT), "])"]
+        head, values = f"{given.tensor.name} = np.array([", ", ".join(constant(v) for v in given.values)
+        one = [f"{head}{values}])"]
+        wrapped = textwrap.wrap(f"{values},", WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+        rows += one if len(one[0]) <= WIDTH else [head, *wrapped, "])"]
     return rows
 
 

@@ -13,6 +13,8 @@ from codegen.views import Size, View, laid_out, size_text, view_text
 from derive.index import Tensor
 from derive.program import Program
 
+Ranges = Mapping[Tensor, Range]  # what the entries of some tensors must lie in
+
 
 @dataclass(frozen=True)
 class Function:
@@ -23,7 +25,7 @@ class Function:
     arguments: Mapping[str, str]
     returns: str
     lines: Sequence[str]
-    work: Size = Size()  # the length of its workspace
+    work: Size  # the length of its workspace
 
     @property
     def signature(self) -> str:
@@ -59,7 +61,7 @@ class Functions:
     vectors: Mapping[str, Sequence[View]]
     reserved: frozenset[str]
 
-    def function(self, name: str, purpose: str, program: Program, results: Results, ranges: Mapping[Tensor, Range] | None = None) -> Function:
+    def function(self, name: str, purpose: str, program: Program, results: Results, ranges: Ranges | None = None) -> Function:
         """The kernel that computes some outputs of a program.
 
         ranges: what the entries of some tensors must lie in.

@@ -1,6 +1,6 @@
-"""How the parameters start: at the number that their operation declares, or at random, with He's or Glorot's variance.
+"""How the parameters start: as their operation declares, weights at random with He's or Glorot's variance.
 
-Which of the two, and their fans, is decided from the equation that reads a weight and from the derivative of the activation after it.
+Which of the two, and the fans, is decided from the equation that reads a weight and from the derivative of the activation after it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from codegen.constants import constant
 from codegen.views import shape, tuple_text
 from derive.index import Binder, Entry, Index, Tensor, free_indices
 from derive.program import Equation, Program
+from derive.program import Start as Declared
 
 FAR = 30  # far from zero an activation is as good as a straight line
 
@@ -31,34 +32,41 @@ class Start:
 
 def starts(forward: Program) -> Mapping[Tensor, Start]:
     """The first values of every parameter and running statistic of a forward program."""
-    first = {t: forward.starts.get(t) for t in forward.parameters} | {s.tensor: s.start for s in forward.statistics}
-    return {t: _drawn(forward, t) if number is None else Start(_filled(t, number), number=number) for t, number in first.items()}
+    learned = {t: _start(forward, t, forward.starts.get(t, "weight")) for t in forward.parameters}
+    return learned | {s.tensor: _start(forward, s.tensor, s.start) for s in forward.statistics}
+
+
+def _start(forward: Program, tensor: Tensor, declared: Declared) -> Start:
+    if declared == "normal":
+        return Start(f"rng.standard_normal({_shape(tensor)})")
+    return _weight(forward, tensor) if isinstance(declared, str) else Start(_filled(tensor, declared), number=declared)
 
 
 def _filled(tensor: Tensor, number: Expr) -> str:
     """An array of one number."""
-    extents = ", ".join(shape(tensor))
-    whole = extents if len(tensor.axes) == 1 else f"({extents})"
+    whole = str(tensor.axes[0].extent) if len(tensor.axes) == 1 else _shape(tensor)
     if number in (0, 1):
         return f"np.{'zeros' if number == 0 else 'ones'}({whole})"
     return f"np.full({whole}, {constant(number)})"
 
 
-def _drawn(forward: Program, tensor: Tensor) -> Start:
-    extents = tuple_text(shape(tensor)) if tensor.axes else "()"
+def _shape(tensor: Tensor) -> str:
+    return tuple_text(shape(tensor)) if tensor.axes else "()"
+
+
+def _weight(forward: Program, tensor: Tensor) -> Start:
+    """He's or Glorot's numbers."""
     reader = next(iter(forward.reading(tensor)), None)
     if reader is None:
         return Start(_filled(tensor, sp.S.Zero), "no equation reads it", sp.S.Zero)
-    if any(isinstance(i, Entry) for e in _entries(reader.body, tensor) for i in e.indices):
-        return Start(f"rng.standard_normal({extents})", "a vector for every token, as in torch.nn.Embedding")
     fan_in, fan_out = _fans(reader, tensor)
     slopes = _slopes(forward, reader)
     if slopes is not None and abs(slopes[1] - 1) < 0.01 and abs(slopes[0]) < 0.5:
         leak = abs(slopes[0])
         gain = "2" if leak < 1e-6 else f"2 / (1 + {float(f'{leak:.6g}')!r}**2)"
-        drawn = f"rng.standard_normal({extents}) * math.sqrt({gain} / {fan_in})"
+        drawn = f"rng.standard_normal({_shape(tensor)}) * math.sqrt({gain} / {fan_in})"
         return Start(drawn, "He: about half of the activations are near zero")
-    return Start(f"rng.uniform(-1, 1, {extents}) * math.sqrt(6 / ({fan_in} + {fan_out}))", "Glorot")
+    return Start(f"rng.uniform(-1, 1, {_shape(tensor)}) * math.sqrt(6 / ({fan_in} + {fan_out}))", "Glorot")
 
 
 def _fans(reader: Equation, tensor: Tensor) -> tuple[int, int]:
@@ -90,12 +98,17 @@ def _slopes(forward: Program, reader: Equation) -> tuple[float, float] | None:
     for equation in forward.reading(reader.tensor):
         if equation.body.has(Binder) or not equation.indices:
             continue
-        numbers = {e: forward.starts[e.tensor] for e in sorted(equation.body.atoms(Entry), key=str) if e.tensor in forward.starts}
-        body = equation.body.xreplace(numbers)
+        body = equation.body.xreplace(_at_start(forward, equation))
         entry = Entry(reader.tensor, *equation.indices)
         if body.atoms(Entry) == {entry} and set(free_indices(body)) == set(equation.indices):
             return _slope(body, entry, -FAR), _slope(body, entry, FAR)
     return None
+
+
+def _at_start(forward: Program, equation: Equation) -> dict[Entry, Expr]:
+    """The entries of parameters that start at a number, with that number (the slope of a PReLU)."""
+    starts = {e: forward.starts.get(e.tensor) for e in sorted(equation.body.atoms(Entry), key=str)}
+    return {e: number for e, number in starts.items() if isinstance(number, Expr)}
 
 
 def _slope(body: Expr, entry: Entry, at: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import sympy as sp
 from sympy import Basic, Expr
@@ -80,6 +81,9 @@ class Statistic:
     update: Tensor
 
 
+Start = Expr | Literal["weight", "normal"]  # of a parameter: a number, He's or Glorot's random numbers, or those of variance 1
+
+
 @dataclass(frozen=True)
 class Program:
     """A list of equations in the order of computation.
@@ -98,7 +102,7 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
-    starts: dict[Tensor, Expr] = field(default_factory=dict[Tensor, Expr])  # of parameters that start at a number, not at random
+    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters that do not start as weights do
 
     def __post_init__(self) -> None:
         check(self)
