@@ -9,7 +9,7 @@ from codegen.arguments import Rows
 from codegen.constants import constant
 from codegen.lines import INDENT, WIDTH
 from codegen.schedule import run_time_axis
-from codegen.views import View, laid_out, size_text, view_text
+from codegen.views import Size, View, laid_out, size_text, view_text
 from derive.program import Program
 from derive.text import text
 
@@ -51,7 +51,8 @@ class Draws:
         rows: list[str] = []
         for v in self.views:
             rows.append(f"# {text(v.tensor.entry())} is 1 with a probability of {text(chances[v.tensor])}, else 0")
-            rows.append(f"for k in range({size_text(v.start)}, {size_text(v.stop)}):")
+            first = [] if v.start == Size() else [size_text(v.start)]
+            rows.append(f"for k in range({', '.join([*first, size_text(v.stop)])}):")
             rows.append(f"{INDENT}draws[k] = 1.0 if rng.random() < {constant(chances[v.tensor])} else 0.0")
         return rows
 

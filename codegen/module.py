@@ -114,7 +114,7 @@ class Module:
         predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
         found = {
             "predict": write.function("_predict", predicts, self._predicting(), Results([prediction])),
-            "loss": write.function("_loss", f"{finds}.", self.computed, losses, self._ranges()),
+            "loss": write.function("_loss", "The losses of a batch." if self.losses else f"{finds}.", self.computed, losses, self._ranges()),
             "gradients": write.function(
                 "_gradients",
                 f"{finds}; its derivatives go into `gradient`.",
@@ -156,7 +156,7 @@ class Module:
     @property
     def work(self) -> dict[str, str]:
         """The lengths of the workspaces of the kernels; empty where there is none."""
-        return {name: size_text(k.work) if k.work != Size() else "" for name, k in self.kernels.items()}
+        return {name: _text(k.work) for name, k in self.kernels.items()}
 
     @property
     def training_calls(self) -> dict[str, str]:
@@ -166,13 +166,18 @@ class Module:
     @property
     def training_arguments(self) -> list[Argument]:
         constants = [Argument(c.tensor.name, "Array", f"{c.tensor.name}.astype(dtype)") for c in self.forward.constants]
-        sizes = {"draws": self.draws.size, "statistics": str(self.stored.statistics or ""), "work": size_text(self._shared_work)}
-        vectors = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size not in ("", "0")]
-        vectors.insert(len(vectors) - ("work" in {v.name for v in vectors}), Argument("gradient", "Array", "np.empty_like(theta)"))
-        return arguments(self.data, len(OPTIMISERS) > 1, vectors, constants)
+        sizes = {"draws": self.draws.size, "statistics": str(self.stored.statistics or ""), "work": _text(self._shared_work)}
+        memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
+        gradient = Argument("gradient", "Array", "np.empty_like(theta)")
+        return arguments(self.data, len(OPTIMISERS) > 1, [gradient, *memory], constants)
 
     @property
     def _shared_work(self) -> Size:
         """A workspace that is long enough for every kernel of the training loop."""
         used = [k.work for name, k in self.kernels.items() if name in ("gradients", "weight")]
         return Size(max(w.fixed for w in used), max(w.each for w in used))
+
+
+def _text(size: Size) -> str:
+    """A length as Python; empty for none."""
+    return "" if size == Size() else size_text(size)

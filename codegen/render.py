@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from codegen import data
 from codegen.about import About, about
 from codegen.arguments import Rows
 from codegen.fixed import constants
-from codegen.lines import ADD, INDENT
+from codegen.lines import ADD, INDENT, WIDTH
 from codegen.module import Module
 from codegen.training import gathered
 from derive.index import Axis
@@ -51,6 +52,7 @@ def _shown(module: Module) -> dict[str, object]:
     X, y, *weights = (d.rows for d in module.data)
     return {
         "about": module.about,
+        "notes": _notes(module),
         "axes": "\n".join(["Axes:", *(f"{INDENT}{_axis(a)}" for a in module.computed.axes)]),
         "X": data.examples(X),
         "y": data.targets(y, module.about, module.forward),
@@ -75,6 +77,19 @@ def _shown(module: Module) -> dict[str, object]:
     }
 
 
+def _notes(module: Module) -> str:
+    """What is to be known of random data and of running statistics."""
+    notes: list[str] = []
+    if module.forward.draws:
+        text = f"loss, gradients and train draw {module.draws.names} at random, predict does not."
+        notes.append(f"{text} The same seed gives the same numbers: `masks` shows them.")
+    if module.forward.statistics:
+        names = ", ".join(s.tensor.name for s in module.forward.statistics)
+        text = f"Parameters end with running statistics ({names}): predict reads them, train replaces them after every step."
+        notes.append(f"{text} Their gradient is 0, since loss and gradients use those of the batch.")
+    return "".join(f"{line}\n" for note in notes for line in textwrap.wrap(note, WIDTH - 10))
+
+
 def _array(rows: Rows) -> dict[str, str]:
     """An array that a function gives."""
     name = rows.tensor.name
@@ -95,11 +110,10 @@ def _start(module: Module) -> Mapping[str, str]:
     return {"held": held + (", then the running statistics" if module.forward.statistics else ""), "text": start}
 
 
-def _statistics(module: Module) -> Mapping[str, object] | None:
+def _statistics(module: Module) -> Mapping[str, int] | None:
     if not module.forward.statistics:
         return None
-    names = ", ".join(s.tensor.name for s in module.forward.statistics)
-    return {"names": names, "size": module.stored.statistics, "start": module.stored.learned}
+    return {"size": module.stored.statistics, "start": module.stored.learned}
 
 
 def _signatures(module: Module) -> Mapping[str, str]:
