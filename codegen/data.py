@@ -114,14 +114,19 @@ def _labels(rows: Rows, about: About) -> dict[str, object]:
     }
 
 
-def _sums(rows: Rows, program: Program) -> dict[str, object]:
-    """The axis along which probabilities sum to 1, as the program's facts say, and the refusal of other sums."""
-    along = len(rows.each)
+def summed_axis(rows: Rows, program: Program) -> int:
+    """The axis outside along which probabilities sum to 1, by the program's facts; the last one where they say nothing."""
     for fact in program.facts:
         if isinstance(fact.left, Sum):
             body, (bound, *_) = fact.left.open()
             if isinstance(body, Entry) and body.tensor == rows.tensor:
-                along = 1 + [a.key for a in rows.each].index(bound.axis.key)
+                return 1 + rows.each.index(bound.axis)
+    return len(rows.each)
+
+
+def _sums(rows: Rows, program: Program) -> dict[str, object]:
+    """What the template shows of probabilities: the axis that they sum to 1 along, and the refusal of other sums."""
+    along = summed_axis(rows, program)
     places = [p for k, p in enumerate(rows.place) if k != along]
     wrong = "~(np.abs(sums - 1) <= (1e-6 if dtype == np.float64 else 1e-4))"
     return {"along": along, "sums_refusal": refusal(places, "y", "sums", wrong, "sums to {}: probabilities sum to 1")}

@@ -114,7 +114,7 @@ class Module:
         predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
         found = {
             "predict": write.function("_predict", predicts, self._predicting(), Results([prediction])),
-            "loss": write.function("_loss", "The losses of a batch." if self.losses else f"{finds}.", self.computed, losses, self._ranges()),
+            "loss": write.function("_loss", f"{finds}.", self.computed, losses, self._ranges()),
             "gradients": write.function(
                 "_gradients",
                 f"{finds}; its derivatives go into `gradient`.",
