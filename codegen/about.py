@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from codegen.lines import WIDTH
 from codegen.schedule import Range
 from derive.formulas.losses import Target
 from derive.network import Network
+
 
 @dataclass(frozen=True)
 class About:
