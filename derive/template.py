@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import sympy as sp
 from sympy import Expr
 
 from derive.family import GRADIENT, Family
-from derive.index import Axis, Index, Tensor, rename
+from derive.index import ArgMax, Axis, Entry, Index, Indicator, Size, Tensor, rename
 from derive.program import Equation, Fact, Step
 
 
@@ -53,15 +54,17 @@ def canonical(equations: Sequence[Equation], more: Sequence[Tensor], families: S
     """T0, T1, ... for the tensors and a0, a1, ... for the axes of equations, in the order in which they first occur.
 
     families: a tensor that is a derivative of another of them, its gradient for one, becomes that one's derivative, dT0; each
-    family is one of derivatives of the families before it too.
+    family is one of derivatives of the families before it too. Axes keep their extents where positions are computed: there the
+    extents decide whether a read needs a guard.
     """
     found = dict.fromkeys([*more, *(t for e in equations for t in (e.tensor, *e.reads))])
     derivatives = {d for t in found for d in _derivatives(t, families)}
     plain = [t for t in found if t not in derivatives]
     axes: dict[Axis, Axis] = {}
+    placed = any(_computes_positions(e.body) for e in equations)
     for tensor in plain:
         for axis in (*tensor.axes, *([tensor.values] if tensor.values else [])):
-            axes.setdefault(axis, Axis(f"a{len(axes)}", f"A{len(axes)}"))
+            axes.setdefault(axis, Axis(f"a{len(axes)}", f"A{len(axes)}", axis.extent if placed else None))
     tensors: dict[Tensor, Tensor] = {}
     for k, tensor in enumerate(plain):
         values = axes[tensor.values] if tensor.values else None
@@ -78,3 +81,9 @@ def _derivatives(tensor: Tensor, families: Sequence[Family]) -> list[Tensor]:
     for family in families:
         found += [family.of(t) for t in found]
     return found[1:]
+
+
+def _computes_positions(e: Expr) -> bool:
+    """Whether an entry or an indicator stands at a position that is no bare index and no label."""
+    positions = (p for node in sp.preorder_traversal(e) if isinstance(node, Entry | Indicator) for p in node.args)
+    return any(not isinstance(p, Tensor | Index | Entry | Size | ArgMax) for p in positions)
