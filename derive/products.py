@@ -24,7 +24,8 @@ def products(program: Program, backward: Sequence[Derived]) -> tuple[Product, ..
     """
     derived: list[Product] = []
     number = len(program.equations) + len(backward) + 1
-    for kind in (k for k in ORDER if k in program.products):
+    wanted: tuple[ProductKind, ...] = tuple(k for k in ORDER if k in program.products)
+    for kind in wanted:
         product = _product(kind, program)
         derived.append(replace(product, derived=_derived(product, program, backward, number)))
         number += len(derived[-1].derived)

@@ -14,7 +14,6 @@ from sympy.core.relational import Relational
 from derive.family import Family, gradient_of
 from derive.index import Axis, Entry, Index, InRange, Tensor, free_indices, tensors
 
-
 ProductKind = Literal["jvp", "jacobian", "hvp"]
 
 
@@ -42,7 +41,7 @@ class Equation:
 
     def at(self, places: Mapping[Index, Index]) -> Equation:
         """The equation with other indices on both sides."""
-        rule = dict[Basic, Basic](places)
+        rule: dict[Basic, Basic] = {**places}
         return replace(self, indices=tuple(places.get(i, i) for i in self.indices), body=self.body.xreplace(rule))
 
 
@@ -229,6 +228,16 @@ class Derivation:
         """The gradients, then the derivatives of the products."""
         return (*self.backward, *(d for product in self.products for d in product.derived))
 
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The equations of `mathematical`, whether they make a program or not."""
+        return (*self.forward.equations, *(d.equation for d in self.derived))
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """The given tensors, those that hold directions included."""
+        return (*self.forward.given, *(t for product in self.products for t in product.directions))
+
     def gradient(self, tensor: Tensor) -> Derived:
         """The derived equation of dL/d(tensor)."""
         return next(d for d in self.backward if d.of == tensor)
@@ -244,7 +253,8 @@ def with_products(program: Program, products: Sequence[Product]) -> Program:
     """The program followed by its products: their results become outputs. Raises ProgramError where names collide."""
     equations = (*program.equations, *(d.equation for p in products for d in p.derived))
     directions = (*program.directions, *(t for p in products for t in p.directions))
-    return replace(program, equations=equations, outputs=(*program.outputs, *(t for p in products for t in p.results)), directions=directions)
+    outputs = (*program.outputs, *(t for p in products for t in p.results))
+    return replace(program, equations=equations, outputs=outputs, directions=directions)
 
 
 def renumber(equations: tuple[Equation, ...], start: int = 1) -> tuple[Equation, ...]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.domains.dual import Dual, DualDomain
+from derive.domains.dual import MOTION, NONE, Dual, DualDomain
 from derive.domains.number import Domain, Number
 from derive.functions import Stable
 from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Size, Tensor, free_indices
@@ -28,7 +28,7 @@ V = TypeVar("V")
 class Interpreter:
     """The values of tensors at one point, and of expressions over them.
 
-    extents: how many positions each axis has. equations: the forward equations by name, for local derivatives. floors: the bounds
+    extents: how many positions each axis has. equations: by name those that local derivatives are of. floors: the bounds
     that a program declares as conventions; a point at which one of them binds raises Outside, since nothing is claimed there.
     `reached` records which branches of every formula by cases were taken, by their numbers.
     """
@@ -88,6 +88,16 @@ class Interpreter:
                 dual.tables[name] = {p: domain.variable(v, (name, p)) for p, v in table.items()}
             else:
                 dual.tables[name] = {p: Dual(self.domain, v) for p, v in table.items()}
+        return dual
+
+    def moved(self, directions: Mapping[str, Table]) -> Interpreter:
+        """The same point on dual numbers, with one variable along which the entries of the named tensors move as the tables say."""
+        domain = DualDomain(self.domain)
+        dual = Interpreter(domain, self.extents, self.equations, self.floors)
+        dual.labels, dual.reached = dict(self.labels), self.reached
+        for name, table in self.tables.items():
+            steps = directions.get(name, {})
+            dual.tables[name] = {p: Dual(self.domain, v, {MOTION: steps[p]} if p in steps else NONE) for p, v in table.items()}
         return dual
 
     # -- expressions -----------------------------------------------------------------------------------------------
@@ -199,11 +209,11 @@ class Interpreter:
         return best
 
     def partial(self, of: Entry, by: Entry, at: At) -> Number:
-        """The derivative of one entry by another, from the forward equation of the first on dual numbers."""
+        """The derivative of one entry by another, from the equation of the first on dual numbers."""
         if (of.tensor, by.tensor) not in self._local:
             equation = self.equations.get(of.tensor.name)
             if equation is None:
-                raise Meaningless(f"{of.tensor.name} has no forward equation")
+                raise Meaningless(f"{of.tensor.name} has no equation to differentiate")
             dual = self._local[of.tensor, by.tensor] = self.differentiated([by.tensor.name])
             dual.define(equation)
         result = self._local[of.tensor, by.tensor].entry(of, at)

@@ -32,8 +32,7 @@ def chain_rule(derivation: Derivation, derived: Derived) -> Expr:
         return backward(derivation.forward, derivation.forward.outputs[-1], GRADIENT, of)
     if product.way == "reverse":
         return backward(derivation.forward, product.ends[0], product.family, of)
-    equations = (*derivation.forward.equations, *(d.equation for d in derivation.backward))
-    return forward(equations, product, of)
+    return forward((*derivation.forward.equations, *(d.equation for d in derivation.backward)), product, of)
 
 
 def backward(program: Program, end: Tensor, family: Family, tensor: Tensor) -> Expr:
