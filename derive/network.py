@@ -9,6 +9,7 @@ import keyword
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Unpack, cast
@@ -28,6 +29,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from derive import choices, toml
+from derive.program import ProductKind, ProgramError
 from derive.spec_errors import SpecError, problems, shown, wrong
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ MAX_PARAMETERS = 100_000_000
 
 NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
 NAME_RULE = f"letters, digits and underscores, at most {MAX_NAME}, the first a letter"
+PRODUCTS_RULE = 'a list of "jvp", "jacobian" and "hvp", each at most once'
 OTHER_MODULES = frozenset({"numpy", "numba", "llvmlite", "scipy", "sympy", "derive", "codegen", "chainrule", "generated", "networks"})
 
 
@@ -57,11 +60,20 @@ def checked_name(name: str) -> str:
     return name
 
 
+def checked_products(products: tuple[ProductKind, ...]) -> tuple[ProductKind, ...]:
+    """The products themselves, if none stands twice: raises the spec's error otherwise."""
+    for k, kind in enumerate(products):
+        if kind in products[:k]:
+            raise wrong(f"found {shown(kind)} twice", PRODUCTS_RULE, k)
+    return products
+
+
 Name = Annotated[
     StrictStr,
     AfterValidator(checked_name),
     Field(description=NAME_RULE, json_schema_extra={"pattern": NAME_PATTERN, "maxLength": MAX_NAME}),
 ]
+Products = Annotated[tuple[ProductKind, ...], AfterValidator(checked_products), Field(json_schema_extra={"uniqueItems": True})]
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_UNITS, description=f"a whole number from 1 to {MAX_UNITS}")]
 
 
@@ -129,6 +141,7 @@ class NetworkFields(TypedDict):
     layers: Sequence[Dense | Mapping[str, object]]
     loss: str | Loss | Mapping[str, object]
     convention: NotRequired[Convention]
+    products: NotRequired[Sequence[ProductKind]]
 
 
 class Network(Part, frozen=True, title="A network of chainrule"):
@@ -140,6 +153,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
     convention: Convention = Field(
         default="rows", description='"rows" (Z = H W^T + 1 b^T), "columns" (z = W h + b) or "xw" (Z = H W + 1 b^T)'
     )
+    products: Products = Field(default=(), description=PRODUCTS_RULE)
     layers: tuple[Dense, ...] = Field(
         min_length=1, max_length=MAX_LAYERS, description=f'a list of 1 to {MAX_LAYERS} tables such as {{ kind = "dense", units = 16 }}'
     )
@@ -164,6 +178,17 @@ class Network(Part, frozen=True, title="A network of chainrule"):
             raise wrong(f"found {self.size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
         return self
 
+    @model_validator(mode="after")
+    def _check_products(self) -> Network:
+        from derive.products import demand_jacobian  # which reads programs, as the builder does
+
+        try:
+            if "jacobian" in self.products:
+                demand_jacobian(self.program())
+        except ProgramError as error:
+            raise wrong(f'found "jacobian", but {error}', 'products without "jacobian"', "products") from None
+        return self
+
     @property
     def outputs(self) -> int:
         """The units of the last layer."""
@@ -179,7 +204,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         """The forward program, in the network's own convention unless another is asked for."""
         from derive import build  # the builder reads networks, so it cannot be imported first
 
-        return build.program(self, convention, examples)
+        return replace(build.program(self, convention, examples), products=self.products)
 
     def to_toml(self) -> str:
         """The spec file that describes this network: `loads(network.to_toml()) == network`."""

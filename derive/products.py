@@ -40,12 +40,12 @@ def _product(kind: ProductKind, program: Program) -> Product:
         return Product(kind, "forward", Family("t"), (*program.parameters, *inputs), (prediction,))
     if kind == "hvp":
         return Product(kind, "forward", Family("r"), program.parameters, tuple(map(gradient_of, program.parameters)))
-    (given,), examples = _real_input(program, inputs), examples_axis(program)
-    _demand_apart(program, given, examples)
-    features, outputs = (tuple(a for a in t.axes if a != examples) for t in (given, prediction))
+    demand_jacobian(program)
+    examples = examples_axis(program)
+    features, outputs = (tuple(a for a in t.axes if a != examples) for t in (inputs[0], prediction))
     if _count(features) < _count(outputs):
-        return Product(kind, "forward", Family("j", features, examples), (given,), (prediction,))
-    return Product(kind, "reverse", Family("j", outputs, examples), (given,), (prediction,))
+        return Product(kind, "forward", Family("j", features, examples), inputs, (prediction,))
+    return Product(kind, "reverse", Family("j", outputs, examples), inputs, (prediction,))
 
 
 def _derived(product: Product, program: Program, backward: Sequence[Derived], first: int) -> tuple[Derived, ...]:
@@ -68,24 +68,19 @@ def examples_axis(program: Program) -> Axis | None:
     return open_axes[0] if open_axes else None
 
 
-def _real_input(program: Program, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-    if len(inputs) != 1:
-        raise ProgramError(f"{program.name}: there is no Jacobian by {', '.join(t.name for t in program.inputs)}, which holds labels")
-    return inputs
+def demand_jacobian(program: Program) -> None:
+    """Raise ProgramError, with the reason, unless one example's outputs have a Jacobian by its own inputs that says all there is.
 
-
-def _demand_apart(program: Program, given: Tensor, examples: Axis | None) -> None:
-    """Raise ProgramError where a value of one example on the way to the prediction depends on the inputs of another example.
-
-    Then the derivatives of one example's outputs by all inputs of the batch are more than a Jacobian of that example.
+    The inputs have to be one tensor of numbers, and no value on the way to the prediction may depend on another example's inputs.
     """
-    if examples is None:
-        return
-    moves, needed = moving(program.equations, (given,)), {program.outputs[0]}
+    examples = examples_axis(program)
+    if len(program.inputs) != 1 or program.inputs[0].values:
+        raise ProgramError(f"{program.name}: there is no Jacobian by {', '.join(t.name for t in program.inputs)}, which holds labels")
+    moves, needed = moving(program.equations, program.inputs), {program.outputs[0]}
     for equation in reversed(program.equations):
         if equation.tensor in needed and equation.tensor in moves:
             needed.update(equation.reads)
-            if not _is_apart(equation, moves, examples):
+            if examples is not None and not _is_apart(equation, moves, examples):
                 where = f"equation ({equation.number}) for {equation.tensor.name}"
                 raise ProgramError(f"{program.name}: there is no Jacobian of one example, since {where} depends on the others")
 

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,6 +63,8 @@ def _value(value: object) -> str:
     if isinstance(value, Mapping):
         table = cast(Mapping[str, object], value)
         return "{ " + ", ".join(f"{key} = {_value(below)}" for key, below in table.items()) + " }"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(map(_value, cast(Sequence[object], value))) + "]"
     return f'"{value}"'
 
 
