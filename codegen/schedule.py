@@ -31,8 +31,7 @@ class Kernel:
     """The statements that compute some outputs of a program, and the arrays that they work on."""
 
     body: tuple[Statement, ...]
-    inputs: tuple[Tensor, ...]  # inputs and targets that it reads
-    parameters: tuple[Tensor, ...]  # parameters that it reads
+    given: tuple[Tensor, ...]  # given tensors that it reads
     workspace: tuple[View, ...]  # intermediate arrays, in one flat vector
 
     @property
@@ -56,8 +55,7 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
     return Kernel(
         body,
-        tuple(t for t in (*program.inputs, *program.targets) if t in used),
-        tuple(t for t in program.parameters if t in used),
+        tuple(t for t in program.given if t in used),
         laid_out(arrays),
     )
 

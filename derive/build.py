@@ -61,6 +61,7 @@ class _Builder:
             outputs,
             self._facts(target),
             floors,
+            starts={t: sp.S.Zero for t in self.parameters if t.name.startswith("b")},
         )
 
     def _feature_axes(self) -> list[Axis]:

@@ -89,6 +89,9 @@ class Statistic:
     update: Tensor
 
 
+Start = Expr | Literal["weight", "normal"]  # of a parameter: a number, He's or Glorot's random numbers, or those of variance 1
+
+
 @dataclass(frozen=True)
 class Program:
     """A list of equations in the order of computation.
@@ -108,6 +111,7 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
+    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters that do not start as weights do
     directions: tuple[Tensor, ...] = ()
     products: tuple[ProductKind, ...] = ()
 
@@ -142,6 +146,11 @@ class Program:
     def fixed(self) -> tuple[Tensor, ...]:
         """The given tensors that the loss is never differentiated by, targets aside."""
         return (*(given.tensor for given in (*self.constants, *self.draws, *self.statistics)), *self.directions)
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """What is computed for its own sake: the outputs, and what running statistics are replaced by."""
+        return (*self.outputs, *(s.update for s in self.statistics if s.update in self._definitions and s.update not in self.outputs))
 
     @property
     def axes(self) -> tuple[Axis, ...]:
