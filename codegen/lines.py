@@ -196,10 +196,11 @@ def _is_fill(statement: Statement) -> bool:
 
 def _filled(statement: Statement) -> Assign | None:
     """The assignment of one number to every entry of an array, if that is what a nest does."""
-    loops = 0
+    loops: set[Expr] = set()
     while isinstance(statement, Loop) and len(statement.body) == 1 and not (statement.low or statement.high):
-        statement, loops = statement.body[0], loops + 1
-    whole = isinstance(statement, Assign) and statement.value.is_number and len(set(statement.target.indices)) == loops
+        loops.add(statement.index)
+        statement = statement.body[0]
+    whole = isinstance(statement, Assign) and statement.value.is_number and set(statement.target.indices) == loops
     return statement if isinstance(statement, Assign) and whole and not statement.guards else None
 
 

@@ -84,8 +84,9 @@ def protection(e: Expr, known: Sequence[Expr] = ()) -> tuple[Expr, ...]:
 
 
 def _computes(e: Expr) -> bool:
-    """Whether an expression holds an indicator or a position that is computed."""
-    return e.has(Indicator) or any(not isinstance(p, Index) for entry in e.atoms(Entry) for p in entry.indices)
+    """Whether an expression holds an indicator or a read at a computed position."""
+    places = ((p, axis) for entry in e.atoms(Entry) for p, axis in zip(entry.indices, entry.tensor.axes, strict=True))
+    return e.has(Indicator) or any(not isinstance(p, Index) or p.axis != axis for p, axis in places)
 
 
 # -- indicators as factors of terms ----------------------------------------------------------------------------------------
