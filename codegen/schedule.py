@@ -32,8 +32,7 @@ class Kernel:
     """The statements that compute some outputs of a program, and the arrays that they work on."""
 
     body: tuple[Statement, ...]
-    inputs: tuple[Tensor, ...]  # inputs and targets that it reads
-    parameters: tuple[Tensor, ...]  # parameters that it reads
+    given: tuple[Tensor, ...]  # given tensors that it reads
     workspace: tuple[View, ...]  # intermediate arrays, in one flat vector
 
     @property
@@ -59,8 +58,7 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     arrays = [real.get(t, t) for t in arrays]
     return Kernel(
         tuple(with_entries(s, lambda e: Entry(real.get(e.tensor, e.tensor), *e.indices)) for s in body) if real else body,
-        tuple(t for t in (*program.inputs, *program.targets) if t in used),
-        tuple(t for t in program.parameters if t in used),
+        tuple(t for t in program.given if t in used),
         laid_out(arrays),
     )
 

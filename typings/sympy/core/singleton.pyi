@@ -1,4 +1,4 @@
-from sympy.core.numbers import Exp1, Infinity, Integer, NaN, NegativeInfinity, Pi, Rational
+from sympy.core.numbers import ComplexInfinity, Exp1, ImaginaryUnit, Infinity, Integer, NaN, NegativeInfinity, Pi, Rational
 from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
 class SingletonRegistry:
@@ -11,6 +11,8 @@ class SingletonRegistry:
     Infinity: Infinity
     NegativeInfinity: NegativeInfinity
     NaN: NaN
+    ComplexInfinity: ComplexInfinity
+    ImaginaryUnit: ImaginaryUnit
     true: BooleanTrue
     false: BooleanFalse
 

@@ -1,0 +1,85 @@
+"""Choices by a comparison: `where`, `minimum`, `maximum`. A Program wants single comparisons without choices inside."""
+
+from __future__ import annotations
+
+import sympy as sp
+from sympy import Expr
+from sympy.logic.boolalg import Boolean
+
+from derive.functions import where
+from derive.index import Binder, rewrite
+from derive.language.errors import Place, wrong
+from derive.language.limits import MAX_PARTS
+from derive.language.sound import check_parts
+from derive.language.tree import Comparison
+
+RELATIONS = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge}
+FLIPPED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def choice(operator: Comparison, left: Expr, right: Expr, then: Expr, otherwise: Expr, at: Place) -> Expr:
+    """`then` where the comparison holds, `otherwise` elsewhere and for NaN.
+
+    A choice inside of the comparison moves outward: where(where(c, p, q) > r, a, b) = where(c, where(p > r, a, b), where(q > r, a, b)).
+    """
+    check_parts(at, _leaves(left, at) * _leaves(right, at), left, right, then, otherwise)
+    return _chosen(operator, left, right, then, otherwise, at)
+
+
+def maximum(a: Expr, b: Expr, at: Place) -> Expr:
+    """The larger; where they are equal, the derivative is that of b. NaN passes on (of two expressions, that of a)."""
+    if a.is_number and not b.is_number:
+        return choice("<", b, a, a, b, at)
+    return choice("<=", a, b, b, a, at)
+
+
+def minimum(a: Expr, b: Expr, at: Place) -> Expr:
+    """The smaller; where they are equal, the derivative is that of b. NaN passes on (of two expressions, that of a)."""
+    if a.is_number and not b.is_number:
+        return choice(">", b, a, a, b, at)
+    return choice(">=", a, b, b, a, at)
+
+
+def compared(operator: Comparison, left: Expr, right: Expr) -> Boolean:
+    """The comparison as SymPy's, constants on the right."""
+    if left.is_number and not right.is_number:
+        operator, left, right = FLIPPED[operator], right, left
+    return RELATIONS[operator](left, right)
+
+
+def _chosen(operator: Comparison, left: Expr, right: Expr, then: Expr, otherwise: Expr, at: Place) -> Expr:
+    inner = _choices(left) or _choices(right)
+    if inner:
+        (first, condition), *others = inner[0].args
+        branches: list[Expr] = []
+        for value in (first, sp.Piecewise(*others)):
+            moved = [_put(e, inner[0], value) for e in (left, right, then, otherwise)]
+            branches.append(_chosen(operator, moved[0], moved[1], moved[2], moved[3], at))
+        return where(condition, branches[0], branches[1])
+    condition = compared(operator, left, right)
+    if condition == sp.true or condition == sp.false:
+        return then if condition == sp.true else otherwise
+    if condition.has(sp.Piecewise):
+        raise wrong(at, "a comparison of a sum or maximum of choices", "an equation of its own for what is compared")
+    return where(condition, then, otherwise)
+
+
+def _put(e: Expr, old: Expr, new: Expr) -> Expr:
+    return rewrite(e, lambda node: new if node == old else None)
+
+
+def _choices(e: Expr) -> list[sp.Piecewise]:
+    """The outermost choices in an expression, but for those below a binder, in the order of occurrence."""
+    if isinstance(e, sp.Piecewise):
+        return [e]
+    return [] if isinstance(e, Binder) else [found for arg in e.args for found in _choices(arg)]
+
+
+def _leaves(e: Expr, at: Place) -> int:
+    """How many cases there are when the choices of an expression have moved outward."""
+    total = 1
+    for found in dict.fromkeys(_choices(e)):
+        total *= sum(_leaves(value, at) for value, _ in found.args)
+        if total > MAX_PARTS:
+            raise wrong(at, "a comparison of too many choices", "an equation of its own for what is compared")
+    return total
