@@ -10,15 +10,16 @@ from codegen.schedule import Range
 from derive.formulas.losses import LOSSES
 from derive.network import Network
 
-Targets = Literal["labels", "probabilities", "values", "unit", "signs", "counts"]
+Targets = Literal["labels", "probabilities", "log_probabilities", "unit", "values", "signs", "counts"]
 
 
 @dataclass(frozen=True)
 class About:
     """A network in a few words.
 
-    targets: what the entries of y are: labels, probabilities (which sum to 1 along the last axis), any numbers, numbers in [0, 1],
-    +1 and -1, or numbers of at least 0. ignored: a label that y may hold beside those of the classes.
+    targets: what the entries of y are: labels, probabilities or their logarithms, numbers in [0, 1], any numbers, +1 and -1, or
+    numbers of at least 0. ignored: a label that counts nothing, beside those of the classes or one of them.
+    weighted: whether the caller may weigh the examples, where the loss has weights (if not, they tell which labels are ignored).
     predictions: what the loss demands of the entries of the prediction, if anything.
     """
 
@@ -26,6 +27,7 @@ class About:
     summary: str
     targets: Targets
     ignored: int | None = None
+    weighted: bool = True
     predictions: Range | None = None
 
 
@@ -33,7 +35,7 @@ def about(network: Network) -> About:
     """A network in a few words."""
     loss = LOSSES[network.loss.kind, network.loss.targets]
     predictions = Range(0, 1, f"{network.loss.kind} takes probabilities") if loss.unit_prediction else None
-    return About(network.name, _summary(network), loss.target, None, predictions)
+    return About(network.name, _summary(network), loss.target, predictions=predictions)
 
 
 def _summary(network: Network) -> str:
