@@ -47,7 +47,7 @@ class _Sweep:
         """Tensors in the order of their gradients: from the loss back, each layer's parameters before what it read."""
         order: list[Tensor] = []
         for equation in reversed(self.program.equations):
-            reads = [t for t in equation.reads if not t.values and t not in (*self.program.targets, *self.program.fixed)]
+            reads = [t for t in equation.reads if not t.values and t in self.program.varying]
             last = [t for t in reads if self.program.reading(t)[0] == equation]  # all later readers are done
             order += [t for t in self.program.parameters if t in last]
             order += [t for t in last if t not in self.program.parameters]

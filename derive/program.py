@@ -56,6 +56,9 @@ class Floors:
     reason: str = ""
 
 
+Start = Expr | Literal["weight", "normal"]  # how a parameter starts: a number, or random numbers
+
+
 @dataclass(frozen=True)
 class Constant:
     """A given tensor of one axis whose entries the spec fixes (class weights)."""
@@ -74,14 +77,11 @@ class Draw:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A given tensor that training replaces after every step by what an equation computes (a running mean)."""
+    """A given tensor that training replaces after every step by what an equation computes (a running mean); itself in inference."""
 
     tensor: Tensor
     start: Expr
     update: Tensor
-
-
-Start = Expr | Literal["weight", "normal"]  # of a parameter: a number, He's or Glorot's random numbers, or those of variance 1
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
-    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters that do not start as weights do
+    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters; "weight" is decided by their readers
 
     def __post_init__(self) -> None:
         check(self)
@@ -127,6 +127,15 @@ class Program:
                 found.setdefault(tensor, []).append(equation)
         return found
 
+    @cached_property
+    def varying(self) -> frozenset[Tensor]:
+        """The tensors that change with an input or a parameter: no gradient is taken of any other."""
+        found = {*self.inputs, *self.parameters}
+        for equation in self.equations:
+            if any(t in found for t in equation.reads):
+                found.add(equation.tensor)
+        return frozenset(found)
+
     @property
     def given(self) -> tuple[Tensor, ...]:
         return (*self.inputs, *self.targets, *self.parameters, *self.fixed)
@@ -135,11 +144,6 @@ class Program:
     def fixed(self) -> tuple[Tensor, ...]:
         """The given tensors that the loss is never differentiated by, targets aside."""
         return tuple(given.tensor for given in (*self.constants, *self.draws, *self.statistics))
-
-    @property
-    def results(self) -> tuple[Tensor, ...]:
-        """What is computed for its own sake: the outputs, and what running statistics are replaced by."""
-        return (*self.outputs, *(s.update for s in self.statistics if s.update in self._definitions and s.update not in self.outputs))
 
     @property
     def axes(self) -> tuple[Axis, ...]:

@@ -17,10 +17,11 @@ from torch import Tensor as Torch
 from chainrule.kinks import kinks
 from chainrule.sample import sample_of
 from chainrule.verify import verify_at
-from codegen.about import About, Targets
+from codegen.about import About
 from codegen.cache import load_module
 from codegen.render import module_text
 from derive import differentiate, prove
+from derive.formulas.losses import Target
 from derive.program import Derivation, Program
 from tests import handmade_modules as hand
 from tests.modules import interpreted_text
@@ -329,7 +330,7 @@ def test_ignored_labels_count_nothing() -> None:
         m.loss(p, X, y, sample_weight=np.ones((2, 4)))
 
 
-TARGETS: dict[Targets, tuple[float, str]] = {
+TARGETS: dict[Target, tuple[float, str]] = {
     "values": (np.nan, "is nan: numbers are needed"),
     "unit": (1.5, r"is 1.5: a number in \[0, 1\] is needed"),
     "probabilities": (-0.5, "is -0.5: a probability is needed"),
@@ -340,7 +341,7 @@ TARGETS: dict[Targets, tuple[float, str]] = {
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_wrong_targets_of_any_shape_are_refused(kind: Targets) -> None:
+def test_wrong_targets_of_any_shape_are_refused(kind: Target) -> None:
     program, words, (wrong, message) = hand.targets(kind == "probabilities"), About("targets", "targets.", kind), TARGETS[kind]
     m = interpreted_text("targets", module_text(differentiate(program), program, words))
     point = sample_of(program, words, m, 4, 0)
