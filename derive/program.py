@@ -84,6 +84,9 @@ class Statistic:
     update: Tensor
 
 
+Start = Expr | Literal["weight", "normal"]  # of a parameter: a number, He's or Glorot's random numbers, or those of variance 1
+
+
 @dataclass(frozen=True)
 class Program:
     """A list of equations in the order of computation.
@@ -144,6 +147,11 @@ class Program:
     def fixed(self) -> tuple[Tensor, ...]:
         """The given tensors that the loss is never differentiated by, targets aside."""
         return tuple(given.tensor for given in (*self.constants, *self.draws, *self.statistics))
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """What is computed for its own sake: the outputs, and what running statistics are replaced by."""
+        return (*self.outputs, *(s.update for s in self.statistics if s.update in self._definitions and s.update not in self.outputs))
 
     @property
     def axes(self) -> tuple[Axis, ...]:
