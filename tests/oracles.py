@@ -107,12 +107,12 @@ def _classes_second(function: Function, prediction: Tensor, target: Tensor) -> T
 # -- arithmetic of many digits -----------------------------------------------------------------------------------------
 
 
-def judged(program: Program, given: Arrays, by: Sequence[str]) -> tuple[float, dict[str, np.ndarray]]:
+def judged(program: Program, given: Arrays, by: Sequence[str], digits: int = DIGITS) -> tuple[float, dict[str, np.ndarray]]:
     """The loss of a forward program and its derivatives by the named given tensors, rounded once.
 
     Arrays are in the order of the program's axes. Derivatives at a kink are those of the branch which holds.
     """
-    with CONTEXT.workdps(DIGITS):
+    with CONTEXT.workdps(digits):
         exact = Interpreter(Digits(), _extents(program, given), {})
         for tensor in program.given:
             places = {p: given[tensor.name][p] for p in np.ndindex(given[tensor.name].shape)}
