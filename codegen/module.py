@@ -71,9 +71,13 @@ class Module:
     @cached_property
     def data(self) -> list[Taken]:
         """X, y and, where the loss has them, the weights of the examples."""
-        public = (("X", "examples"), ("y", "targets"), ("sample_weight", "weights"))
         tensors = (*self.forward.inputs, *self.forward.targets)
-        return [Taken(self.rows(t), name, checked) for t, (name, checked) in zip(tensors, public, strict=False)]
+        return [Taken(self.rows(t), checked) for t, checked in zip(tensors, ("examples", "targets", "weights"), strict=False)]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the caller may weigh the examples."""
+        return len(self.data) > 2 and self.about.weighted
 
     @cached_property
     def prediction(self) -> Rows:
@@ -127,7 +131,7 @@ class Module:
         }
         if self.weighed:
             program, purpose = batch.weighing(self.forward, self.weight), "What the mean of the losses of a batch divides by."
-            found["weight"] = write.function(f"_{batch.WEIGHT.name}", purpose, program, Results(number=batch.WEIGHT))
+            found["weight"] = write.function(f"_{batch.WEIGHT.name}", purpose, program, Results(number=program.outputs[0]))
         return found | self.products.kernels()
 
     @cached_property
