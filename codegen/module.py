@@ -11,6 +11,7 @@ import sympy as sp
 from codegen import batch, names
 from codegen.about import About
 from codegen.arguments import Rows
+from codegen.derivatives import Products
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
 from codegen.parameters import Stored
@@ -18,6 +19,7 @@ from codegen.schedule import Range, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
 from derive.compute import computed_program
+from derive.family import gradient_of
 from derive.formulas.optimisers import OPTIMISERS
 from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
@@ -113,7 +115,7 @@ class Module:
         write = Functions({"theta": self.stored.views, "draws": self.draws.views}, names.OWN)
         prediction, loss = self.inference.outputs[0], self.forward.outputs[-1]
         losses = Results(number=loss) if self.losses is None else Results([self.losses.tensor])
-        vectors = {"gradient": self.computed.outputs[len(self.forward.outputs) :]}
+        vectors = {"gradient": tuple(map(gradient_of, self.forward.parameters))}
         vectors |= {"statistics": tuple(self.stored.updates)} if self.forward.statistics else {}
         predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
         found = {
@@ -130,7 +132,13 @@ class Module:
         if self.weighed:
             program, purpose = batch.weighing(self.forward, self.weight), "What the mean of the losses of a batch divides by."
             found["weight"] = write.function(f"_{batch.WEIGHT.name}", purpose, program, Results(number=program.outputs[0]))
-        return found
+        return found | self.products.kernels()
+
+    @cached_property
+    def products(self) -> Products:
+        """The derivatives beside the gradients."""
+        vectors = {"theta": self.stored.views, "draws": self.draws.views}
+        return Products(self.derivation, vectors, names.OWN, self._ranges())
 
     def _predicting(self) -> Program:
         """The computed program of the prediction: the derivation's own where inference is no other than training."""
@@ -155,6 +163,8 @@ class Module:
         """The calls of the kernels in the public functions, where arrays are as they have been checked."""
         constants = {c.tensor.name: f"{c.tensor.name}.astype(theta.dtype)" for c in self.forward.constants}
         values = {**{d.name: d.inside for d in self.data}, **constants}
+        moved = self.products.moved()
+        values |= {"direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
         return {name: k.call(values) for name, k in self.kernels.items()}
 
     @property

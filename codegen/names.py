@@ -8,7 +8,8 @@ OWN = frozenset(
     {
         *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "FAST"),
         *("OPTIMIZERS", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight", "max", "min", "abs", "range", "float", "int"),
-        *("init", "predict", "loss", "gradients", "train", "masks"),
+        *("init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
+        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),
     }
 )
 

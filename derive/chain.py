@@ -77,8 +77,9 @@ def solved(
     steps.to("local derivative", total(chained(local)), names)
     local = [[_stored(t, (k.equation, *equations, *beside)) for t in terms] for k, terms in zip(links, local, strict=True)]
     steps.to("stored value", total(chained(local)), (*names, *(e.tensor.name for e in beside)))
-    steps.to("delta elimination", total([eliminate(t) for t in chained(local)]))
-    steps.to("collect", cancel(steps.now))
+    parts = [total([eliminate(t) for t in link.chained(ts)]) for link, ts in zip(links, local, strict=True)]
+    steps.to("delta elimination", sp.Add(*parts))
+    steps.to("collect", min((sp.Add(*map(cancel, parts)), cancel(steps.now)), key=cost))
     for equation in known:
         _substitute(steps, equation, facts)
     return steps
@@ -112,5 +113,4 @@ def _length(e: Expr) -> int:
 
 def fresh(equation: Equation) -> Equation:
     """The equation at indices that occur nowhere else."""
-    new = tuple(i.axis.fresh() for i in equation.indices)
-    return Equation(equation.tensor, new, equation.body.xreplace(dict(zip(equation.indices, new, strict=True))), equation.number)
+    return equation.at({i: i.axis.fresh() for i in equation.indices})

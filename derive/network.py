@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Unpack, cast
 
-from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationError, model_validator
 
 from derive import toml
 from derive.choices import OWN
@@ -21,6 +22,7 @@ from derive.layer_spec import Layer
 from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, check_penalties, hints
 from derive.names import Name
 from derive.parameters import MAX_AXES
+from derive.program import ProductKind, ProgramError
 from derive.spec_errors import SpecError, problems, shown, wrong
 
 if TYPE_CHECKING:
@@ -33,6 +35,18 @@ MAX_UNITS = 1_000_000
 MAX_LAYERS = 1000
 MAX_PARAMETERS = 100_000_000
 
+PRODUCTS_RULE = 'a list of "jvp", "jacobian" and "hvp", each at most once'
+
+
+def checked_products(products: tuple[ProductKind, ...]) -> tuple[ProductKind, ...]:
+    """The products themselves, if none stands twice: raises the spec's error otherwise."""
+    for k, kind in enumerate(products):
+        if kind in products[:k]:
+            raise wrong(f"found {shown(kind)} twice", PRODUCTS_RULE, k)
+    return products
+
+
+Products = Annotated[tuple[ProductKind, ...], AfterValidator(checked_products), Field(json_schema_extra={"uniqueItems": True})]
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_UNITS, description=f"a whole number from 1 to {MAX_UNITS}")]
 Axes = Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_AXES)]
 
@@ -57,6 +71,7 @@ class NetworkFields(TypedDict):
     loss: str | Loss | Mapping[str, object]
     penalties: NotRequired[Sequence[Penalty | Mapping[str, object]]]
     convention: NotRequired[Convention]
+    products: NotRequired[Sequence[ProductKind]]
 
 
 class Network(Part, frozen=True, title="A network of chainrule"):
@@ -74,6 +89,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
     convention: Convention = Field(
         default="rows", description='"rows" (Z = H W^T + 1 b^T), "columns" (z = W h + b) or "xw" (Z = H W + 1 b^T)'
     )
+    products: Products = Field(default=(), description=PRODUCTS_RULE)
     layers: tuple[Layer, ...] = Field(
         min_length=1, max_length=MAX_LAYERS, description=f'a list of 1 to {MAX_LAYERS} tables such as {{ kind = "dense", units = 16 }}'
     )
@@ -103,6 +119,17 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         if self.penalties or any(OWN in (layer.kind, layer.activation.kind) for layer in self.layers):
             program = self.program()  # formulas of the user's own may not fit what they read
             check_penalties(self.penalties, [tensor.name for tensor in program.parameters])
+        return self
+
+    @model_validator(mode="after")
+    def _check_products(self) -> Network:
+        from derive.products import demand_jacobian  # which reads programs, as the builder does
+
+        try:
+            if "jacobian" in self.products:
+                demand_jacobian(self.program())
+        except ProgramError as error:
+            raise wrong(f'found "jacobian", but {error}', 'products without "jacobian"', "products") from None
         return self
 
     @cached_property
@@ -145,7 +172,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         """The forward program, in the network's own convention unless another is asked for; see `derive.build.program`."""
         from derive import build  # the builder reads networks, so it cannot be imported first
 
-        return build.program(self, convention, examples, mode)
+        return replace(build.program(self, convention, examples, mode), products=self.products)
 
     def to_toml(self) -> str:
         """The spec file that describes this network: `loads(network.to_toml()) == network`."""

@@ -54,10 +54,15 @@ def derivative(body: Expr, tensor: Tensor, at: tuple[Index, ...]) -> list[Term]:
     scalar = body.xreplace(dummies)
     terms: list[Term] = []
     for part, dummy in dummies.items():
-        slope = sp.diff(scalar, dummy).xreplace(back)
+        slope = sp.diff(scalar, dummy).replace(sp.DiracDelta, _nothing).xreplace(back)
         if slope != 0:
             terms += [t.times(slope) for t in _part(part, tensor, at)]
     return terms
+
+
+def _nothing(*_: Expr) -> Expr:
+    """The derivative of sign, wherever it has one."""
+    return sp.S.Zero
 
 
 def _varying(body: Expr, tensor: Tensor) -> list[Expr]:

@@ -131,11 +131,7 @@ def concatenation() -> Program:
     """Y = (A, B, tanh A), the first part by a delta, the others by guards."""
     a, b, whole = Tensor("A", (N, D)), Tensor("B", (N, C)), Axis("f", "F", 8)
     y, k = Tensor("Y", (N, whole)), whole.index()
-    body = (
-        Sum(a[n, i] * Delta(k, i), i)
-        + b[n, k - 3] * InRange(k - 3, C.count)
-        + sp.tanh(a[n, k - 5]) * InRange(k - 5, D.count)
-    )
+    body = Sum(a[n, i] * Delta(k, i), i) + b[n, k - 3] * InRange(k - 3, C.count) + sp.tanh(a[n, k - 5]) * InRange(k - 5, D.count)
     return program("concatenation", [a, b], [define(y, body)])
 
 
@@ -155,7 +151,9 @@ def gated() -> Program:
 def reversal() -> Program:
     """Positions that fall as the index grows, and a diagonal."""
     x, y = Tensor("X", (N, T)), Tensor("Y", (N, T))
-    return program("reversal", [x], [define(y, x[n, 3 - t] ** 2 * InRange(3 - t, T.count) + Sum(x[n, t - s] * x[n, s] * InRange(t - s, T.count), s))])
+    return program(
+        "reversal", [x], [define(y, x[n, 3 - t] ** 2 * InRange(3 - t, T.count) + Sum(x[n, t - s] * x[n, s] * InRange(t - s, T.count), s))]
+    )
 
 
 # -- attention ---------------------------------------------------------------------------------------------------------------

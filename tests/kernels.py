@@ -108,5 +108,7 @@ def drawn(program: Program, count: int, seed: int = 0) -> dict[str, np.ndarray[A
     for t in program.given:
         shape = tuple(count if a.extent is None else a.extent for a in t.axes)
         normal = rng.normal(size=shape)
-        found[t.name] = rng.integers(0, t.values.extent or 0, shape) if t.values else np.asarray(normal if t.sign == "real" else abs(normal) + 0.1)
+        found[t.name] = (
+            rng.integers(0, t.values.extent or 0, shape) if t.values else np.asarray(normal if t.sign == "real" else abs(normal) + 0.1)
+        )
     return found

@@ -58,7 +58,9 @@ def loss(spec: Loss) -> Function | None:
     function = LOSSES.get(spec.kind) or getattr(F, spec.kind, None) or getattr(F, f"{spec.kind}_loss", None)
     if function is None:
         return None
-    options = {name: torch.tensor(given, dtype=torch.float64) if isinstance(given, tuple) else given for name, given in spec.options.items()}
+    options = {
+        name: torch.tensor(given, dtype=torch.float64) if isinstance(given, tuple) else given for name, given in spec.options.items()
+    }
     if spec.ignore_index is not None:
         options["ignore_index"] = spec.ignore_index
     if spec.targets == "log_probabilities":

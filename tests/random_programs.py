@@ -66,7 +66,10 @@ class _Maker:
         if kind < 0.35 and depth < 2:
             bound = [self.random.choice(self.axes).fresh() for _ in range(self.random.choice([1, 1, 2]))]
             inside = [*indices, *bound]
-            factors = [self.term(inside, depth + 1) if self.random.random() < 0.3 else self.entry(inside) for _ in range(self.random.choice([1, 2]))]
+            factors = [
+                self.term(inside, depth + 1) if self.random.random() < 0.3 else self.entry(inside)
+                for _ in range(self.random.choice([1, 2]))
+            ]
             guards = [self.indicator(inside) for _ in range(self.random.choice([0, 0, 1, 1, 2]))]
             return self.random.choice([1, 1, 3]) * Sum(sp.Mul(*factors, *guards), *bound)
         if kind < 0.42 and depth < 2:
