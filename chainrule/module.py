@@ -53,4 +53,4 @@ def arrays(parameters: Parameters) -> dict[str, Array]:
 
 def replaced(parameters: Parameters, name: str, array: Array) -> Parameters:
     """The parameters with another array under one name."""
-    return parameters._replace(**{name: array})
+    return parameters._replace(**{name: np.asarray(array)})  # NumPy gives a number for what is computed of an array without axes

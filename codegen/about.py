@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from codegen.lines import WIDTH
 from codegen.schedule import Range
-from derive.formulas.losses import LOSSES
+from derive.formulas.losses import Target
 from derive.network import Network
-
-Targets = Literal["labels", "probabilities", "values", "unit", "signs", "counts"]
 
 
 @dataclass(frozen=True)
@@ -24,20 +21,21 @@ class About:
 
     name: str
     summary: str
-    targets: Targets
+    targets: Target
     ignored: int | None = None
     predictions: Range | None = None
 
 
 def about(network: Network) -> About:
     """A network in a few words."""
-    loss = LOSSES[network.loss.kind, network.loss.targets]
-    predictions = Range(0, 1, f"{network.loss.kind} takes probabilities") if loss.unit_prediction else None
-    return About(network.name, _summary(network), loss.target, None, predictions)
+    formula = network.loss.formula
+    predictions = Range(0, 1, f"{network.loss.kind} takes probabilities") if formula.unit_prediction else None
+    return About(network.name, _summary(network), network.loss.targets, network.loss.ignore_index, predictions)
 
 
 def _summary(network: Network) -> str:
-    layers = [f"{layer.units} {layer.activation.kind}" for layer in network.layers]
-    options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
-    summary = f"{network.name}: {' - '.join([str(network.inputs), *layers])}, {network.loss.kind} ({network.loss.reduction}{options})."
+    layers = [layer.words for layer in network.layers]
+    options = f", {network.loss.described}" if network.loss.described else ""
+    inputs = " x ".join(map(str, network.shape)) or "1"
+    summary = f"{network.name}: {' - '.join([inputs, *layers])}, {network.loss.kind} ({network.loss.reduction}{options})."
     return summary if len(summary) + 3 <= WIDTH else f"{network.name}: {len(layers)} layers, {network.loss.kind}."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from codegen.about import About, Targets
+from codegen.about import About
 from codegen.arguments import Rows, refusal
+from derive.formulas.losses import Target
 from derive.index import Entry, Sum
 from derive.program import Program
 
@@ -27,7 +28,7 @@ TOKENS = Kind("a token", "tokens")
 EXAMPLES = Kind("a number", "numbers")
 WEIGHTS = Kind("a weight", "weights", "", "~((array >= 0) & (array < np.inf))", "a finite number of at least 0 is needed")
 
-REALS: Mapping[Targets, Kind] = {
+REALS: Mapping[Target, Kind] = {
     "values": Kind("a value", "values", "NaN"),
     "unit": Kind(
         "a number in [0, 1]",

@@ -34,7 +34,7 @@ def render(derivation: Derivation, network: Network) -> str:
 
     Raises ValueError when the program has no axis of run-time extent, or a name that the module needs for itself.
     """
-    return module_text(derivation, network.program(), about(network))
+    return module_text(derivation, network.program(mode="inference"), about(network))
 
 
 def module_text(derivation: Derivation, inference: Program, words: About) -> str:

@@ -64,6 +64,9 @@ class Floors:
     reason: str = ""
 
 
+Start = Expr | Literal["weight", "normal"]  # how a parameter starts: a number, or random numbers
+
+
 @dataclass(frozen=True)
 class Constant:
     """A given tensor of one axis whose entries the spec fixes (class weights)."""
@@ -82,7 +85,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A given tensor that training replaces after every step by what an equation computes (a running mean)."""
+    """A given tensor that training replaces after every step by what an equation computes (a running mean); itself in inference."""
 
     tensor: Tensor
     start: Expr
@@ -111,7 +114,7 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
-    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters that do not start as weights do
+    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters; "weight" is decided by their readers
     directions: tuple[Tensor, ...] = ()
     products: tuple[ProductKind, ...] = ()
 
@@ -137,6 +140,15 @@ class Program:
             for tensor in equation.reads:
                 found.setdefault(tensor, []).append(equation)
         return found
+
+    @cached_property
+    def varying(self) -> frozenset[Tensor]:
+        """The tensors that change with an input or a parameter: no gradient is taken of any other."""
+        found = {*self.inputs, *self.parameters}
+        for equation in self.equations:
+            if any(t in found for t in equation.reads):
+                found.add(equation.tensor)
+        return frozenset(found)
 
     @property
     def given(self) -> tuple[Tensor, ...]:

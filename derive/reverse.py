@@ -42,7 +42,7 @@ class Sweep:
         program, order = self.program, list[Tensor]()
         matter = self._matter()
         for equation in reversed(program.equations):
-            reads = [t for t in equation.reads if not t.values and t not in (*program.targets, *program.fixed)]
+            reads = [t for t in equation.reads if not t.values and t in program.varying]
             last = [t for t in reads if program.reading(t)[0] == equation]  # all later readers are done
             order += [t for t in program.parameters if t in last]
             order += [t for t in last if t not in program.parameters]

@@ -96,7 +96,8 @@ def eliminate(term: Term) -> Term:
     First deltas between indices of one axis, then labels of that axis (both need no condition), then affine expressions with
     coefficient +-1, which leave the guard 0 <= e < size. What stays is the scatter form `out[e] += coefficient`.
     """
-    term = term.put({})
+    own = split(term.coefficient, ())  # the forward formula may hold deltas of its own
+    term = Term(own.coefficient, term.bound, (*own.deltas, *term.deltas), (*own.guards, *term.guards)).put({})
     while True:
         found = [choice for d in term.deltas for x in term.bound if (choice := _choice(term, d, x)) is not None]
         if not found:

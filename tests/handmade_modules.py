@@ -31,7 +31,7 @@ def softmax(z: Tensor, p: Tensor) -> Equation:
 def images(last: bool = False) -> Program:
     """A convolution with a border of zeros: X [N, 2, 4, 5] to three classes; `last` holds the examples last."""
     i, h, w = Axis("i", "D", 2, "channels"), Axis("h", "H", 4, "rows"), Axis("w", "W", 5, "columns")
-    o, t, u, r, s = Axis("o", "O", 3), Axis("t", "T", 4), Axis("u", "U", 2), Axis("r", "R", 3), Axis("s", "S", 3)
+    o, t, u, r, s = Axis("o", "O", 3), Axis("t", "T", 4), Axis("u", "U", 3), Axis("r", "R", 3), Axis("s", "S", 3)
 
     def held(name: str, *axes: Axis) -> Tensor:
         return Tensor(name, (*axes, N) if last else (N, *axes))
@@ -91,7 +91,7 @@ def normalised(training: bool = True) -> Program:
     first, gamma, slope, second = Tensor("W1", (j, i)), Tensor("gamma", (j,)), Tensor("a"), Tensor("W2", (k, j))
     mean, variance = Tensor("mean", (j,)), Tensor("variance", (j,), sign="nonnegative")
     running, spread = Tensor("running_mean", (j,)), Tensor("running_variance", (j,), sign="nonnegative")
-    mask, y, losses = Tensor("M", (N, j)), Tensor("Y", (N, k)), Tensor("l", (N,))
+    mask, y, losses = Tensor("M", (N, j)), Tensor("Y", (N, k)), Tensor("E", (N,))
     at: Index = j.index()
     used = (mean, variance) if training else (running, spread)
     batch = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import sympy as sp
@@ -13,8 +14,10 @@ from derive.documents.document import Block, Code, Formula, Items, Math, Paragra
 from derive.documents.notation import Notation
 from derive.documents.symbols import index_letter, shape_latex, size_letter
 from derive.documents.words import activation_of, heading, operator, spoken
+from derive.formulas.losses import TARGETS
 from derive.functions import AtLeast
 from derive.index import Axis, Entry, Tensor
+from derive.layer_spec import Layer
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
 from derive.terms import derivative
@@ -35,11 +38,22 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     return Section(("Set-up",), tuple(blocks))
 
 
+def _layer(layer: Layer) -> str:
+    """What a layer is called in the list of them: 64 units (ReLU)."""
+    units = layer.parameters.get("units")
+    name = spoken(layer.kind) if layer.kind != "dense" else ""
+    size = f"{units} unit{'s' if units != 1 else ''}" if units is not None else ""
+    activation = f" ({spoken(layer.activation.kind)})" if layer.kind == "dense" or layer.activation.kind != "identity" else ""
+    return " of ".join(part for part in (name, size) if part) + activation
+
+
 def _network(network: Network) -> Text:
-    layers = [f"{layer.units} unit{'s' if layer.units > 1 else ''} ({spoken(layer.activation.kind)})" for layer in network.layers]
-    options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
-    loss = f"{spoken(network.loss.kind)}{options}, reduction: {network.loss.reduction}"
-    inputs = f"{network.inputs} input{'s' if network.inputs > 1 else ''}"
+    layers = [_layer(layer) for layer in network.layers]
+    options = network.loss.described
+    loss = f"{spoken(network.loss.kind)}{f', {options}' if options else ''}, reduction: {network.loss.reduction}"
+    count = math.prod(network.shape)
+    inputs = f"{' x '.join(map(str, network.shape)) or 1} input{'s' if count > 1 else ''}"
+    inputs += f", labels of {network.tokens} kinds" if network.tokens else ""
     return ("Network ", Code(network.name), f": {inputs}, then {', '.join(layers)}. Loss: {loss}.")
 
 
@@ -106,9 +120,10 @@ def _onehot_words(notation: Notation) -> Text:
 
 def _target_words(program: Program, network: Network, notation: Notation) -> Text:
     facts = [Math(f"{notation.index(f.left, f.indices)} = {notation.index(f.right, f.indices)}") for f in program.facts]
-    kinds = {"unit": "are numbers from 0 to 1", "probabilities": "are probabilities", "values": "may have any values"}
+    kind = network.loss.targets
+    meaning = "may have any values" if kind == "values" else f"are {TARGETS[kind]}"
     known: Text = (" (declared: ", *facts, ")") if facts else ()
-    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {kinds[network.loss.targets]}", *known, ".")
+    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {meaning}", *known, ".")
 
 
 def _onehot_definitions(notation: Notation) -> Iterator[Formula]:

@@ -31,13 +31,23 @@ def leading(program: Program, loss: Tensor) -> frozenset[str]:
     return frozenset(found)
 
 
+def _moving(program: Program) -> frozenset[str]:
+    """The names of the tensors that depend on an input or a parameter."""
+    found = {t.name for t in (*program.inputs, *program.parameters)}
+    for equation in program.equations:
+        if found & {t.name for t in equation.reads}:
+            found.add(equation.tensor.name)
+    return frozenset(found)
+
+
 def _underived(derivation: Derivation) -> str | None:
     """The values, parameters and inputs that the loss depends on and that have no gradient, or more than one."""
     forward = derivation.forward
     loss = forward.outputs[-1]
     relevant = leading(forward, loss)
     candidates = (*forward.inputs, *forward.parameters, *(e.tensor for e in forward.equations))
-    wanted = [t.name for t in candidates if t.name in relevant and t != loss and not t.values]
+    moving = _moving(forward)
+    wanted = [t.name for t in candidates if t.name in relevant and t.name in moving and t != loss and not t.values]
     derived = [d.of.name for d in derivation.backward if d.of is not None]
     missing = [name for name in wanted if name not in derived]
     twice = [name for name in dict.fromkeys(derived) if derived.count(name) > 1]

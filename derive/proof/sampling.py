@@ -125,7 +125,8 @@ class _Drawing:
     def _entry(self, tensor: Tensor, reach: float, rng: Random, special: Fraction | None) -> Number:
         domain = self.interpreter.domain
         if tensor.name in self.setting.unit:
-            return domain.random(rng, 0.02, 0.98)
+            scale = min(reach, 1.0)
+            return domain.random(rng, 0.02 * scale, 0.98 * scale)
         if tensor.sign == "positive":
             return domain.random(rng, reach / 100, reach)
         if special is not None and (special >= 0 or tensor.sign == "real"):
@@ -168,10 +169,15 @@ class _Drawing:
 
 
 def _under_log(e: Expr) -> Iterable[str]:
-    """The names of the tensors whose entries a logarithm is taken of, but not of their exponential."""
+    """The names of the tensors whose entries a logarithm is taken of, but not of their exponential.
+
+    The logarithm of an entry that is not negative asks for no more than its sign says.
+    """
     for node in sp.preorder_traversal(e):
         if isinstance(node, sp.log):
-            yield from _outside_exp(node.args[0])
+            rest = [f for f in sp.Mul.make_args(node.args[0]) if not (f.is_number and f.is_positive)]
+            if not (len(rest) == 1 and isinstance(rest[0], Entry) and rest[0].tensor.sign == "nonnegative"):
+                yield from _outside_exp(node.args[0])
 
 
 def _outside_exp(e: Basic) -> Iterable[str]:
