@@ -19,6 +19,7 @@ from typing import NoReturn, cast
 
 from derive.language.errors import FormulaError, Place, quoted, wrong
 from derive.language.limits import (
+    MAX_CALLS,
     MAX_DECIMAL_EXPONENT,
     MAX_DIGITS,
     MAX_EQUATIONS,
@@ -101,6 +102,7 @@ class _Parser:
         self.tokens = found
         self.place = 0
         self.nesting = 0
+        self.calls = 0
 
     @property
     def next(self) -> Token:
@@ -194,7 +196,7 @@ class _Parser:
             return Number(token.at, number(token))
         if token.kind == "name":
             if self.next.text == "(":
-                return Call(token.at, token.text, self._list(")"))
+                return self._call(token)
             if self.next.text == "[":
                 positions = self._list("]")
                 if len(positions) > MAX_POSITIONS:
@@ -208,6 +210,14 @@ class _Parser:
             self._close(")", token)
             return inner
         raise unexpected(token, "a number, a name or `(`")
+
+    def _call(self, name: Token) -> Call:
+        self.calls += 1
+        if self.calls > MAX_CALLS:
+            raise wrong(name.at, f"more than {MAX_CALLS} functions inside one another", "equations of their own for the inner ones")
+        arguments = self._list(")")
+        self.calls -= 1
+        return Call(name.at, name.text, arguments)
 
     def _list(self, end: str) -> tuple[Node, ...]:
         """What stands between brackets, separated by commas."""
