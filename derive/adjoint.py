@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import sympy as sp
-from sympy import Expr
 
-from derive.algebra import cancel, cost, sum_out
+from derive.chain import Link, Steps, fresh, solved
 from derive.compute import computed_program
-from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
-from derive.program import Derivation, Derived, Equation, Fact, Program, Step, gradient_of, with_gradients
-from derive.reuse import stored
+from derive.index import Entry, Sum, Tensor, tensors
+from derive.program import Derivation, Derived, Equation, Fact, Program, gradient_of, with_gradients
 from derive.template import Renaming, canonical
-from derive.terms import Term, derivative, eliminate, total
 
 
 def differentiate(program: Program) -> Derivation:
@@ -35,7 +31,7 @@ class _Sweep:
 
     program: Program
     done: dict[Tensor, Derived] = field(default_factory=dict[Tensor, Derived])
-    solved: dict[_Task, _Steps] = field(default_factory=dict["_Task", "_Steps"])
+    solved: dict[_Task, Steps] = field(default_factory=dict["_Task", "Steps"])
 
     def run(self) -> tuple[Derived, ...]:
         matter = self._matter()
@@ -76,29 +72,12 @@ class _Sweep:
         facts = self.program.facts if any(set(tensors(f.left)) & set(e.reads) for f in self.program.facts for e in short) else ()
         return _Task(tensor, loss, readers, beside, short, facts)
 
-    def _solve(self, task: _Task) -> _Steps:
+    def _solve(self, task: _Task) -> Steps:
         naming = canonical((*task.readers, *task.beside, *task.upstream), (task.tensor, task.loss))
         general = task.renamed(naming)
         if general not in self.solved:
             self.solved[general] = general.solve()
         return self.solved[general].renamed(naming.inverse)
-
-
-@dataclass
-class _Steps:
-    """A chain of expressions, each equal to the one before by a rule."""
-
-    indices: tuple[Index, ...]
-    now: Expr
-    steps: list[Step] = field(default_factory=list[Step])
-
-    def to(self, rule: str, after: Expr, uses: tuple[str, ...] = (), because: str = "") -> None:
-        if after != self.now:
-            self.steps.append(Step(rule, self.now, after, self.indices, uses, because))
-            self.now = after
-
-    def renamed(self, naming: Renaming) -> _Steps:
-        return _Steps(naming.indices(self.indices), naming.expr(self.now), [naming.step(s) for s in self.steps])
 
 
 @dataclass(frozen=True)
@@ -121,54 +100,10 @@ class _Task:
         facts = tuple(naming.fact(f) for f in self.facts)
         return _Task(naming.tensor(self.tensor), naming.tensor(self.loss), readers, beside, upstream, facts)
 
-    def solve(self) -> _Steps:
+    def solve(self) -> Steps:
         at = self.tensor.indices()
-        readers = [_fresh(e) for e in self.readers]
+        by = Entry(self.tensor, *at)
+        readers = [fresh(e) for e in self.readers]
         above = [sp.S.One if e.tensor == self.loss else gradient_of(e.tensor)[e.indices] for e in readers]
-        parts = [Sum(g * Partial(e.entry, Entry(self.tensor, *at)), *e.indices) for g, e in zip(above, readers, strict=True)]
-        steps = _Steps(at, sp.Add(*parts))
-
-        def chained(local: list[list[Term]]) -> list[Term]:
-            return [t.times(g).over(e.indices) for g, e, ts in zip(above, readers, local, strict=True) for t in ts]
-
-        local = [derivative(e.body, self.tensor, at) for e in readers]
-        names = tuple(e.tensor.name for e in readers)
-        steps.to("local derivative", total(chained(local)), names)
-        local = [[_stored(t, (e, *readers, *self.beside)) for t in terms] for e, terms in zip(readers, local, strict=True)]
-        steps.to("stored value", total(chained(local)), (*names, *(e.tensor.name for e in self.beside)))
-        steps.to("delta elimination", total([eliminate(t) for t in chained(local)]))
-        steps.to("collect", cancel(steps.now))
-        for gradient in self.upstream:
-            self._substitute(steps, gradient)
-        return steps
-
-    def _substitute(self, steps: _Steps, gradient: Equation) -> None:
-        """Put in an upstream gradient where the result is shorter than with its name."""
-        trial = _Steps(steps.indices, steps.now)
-        trial.to("substitute", inline(steps.now, gradient.tensor, gradient.indices, gradient.body), (gradient.tensor.name,))
-        trial.to("delta elimination", sum_out(trial.now))
-        for fact in self.facts:
-            trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
-        trial.to("cancel", cancel(trial.now))
-        if _length(trial.now) < _length(steps.now):
-            steps.steps += trial.steps
-            steps.now = trial.now
-
-
-def _stored(term: Term, equations: Sequence[Equation]) -> Term:
-    """The term in the values that the equations store."""
-    slope = term.coefficient
-    for equation in equations:
-        slope = stored(slope, equation)
-    return replace(term, coefficient=slope)
-
-
-def _length(e: Expr) -> int:
-    """The cost of an expression, extents aside: 1/(N C) is a constant, and must not decide whether P (1 - P) cancels."""
-    return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
-
-
-def _fresh(equation: Equation) -> Equation:
-    """The equation at indices that occur nowhere else."""
-    fresh = tuple(i.axis.fresh() for i in equation.indices)
-    return Equation(equation.tensor, fresh, equation.body.xreplace(dict(zip(equation.indices, fresh, strict=True))), equation.number)
+        links = [Link(e, by, g, e.indices) for e, g in zip(readers, above, strict=True)]
+        return solved(at, links, self.beside, self.upstream, self.facts)

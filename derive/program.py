@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import sympy as sp
-from sympy import Expr
+from sympy import Basic, Expr
 from sympy.core.relational import Relational
 
-from derive.index import Axis, Entry, Index, Tensor, free_indices, lies_on, tensors
+from derive.index import Axis, Entry, Index, InRange, Tensor, free_indices, tensors
 
 
 class ProgramError(ValueError):
@@ -236,19 +236,21 @@ def _check_equation(name: str, equation: Equation, known: dict[str, Tensor]) -> 
     loose = [i.label for i in free_indices(equation.body) if i not in equation.indices]
     if loose:
         raise ProgramError(f"{where}: free on the right but not on the left: {', '.join(loose)}")
+    guarded = equation.body.atoms(InRange)
     for node in sp.preorder_traversal(equation.body):
         if isinstance(node, Entry):
-            _check_entry(where, node, known)
+            _check_entry(where, node, known, guarded)
         elif isinstance(node, sp.Piecewise) and not all(isinstance(c, Relational) or c == sp.true for _, c in node.args):
             raise ProgramError(f"{where}: a condition is no single comparison; stand one `where` inside another instead")
 
 
-def _check_entry(where: str, entry: Entry, known: dict[str, Tensor]) -> None:
+def _check_entry(where: str, entry: Entry, known: dict[str, Tensor], guarded: Set[Basic]) -> None:
     declared = known.get(entry.tensor.name)
     if declared is None:
         raise ProgramError(f"{where}: reads {entry.tensor.name} before it is computed")
     if declared != entry.tensor:
         raise ProgramError(f"{where}: reads {entry.tensor.name} with other axes than declared")
     for position, axis in zip(entry.indices, entry.tensor.axes, strict=True):
-        if isinstance(position, Index) and not lies_on(position, axis):
+        guard = InRange(position, axis.count)
+        if isinstance(position, Index) and guard != 1 and guard not in guarded:
             raise ProgramError(f"{where}: index {position.label} of {entry.tensor.name} runs over {position.axis.name}, not {axis.name}")

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import sympy as sp
 from sympy import Expr
 
-from derive.index import Axis, Index, Tensor, rename
+from derive.index import ArgMax, Axis, Entry, Index, Indicator, Size, Tensor, rename
 from derive.program import Equation, Fact, Step, gradient_of
 
 
@@ -51,15 +52,17 @@ class Renaming:
 def canonical(equations: Sequence[Equation], more: Sequence[Tensor]) -> Renaming:
     """T0, T1, ... for the tensors and a0, a1, ... for the axes of equations, in the order in which they first occur.
 
-    A tensor that is the gradient of another of them becomes that one's gradient, dT0.
+    A tensor that is the gradient of another of them becomes that one's gradient, dT0. Axes keep their extents where positions are
+    computed: there the extents decide whether a read needs a guard.
     """
     found = dict.fromkeys([*more, *(t for e in equations for t in (e.tensor, *e.reads))])
     gradients = {gradient_of(t): t for t in found}
     plain = [t for t in found if t not in gradients]
     axes: dict[Axis, Axis] = {}
+    placed = any(_computes_positions(e.body) for e in equations)
     for tensor in plain:
         for axis in (*tensor.axes, *([tensor.values] if tensor.values else [])):
-            axes.setdefault(axis, Axis(f"a{len(axes)}", f"A{len(axes)}"))
+            axes.setdefault(axis, Axis(f"a{len(axes)}", f"A{len(axes)}", axis.extent if placed else None))
     tensors: dict[Tensor, Tensor] = {}
     for k, tensor in enumerate(plain):
         values = axes[tensor.values] if tensor.values else None
@@ -67,3 +70,9 @@ def canonical(equations: Sequence[Equation], more: Sequence[Tensor]) -> Renaming
         tensors[tensor] = general
         tensors[gradient_of(tensor)] = gradient_of(general)
     return Renaming(tensors, axes)
+
+
+def _computes_positions(e: Expr) -> bool:
+    """Whether an entry or an indicator stands at a position that is no bare index and no label."""
+    positions = (p for node in sp.preorder_traversal(e) if isinstance(node, Entry | Indicator) for p in node.args)
+    return any(not isinstance(p, Tensor | Index | Entry | Size | ArgMax) for p in positions)

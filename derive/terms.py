@@ -107,7 +107,7 @@ Choice = tuple[tuple[int, int], tuple[Expr, Expr], Index, Expr]
 
 
 def _choice(term: Term, delta: tuple[Expr, Expr], index: Index) -> Choice | None:
-    value = _solve(delta[0] - delta[1], index)
+    value = _solve(*delta, index)
     if value is None:
         return None
     if isinstance(value, Index) and value.axis == index.axis:
@@ -117,11 +117,15 @@ def _choice(term: Term, delta: tuple[Expr, Expr], index: Index) -> Choice | None
     return (3, len(value.free_symbols & set(term.bound))), delta, index, value
 
 
-def _solve(difference: Expr, index: Index) -> Expr | None:
-    """The value of an index that makes an affine difference 0, if its coefficient is 1 or -1."""
-    if index not in difference.free_symbols:
+def _solve(left: Expr, right: Expr, index: Index) -> Expr | None:
+    """The value of an index for which two affine expressions are equal, if its coefficient is 1 or -1; as it is written where it can be."""
+    if index == left and index not in right.free_symbols:
+        return right
+    if index == right and index not in left.free_symbols:
+        return left
+    e = sp.expand(left - right)
+    if index not in e.free_symbols:
         return None
-    e = sp.expand(difference)
     slope = e.coeff(index, 1)
     if slope not in (1, -1):
         return None

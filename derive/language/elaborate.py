@@ -176,6 +176,8 @@ def _call(node: Call, context: Context) -> Expr:
         return _binder(node, context)
     if name == "size":
         return size(node, context)
+    if name == "position":
+        raise wrong(node.at, "`position` as a number", "it in positions only, as in `X[n, position(i, j)]`")
     wanted = CALLS[name].count(",") + 1
     if len(given) != wanted:
         raise wrong(node.at, f"{len(given)} arguments of {quoted(name)}", quoted(CALLS[name]))

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from derive.language.errors import Place, guess, quoted, several, wrong
 from derive.language.limits import MAX_EXTENT, MAX_WHOLE
 from derive.language.parse import single
-from derive.language.tree import Call, Name, Negative, Node, Number, Series
+from derive.language.tree import Call, Name, Negative, Node, Number, Rest, Series
 
-RIGHT = "whole numbers, parameters and sizes such as `size(i)`, with + - * // and parentheses"
+RIGHT = "whole numbers, parameters and sizes such as `size(i)`, with + - * / // and parentheses"
 
 
 def extent(text: str, values: Mapping[str, int], sizes: Mapping[str, int]) -> int:
     """The extent that an integer expression gives: `(size(i) + 2*padding - kernel) // stride + 1`.
 
-    values: whole-number parameters by name; sizes: extents by letter. Raises FormulaError, also where the result is not from 1 to 10**6.
+    `/` is a division without a rest.
+
+    values: whole-number parameters by name; sizes: extents by letter, and of `...` in all. Raises FormulaError, also where the
+    result is not from 1 to 10**6.
     """
     body = single(text)
     found = _Reader(values, sizes).value(body)
@@ -49,13 +52,16 @@ class _Reader:
                 raise wrong(node.at, "something else than whole-number arithmetic", RIGHT)
 
     def _size(self, node: Call) -> int:
-        letter = node.arguments[0]
-        if len(node.arguments) > 1 or not isinstance(letter, Name):
-            raise wrong(node.at, "`size` of something else than one axis", "`size(i)`")
-        if letter.name not in self.sizes:
-            right = f"one of {several(self.sizes)}" + guess(letter.name, self.sizes)
-            raise wrong(letter.at, f"{quoted(letter.name)}, an axis whose size is not known here", right)
-        return self.sizes[letter.name]
+        total = 1
+        for letter in node.arguments:
+            name = "..." if isinstance(letter, Rest) else letter.name if isinstance(letter, Name) else None
+            if name is None:
+                raise wrong(letter.at, "`size` of something else than axes", "`size(i)`")
+            if name not in self.sizes:
+                right = f"one of {several(self.sizes)}" + guess(name, self.sizes)
+                raise wrong(letter.at, f"{quoted(name)}, an axis whose size is not known here", right)
+            total *= self.sizes[name]
+        return _bounded(total, node.at)
 
     def _series(self, node: Series) -> int:
         total = self.value(node.first)
@@ -73,7 +79,10 @@ class _Reader:
                         raise wrong(term.at, "a division by zero", "a divisor that is not 0")
                     total //= value
                 case _:
-                    raise wrong(term.at, "`/` in an extent", "`//`, the division of whole numbers that rounds down")
+                    if value == 0 or total % value:
+                        right = "numbers that divide without a rest, or `//`, which rounds down"
+                        raise wrong(term.at, f"{total} / {value}, which is no whole number", right)
+                    total //= value
             _bounded(total, term.at)
         return total
 

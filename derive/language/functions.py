@@ -66,6 +66,7 @@ CALLS = {
     "mean": "mean(i, body)",
     "max": "max(i, body)",
     "size": "size(i)",
+    "position": "position(i, j)",
     "delta": "delta(i, j)",
     "at_most": "at_most(i, j)",
     "inside": "inside(i - 1, j)",

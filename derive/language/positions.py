@@ -10,7 +10,7 @@ from derive.language.context import Context
 from derive.language.errors import Place, quoted, wrong
 from derive.language.limits import MAX_WHOLE
 from derive.language.scope import Operand
-from derive.language.tree import Call, Name, Negative, Node, Number, Read, Series
+from derive.language.tree import Call, Name, Negative, Node, Number, Read, Rest, Series
 
 AFFINE = "a sum of indices with whole coefficients, sizes and whole numbers, such as `stride*i + k - 1`, or a label"
 
@@ -36,12 +36,27 @@ def affine(node: Node, context: Context) -> Expr:
             return _named(node, context)
         case Call(function="size"):
             return size(node, context)
+        case Call(function="position"):
+            return row_major(node, context)
         case Negative():
             return -affine(node.of, context)
         case Series():
             return _series(node, context)
         case _:
             raise wrong(node.at, "something that is no position", AFFINE)
+
+
+def row_major(node: Call, context: Context) -> Expr:
+    """The position that several indices have in all, the last one running fastest: (i * size(j) + j) * size(k) + k."""
+    total: Expr = sp.S.Zero
+    for argument in node.arguments:
+        axes = context.axes_of([argument])
+        indices = context.rest if isinstance(argument, Rest) else (index(argument, context),) if isinstance(argument, Name) else None
+        if indices is None:
+            raise wrong(argument.at, "`...` on the right only", "`...` on the left side too, or in a sum such as `sum(..., X[...])`")
+        for axis, i in zip(axes, indices, strict=True):
+            total = total * axis.count + i if axis.extent != 1 else total
+    return total
 
 
 def index(node: Name, context: Context) -> Index:

@@ -1,0 +1,116 @@
+"""The chain rule from equations to a derivative: its steps, whichever way the equations are walked.
+
+The derivative of a loss by a tensor sums over the equations that read the tensor (derive/adjoint.py), the derivative of a tensor
+along a direction over the tensors that its equation reads (derive/tangents.py). Either is a sum of links, and what is done with
+such a sum is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+from sympy import Expr
+
+from derive.algebra import cancel, cost, sum_out
+from derive.index import Entry, Index, Partial, Size, Sum, inline, rewrite
+from derive.program import Equation, Fact, Step
+from derive.reuse import stored
+from derive.template import Renaming
+from derive.terms import Term, derivative, eliminate, total
+
+
+@dataclass
+class Steps:
+    """A chain of expressions, each equal to the one before by a rule."""
+
+    indices: tuple[Index, ...]
+    now: Expr
+    steps: list[Step] = field(default_factory=list[Step])
+
+    def to(self, rule: str, after: Expr, uses: tuple[str, ...] = (), because: str = "") -> None:
+        if after != self.now:
+            self.steps.append(Step(rule, self.now, after, self.indices, uses, because))
+            self.now = after
+
+    def renamed(self, naming: Renaming) -> Steps:
+        return Steps(naming.indices(self.indices), naming.expr(self.now), [naming.step(s) for s in self.steps])
+
+
+@dataclass(frozen=True)
+class Link:
+    """sum over `over` of factor * d(the equation's entry) / d(by)."""
+
+    equation: Equation
+    by: Entry
+    factor: Expr
+    over: tuple[Index, ...]
+
+    def expr(self) -> Expr:
+        return Sum(self.factor * Partial(self.equation.entry, self.by), *self.over)
+
+    def local(self) -> list[Term]:
+        at = tuple(i for i in self.by.indices if isinstance(i, Index))
+        return derivative(self.equation.body, self.by.tensor, at)
+
+    def chained(self, local: Sequence[Term]) -> list[Term]:
+        return [t.times(self.factor).over(self.over) for t in local]
+
+
+def solved(
+    indices: tuple[Index, ...], links: Sequence[Link], beside: Sequence[Equation], known: Sequence[Equation], facts: Sequence[Fact]
+) -> Steps:
+    """The sum of the links as a formula, with all steps.
+
+    beside: further equations that store functions of what is read. known: equations that are put in where that makes the result
+    shorter; facts: what may be used when they are.
+    """
+    steps = Steps(indices, sp.Add(*[link.expr() for link in links]))
+
+    def chained(local: list[list[Term]]) -> list[Term]:
+        return [t for link, ts in zip(links, local, strict=True) for t in link.chained(ts)]
+
+    local = [link.local() for link in links]
+    equations = tuple(dict.fromkeys(link.equation for link in links))
+    names = tuple(dict.fromkeys(e.tensor.name for e in equations))
+    steps.to("local derivative", total(chained(local)), names)
+    local = [[_stored(t, (k.equation, *equations, *beside)) for t in terms] for k, terms in zip(links, local, strict=True)]
+    steps.to("stored value", total(chained(local)), (*names, *(e.tensor.name for e in beside)))
+    steps.to("delta elimination", total([eliminate(t) for t in chained(local)]))
+    steps.to("collect", cancel(steps.now))
+    for equation in known:
+        _substitute(steps, equation, facts)
+    return steps
+
+
+def _substitute(steps: Steps, known: Equation, facts: Sequence[Fact]) -> None:
+    """Put in an equation where the result is shorter than with its name."""
+    trial = Steps(steps.indices, steps.now)
+    trial.to("substitute", inline(steps.now, known.tensor, known.indices, known.body), (known.tensor.name,))
+    trial.to("delta elimination", sum_out(trial.now))
+    for fact in facts:
+        trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
+    trial.to("cancel", cancel(trial.now))
+    if _length(trial.now) < _length(steps.now):
+        steps.steps += trial.steps
+        steps.now = trial.now
+
+
+def _stored(term: Term, equations: Sequence[Equation]) -> Term:
+    """The term in the values that the equations store."""
+    slope = term.coefficient
+    for equation in equations:
+        slope = stored(slope, equation)
+    return replace(term, coefficient=slope)
+
+
+def _length(e: Expr) -> int:
+    """The cost of an expression, extents aside: 1/(N C) is a constant, and must not decide whether P (1 - P) cancels."""
+    return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
+
+
+def fresh(equation: Equation) -> Equation:
+    """The equation at indices that occur nowhere else."""
+    new = tuple(i.axis.fresh() for i in equation.indices)
+    return Equation(equation.tensor, new, equation.body.xreplace(dict(zip(equation.indices, new, strict=True))), equation.number)
