@@ -8,7 +8,7 @@ import sympy as sp
 from sympy import Expr
 
 from derive.index import Indicator
-from derive.language.errors import Place, wrong
+from derive.language.errors import Place, quoted, wrong
 from derive.language.limits import MAX_BITS, MAX_CONSTANT, MAX_EXPONENT, MAX_PARTS, MAX_ROOTS
 
 UNREAL = (sp.S.ComplexInfinity, sp.S.NaN, sp.S.Infinity, sp.S.NegativeInfinity, sp.S.ImaginaryUnit)
@@ -55,7 +55,7 @@ def power(base: Expr, exponent: Expr, at: Place) -> Expr:
     """base ** exponent. Raises FormulaError unless the exponent is a small integer or half of one, and the value is real."""
     if not isinstance(exponent, sp.Rational) or exponent.q not in (1, 2) or abs(exponent) > MAX_EXPONENT:
         right = f"a whole or half number from -{MAX_EXPONENT} to {MAX_EXPONENT}"
-        raise wrong(at, "another exponent" if exponent.is_number else "an exponent that is no constant", right)
+        raise wrong(at, f"the exponent {quoted(str(exponent))}" if exponent.is_number else "an exponent that is no constant", right)
     if exponent < 0:
         _check_divisor(base, at)
     if exponent.q == 2:
@@ -74,16 +74,18 @@ def _check_power(base: Expr, exponent: sp.Rational, at: Place) -> None:
     if isinstance(coefficient, sp.Rational) and bits(coefficient) * abs(exponent) > MAX_BITS:
         raise wrong(at, "a constant with too many digits", "a smaller one")
     for factor in sp.Mul.make_args(rest):
-        inner = factor.as_base_exp()[1]
-        if isinstance(inner, sp.Rational) and (inner * exponent).q > 2:
-            raise wrong(at, f"the power {inner} of a power {exponent}", "a whole or half number in all")
+        whole = factor.as_base_exp()[1] * exponent
+        if isinstance(whole, sp.Rational) and whole.q > 2:
+            raise wrong(at, f"a power of a power, with the exponent {whole} in all", "a whole or half number")
         if isinstance(factor, sp.Piecewise):
             _check_power(factor, exponent, at)
     if abs(exponent) * _degree(rest) > MAX_EXPONENT:
-        raise wrong(at, "powers of powers", f"at most {MAX_EXPONENT} in all, or equations of their own for the inner ones")
+        raise wrong(
+            at, f"powers of powers, of more than {MAX_EXPONENT} in all", "smaller ones, or equations of their own for the inner ones"
+        )
 
 
-def _degree(e: Expr) -> sp.Rational:
+def _degree(e: Expr) -> Expr:
     """The largest product of the exponents of powers that stand inside one another."""
     own = abs(e.exp) if isinstance(e, sp.Pow) and isinstance(e.exp, sp.Rational) and abs(e.exp) > 1 else sp.S.One
     return own * max(map(_degree, e.args), default=sp.S.One)
