@@ -64,7 +64,9 @@ def activation(kind: str) -> Function | None:
 def loss(spec: Loss) -> Function | None:
     """PyTorch's loss of each element or example as a function of the values that the loss reads and of the targets."""
     function = LOSSES.get(spec.kind) or getattr(F, spec.kind, None) or getattr(F, f"{spec.kind}_loss", None)
-    options: dict[str, Any] = {name: torch.tensor(v, dtype=torch.float64) if isinstance(v, tuple) else v for name, v in spec.options.items()}
+    options: dict[str, Any] = {
+        name: torch.tensor(v, dtype=torch.float64) if isinstance(v, tuple) else v for name, v in spec.options.items()
+    }
     if spec.kind == OWN:
         return partial(FORMULAS[spec.formula.formula], **options)
     if spec.ignore_index is not None:
@@ -79,7 +81,9 @@ def loss(spec: Loss) -> Function | None:
 
 def reduced(spec: Loss, each: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
     """The losses as one number: PyTorch's means, and those of weighted examples."""
-    share = torch.ones_like(each) if weights is None else weights.reshape(weights.shape + (1,) * (each.dim() - weights.dim())).expand_as(each)
+    share = (
+        torch.ones_like(each) if weights is None else weights.reshape(weights.shape + (1,) * (each.dim() - weights.dim())).expand_as(each)
+    )
     total = (each * share).sum()
     if spec.reduction in ("sum", "none"):
         return total

@@ -200,7 +200,9 @@ def test_extremes_of_losses(case: str, dtype: type) -> None:
         zero = {name: np.zeros_like(array) for name, array in start._asdict().items()}
         p = start._replace(**{**zero, **{name: np.roll(points, k) for k, name in enumerate(biases)}})
         X = np.zeros((1, INPUTS), dtype)
-        y = targets(network, (1,) if program.targets[0].values or len(program.targets[0].axes) == 1 else (1, CLASSES), np.random.default_rng(first))
+        y = targets(
+            network, (1,) if program.targets[0].values or len(program.targets[0].axes) == 1 else (1, CLASSES), np.random.default_rng(first)
+        )
         y = y if program.targets[0].values else y.astype(dtype)
         loss, found = module.gradients(p, X, y)
         constants = {c.tensor.name: np.array([float(v) for v in c.values]) for c in program.constants}
