@@ -3,23 +3,23 @@
 Axes:
     n  examples (N)
     i  inputs (D = 1)
-    h  inputs (H = 8)
+    h  inputs (N_h = 8)
     w  inputs (N_w = 8)
-    o  conv2d 1 (N_o1 = 6)
-    r1  conv2d 1 (R1 = 3)
-    s1  conv2d 1 (S1 = 3)
-    p  conv2d 3 (N_o2 = 16)
-    r3  conv2d 3 (R3 = 3)
-    s3  conv2d 3 (S3 = 3)
+    o  conv2d 1 (N_o = 6)
+    r1  conv2d 1 (N_r1 = 3)
+    s1  conv2d 1 (N_s1 = 3)
+    p  conv2d 3 (N_p = 16)
+    r3  conv2d 3 (N_r3 = 3)
+    s3  conv2d 3 (N_s3 = 3)
     j  hidden layer 5 (H = 32)
-    f  flatten 4 (F = 64)
+    f  flatten 4 (N_f = 64)
     c  classes (C = 10)
-    t1  conv2d 1 (T1 = 8)
-    u1  conv2d 1 (U1 = 8)
-    t2  max_pool2d 2 (T2 = 4)
-    u2  max_pool2d 2 (U2 = 4)
-    t3  conv2d 3 (T3 = 2)
-    u3  conv2d 3 (U3 = 2)
+    t1  conv2d 1 (N_t1 = 8)
+    u1  conv2d 1 (N_u1 = 8)
+    t2  max pool2d 2 (N_t2 = 4)
+    u2  max pool2d 2 (N_u2 = 4)
+    t3  conv2d 3 (N_t3 = 2)
+    u3  conv2d 3 (N_u3 = 2)
 
 The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
 (docs/derivations/ for the shipped networks, `chainrule derive` for any).
@@ -115,7 +115,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
         for o in range(6):
             for t1 in range(8):
                 # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
-                #     t1 - 1 < H]
+                #     t1 - 1 < N_h]
                 for u1 in range(8):
                     A1[u1] = b1[o]
                 for i in range(1):
@@ -150,7 +150,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
                 for u3 in range(2):
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
                     h3 = max(A3[u3], real(0))
-                    # (6)  H4[n,f] = sum_p,t3,u3 [U3 (p T3 + t3) + u3 = f] H3[n,p,t3,u3]
+                    # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
                     H4[n, 2 * t3 + 4 * p + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
@@ -204,7 +204,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
         for o in range(6):
             for t1 in range(8):
                 # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
-                #     t1 - 1 < H]
+                #     t1 - 1 < N_h]
                 for u1 in range(8):
                     A1[u1] = b1[o]
                 for i in range(1):
@@ -239,7 +239,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
                 for u3 in range(2):
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
                     h3 = max(A3[u3], real(0))
-                    # (6)  H4[n,f] = sum_p,t3,u3 [U3 (p T3 + t3) + u3 = f] H3[n,p,t3,u3]
+                    # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
                     H4[n, 2 * t3 + 4 * p + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
@@ -315,7 +315,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for o in range(6):
             for t1 in range(8):
                 # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
-                #     t1 - 1 < H]
+                #     t1 - 1 < N_h]
                 for u1 in range(8):
                     A1[n, o, t1, u1] = b1[o]
                 for i in range(1):
@@ -350,7 +350,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
                 for u3 in range(2):
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
                     h3 = max(A3[n, p, t3, u3], real(0))
-                    # (6)  H4[n,f] = sum_p,t3,u3 [U3 (p T3 + t3) + u3 = f] H3[n,p,t3,u3]
+                    # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
                     H4[n, 2 * t3 + 4 * p + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
@@ -418,7 +418,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             sum_db3 = db3[p]
             for t3 in range(2):
                 for u3 in range(2):
-                    # (21)  dH3[n,p,t3,u3] = dH4[n,U3 (p T3 + t3) + u3]
+                    # (21)  dH3[n,p,t3,u3] = dH4[n,N_u3 (p N_t3 + t3) + u3]
                     dH3 = dH4[n, 2 * t3 + 4 * p + u3]
                     # (22)  dA3[n,p,t3,u3] = dH3[n,p,t3,u3] where(A3[n,p,t3,u3] <= 0, 0, 1)
                     dA3[p, t3, u3] = real(0) if A3[n, p, t3, u3] <= real(0) else dH3
@@ -447,7 +447,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
                                 best_argmax_H1 = H1[n, o, 2 * t2 + r2, 2 * u2 + s2]
                                 argmax_H1[t2, u2] = r2
                                 argmax_H1_2[t2, u2] = s2
-            # (25)  dH2[n,o,t2,u2] = sum_p,r3,s3 W3[p,o,r3,s3] dA3[n,p,t2 - r3,u2 - s3] [0 <= u2 - s3 < U3] [0 <= t2 - r3 < T3]
+            # (25)  dH2[n,o,t2,u2] = sum_p,r3,s3 W3[p,o,r3,s3] dA3[n,p,t2 - r3,u2 - s3] [0 <= u2 - s3 < N_u3] [0 <= t2 - r3 < N_t3]
             for t3 in range(2):
                 for u3 in range(2):
                     for r3 in range(3):
@@ -471,7 +471,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
                     sum_db1 = _add(sum_db1, dA1[t1, u1])
             db1[o] = sum_db1
             # (28)  dW1[o,i,r1,s1] = sum_n,t1,u1 X[n,i,t1 + r1 - 1,u1 + s1 - 1] dA1[n,o,t1,u1] [0 <= u1 + s1 - 1 < N_w] [0 <= t1 + r1 - 1 <
-            #     H]
+            #     N_h]
             for i in range(1):
                 for r1 in range(3):
                     for t1 in range(max(0, 1 - r1), min(9 - r1, 8)):

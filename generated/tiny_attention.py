@@ -2,12 +2,12 @@
 
 Axes:
     n  examples (N)
-    t  inputs (T = 8)
-    v  vocabulary (V = 10)
-    d  embedding 1 (D = 16)
-    f  attention attended (F = 16)
+    t  inputs (N_t = 8)
+    v  vocabulary (N_v = 10)
+    d  embedding 1 (N_d = 16)
+    f  attention attended (N_f = 16)
     c  classes (C = 10)
-    h  attention attended (H = 1)
+    h  attention attended (N_h = 1)
     e  attention attended (N_e = 16)
 
 The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
@@ -304,7 +304,7 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                 exp_Z = math.exp(Z[c] - max_Z)
                 # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
                 sum_exp_Z = _add(sum_exp_Z, exp_Z)
-            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N T)
+            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
             sum_L += Z[y[n, t]] - max_Z - math.log(sum_exp_Z)
     # (13a) continued
     L = -sum_L / real(N * 8)
@@ -453,9 +453,9 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
             for c in range(10):
                 # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
                 p = exp_Z[c] / sum_exp_Z
-                # (15)  dZ[n,t,c] = (P[n,t,c] - [y[n,t] = c])/(N T)
+                # (15)  dZ[n,t,c] = (P[n,t,c] - [y[n,t] = c])/(N N_t)
                 dZ[t, c] = p / real(N * 8)
-            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N T)
+            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
             sum_L += Z[y[n, t]] - max_Z - math.log(sum_exp_Z)
             # (15) continued
             dZ[t, y[n, t]] -= real(1 / (N * 8))
