@@ -49,8 +49,10 @@ def verification(out: Console, result: Verification) -> None:
             out.print(f"{row.parameter}: near a kink, where no difference is taken: {listed(row.kinks)}")
     out.print(f"{result.network}: {result.examples} random examples, seed {result.seed}. Relative to the largest entry of the gradient:")
     out.print("differences: worst, from central finite differences; evaluation: worst, from the plain evaluation of the equations")
-    out.print(f"order: of the Taylor remainder, 2 for a right gradient; the loss is within {result.loss:.1e} of its plain evaluation")
+    out.print(f"order: of the Taylor remainder, 2 for a right gradient; the loss is within {result.loss:.1e} of its plain evaluation,")
+    out.print(f"the prediction within {result.prediction:.1e}")
     failed = [row.parameter for row in result.rows if not row.holds] + ([] if result.loss_holds else ["L"])
+    failed += [] if result.prediction_holds else ["the prediction"]
     out.print(f"FAILS: {', '.join(failed)}" if failed else "all hold")
 
 

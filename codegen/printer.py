@@ -45,13 +45,20 @@ def position(e: Expr, within: int = CHOICE) -> str:
     if isinstance(e, Index):
         return identifier(e)
     if isinstance(e, Entry):
-        return element(e)
+        return element(e) if e.tensor.values else f"int({element(e)})"
     if e.is_Add:
-        first, *others = positive_first(e)
+        first, *others = sorted(positive_first(e), key=lambda term: (negative(term), bool(term.is_number)))
         text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if negative(t) else f" + {position(t, ADD)}" for t in others)
         return f"({text})" if within > ADD else text
-    if e.is_Mul and not e.as_coeff_Mul()[0].is_negative:
+    if e.is_Mul and e.as_coeff_Mul()[0].is_negative:
+        text = f"-{position(-e, SIGN)}"
+        return f"({text})" if within > ADD else text
+    if e.is_Mul:
         text = " * ".join(position(f, MULTIPLY) for f in e.args)
+        return f"({text})" if within > MULTIPLY else text
+    if isinstance(e, sp.floor):
+        above, below = sp.fraction(sp.together(e.args[0]))
+        text = f"{position(above, MULTIPLY)} // {position(below, ATOM)}"
         return f"({text})" if within > MULTIPLY else text
     return constant(e)
 
@@ -106,8 +113,8 @@ def _sum(e: Expr) -> str:
 
 
 def _product(e: Expr) -> tuple[str, int]:
-    chosen = [f for f in e.args if isinstance(f, sp.Piecewise | Indicator)]
-    if chosen:
+    chosen = [f for f in e.args if isinstance(f, Indicator)] or [f for f in e.args if isinstance(f, sp.Piecewise)]
+    if chosen:  # an indicator first: what it protects may not be read in the condition of a branch
         return _choice(_cases(chosen[0], sp.Mul(*[f for f in e.args if f is not chosen[0]])))
     number = sp.Mul(*[f for f in e.args if is_constant(f)])
     varying = [f for f in e.args if not is_constant(f)]
@@ -144,7 +151,7 @@ def _power(base: Expr, exponent: Expr) -> tuple[str, int]:
     if exponent == sp.Rational(1, 2):
         return f"math.sqrt({code(base)})", ATOM
     if isinstance(exponent, sp.Rational) and exponent.q == 2:
-        return f"{code(base, ATOM)} ** {exponent.p // 2} * math.sqrt({code(base)})", MULTIPLY
+        return f"{code(base ** (exponent.p // 2), MULTIPLY)} * math.sqrt({code(base)})", MULTIPLY
     if not exponent.is_Integer:
         raise ValueError(f"no Python text for a power with exponent {exponent}")
     simple = isinstance(base, Entry) and not base.indices
@@ -161,7 +168,7 @@ def _cases(e: Expr, factor: Expr) -> list[Case]:
     if isinstance(e, sp.Piecewise):
         *cases, (otherwise, _) = e.args
         return [*((factor * value, condition(test)) for value, test in cases), (factor * otherwise, "")]
-    return [(factor, _holds(e)), (sp.S.Zero, "")]
+    return [(factor, holds(e)), (sp.S.Zero, "")]
 
 
 def _choice(cases: list[Case]) -> tuple[str, int]:
@@ -190,7 +197,7 @@ def condition(e: Basic) -> str:
     raise ValueError(f"no Python text for the condition {e}")
 
 
-def _holds(e: Expr) -> str:
+def holds(e: Expr) -> str:
     """The condition under which an indicator is 1."""
     a, b = (position(arg, ADD) for arg in e.args)
     if isinstance(e, Delta):

@@ -22,13 +22,13 @@ def computed_program(program: Program) -> tuple[tuple[Derived, ...], Program]:
 
     program: the mathematical equations, gradients included; what its outputs do not depend on is left out.
     """
-    mathematical = needed(program.equations, program.outputs)
+    mathematical = needed(program.equations, program.results)
     stable = list(map(_Stabiliser(program), mathematical))
     taken = {t.name for t in program.given} | {e.tensor.name for e in mathematical}
     namer = _Namer(_repeated([d.equation.body for d in stable]), taken)
     for derived in stable:
         namer.name(derived)
-    equations = needed([d.equation for d in namer.done], program.outputs)
+    equations = needed([d.equation for d in namer.done], program.results)
     before = {e.tensor: e for e in mathematical}
     kept = {e.tensor for e in equations}
     changed = tuple(d for d in namer.done if d.equation.tensor in kept and d.equation != before.get(d.equation.tensor))

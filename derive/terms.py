@@ -54,10 +54,15 @@ def derivative(body: Expr, tensor: Tensor, at: tuple[Index, ...]) -> list[Term]:
     scalar = body.xreplace(dummies)
     terms: list[Term] = []
     for part, dummy in dummies.items():
-        slope = sp.diff(scalar, dummy).xreplace(back)
+        slope = sp.diff(scalar, dummy).replace(sp.DiracDelta, _nothing).xreplace(back)
         if slope != 0:
             terms += [t.times(slope) for t in _part(part, tensor, at)]
     return terms
+
+
+def _nothing(*_: Expr) -> Expr:
+    """The derivative of sign, wherever it has one."""
+    return sp.S.Zero
 
 
 def _varying(body: Expr, tensor: Tensor) -> list[Expr]:
@@ -91,7 +96,8 @@ def eliminate(term: Term) -> Term:
     First deltas between indices of one axis, then labels of that axis (both need no condition), then affine expressions with
     coefficient +-1, which leave the guard 0 <= e < size. What stays is the scatter form `out[e] += coefficient`.
     """
-    term = term.put({})
+    own = split(term.coefficient, ())  # the forward formula may hold deltas of its own
+    term = Term(own.coefficient, term.bound, (*own.deltas, *term.deltas), (*own.guards, *term.guards)).put({})
     while True:
         found = [choice for d in term.deltas for x in term.bound if (choice := _choice(term, d, x)) is not None]
         if not found:

@@ -75,7 +75,8 @@ class TextPrinter(StrPrinter):
         body = self._print(e.body)
         self.names = outer
         over = ",".join(mine.values())
-        return f"{word}_{over} ({body})" if e.body.is_Add else f"{word}_{over} {body}"
+        text = f"{word}_{over} ({body})" if e.body.is_Add else f"{word}_{over} {body}"
+        return f"({text})_{mine[e.bound[e.place]]}" if isinstance(e, ArgMax) and len(mine) > 1 else text
 
     def _print_Sum(self, e: Sum) -> str:
         return self._binder("sum", e)

@@ -84,7 +84,7 @@ def test_one_line_suffices(network: Network) -> None:
     assert [v for v in derive.prove(derivation) if not v.holds or "never reached" in v.detail] == []
     assert all("A_1" in derive.document(derivation, network, format=form).replace(" ", "") for form in get_args(Format))
     module = interpreted(network)
-    verified = verify_at(network, derivation, module, sample(network, module, 3, 0))
+    verified = verify_at(derivation, network.program(), module, sample(network, module, 3, 0))
     assert verified.holds, [row.parameter for row in verified.rows if not row.holds]
     for scale in (1.0, 1e4):
         assert error(module, LINES[kind][1], scale) < 1e-12

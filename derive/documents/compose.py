@@ -1,4 +1,4 @@
-"""A derivation as a document: set-up, forward pass, chain, backward pass, stable form, update, summary."""
+"""A derivation as a document: set-up, forward pass, chain, backward pass, products, stable form, update, summary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from derive.documents.document import Block, Code, Document, Formula, Math, Para
 from derive.documents.forward import forward_pass, matrix_rows
 from derive.documents.local import local, slope
 from derive.documents.notation import Notation, in_shape, notation
+from derive.documents.products import products
 from derive.documents.setup import setup
 from derive.documents.signs import parenthesised
 from derive.documents.words import activation_of, explain, heading, operator
@@ -27,6 +28,7 @@ def compose(derivation: Derivation, network: Network) -> Document:
         *chain(derivation, how),
         *local(derivation, how),
         *_backward(derivation, how),
+        *products(derivation, how),
         *_stable(derivation, how),
         _update(derivation, how),
         _summary(derivation, how),

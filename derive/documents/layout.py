@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 LINE = 30.0  # what fits on a line beside the left-hand side and the number, in em; the estimate errs by up to a fifth
 
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}]|\s+|.")
-BOXES = {r"\mathrm", r"\mathbf", r"\mathbb", r"\operatorname", r"\operatorname*", r"\text", r"\hat"}
+BOXES = {r"\mathrm", r"\mathbf", r"\mathbb", r"\operatorname", r"\operatorname*", r"\text", r"\hat", r"\dot", r"\mathring"}
 SPACED = {"=", "+", "-", "<", ">", r"\le", r"\ge", r"\ne", r"\odot", r"\oslash", r"\times", r"\in", r"\leftarrow", r"\quad"}
 OPENING = {"{", r"\left", r"\begin", r"\bigl", r"\biggl"}
 CLOSING = {"}", r"\right", r"\end", r"\bigr", r"\biggr"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sympy import Expr
@@ -10,10 +10,10 @@ from sympy import Expr
 from derive.documents.document import Ref, Row, Text
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter, Written
-from derive.documents.symbols import Symbols, shape_latex
+from derive.documents.symbols import MARKS, Symbols, shape_latex
 from derive.index import Entry, Index, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
-from derive.program import Derivation, Equation, Program
+from derive.program import Derivation, Equation, Product, Program
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,19 @@ def in_shape(latex: str, tensor: Tensor) -> str:
 
 def notation(derivation: Derivation) -> Notation:
     """The notation of a derivation. A tensor that is computed in a stable form keeps the number of its mathematical equation."""
-    forward, backward, stable = derivation.forward, derivation.backward, derivation.stable
-    equations = [*(d.equation for d in stable), *forward.equations, *(d.equation for d in backward)]
-    tensors = {t.name: t for t in (*forward.given, *(e.tensor for e in equations))}
-    gradients = {d.equation.tensor.name: d.of for d in backward if d.of is not None}
+    forward = derivation.forward
+    equations = [*(d.equation for d in derivation.stable), *derivation.equations]
+    tensors = {t.name: t for t in (*derivation.given, *(e.tensor for e in equations))}
+    gradients = {d.equation.tensor.name: d.of for d in derivation.backward if d.of is not None}
+    derivatives = {p.family.of(t).name: (MARKS[p.kind], t) for p in derivation.products for t in _differentiated(p)}
     onehots = {t: _onehot(t, forward) for t in forward.targets if t.values is not None}
-    return Notation(Symbols(tensors, gradients), onehots, {e.tensor.name: e.number for e in equations})
+    return Notation(Symbols(tensors, gradients, derivatives), onehots, {e.tensor.name: e.number for e in equations})
+
+
+def _differentiated(product: Product) -> Iterator[Tensor]:
+    """The tensors that a product's directions and derivatives belong to."""
+    yield from product.moved
+    yield from (d.of for d in product.derived if d.of is not None)
 
 
 def _onehot(labels: Tensor, program: Program) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from derive.index import Axis, Tensor
 
+MARKS = {"jvp": r"\dot", "hvp": r"\mathring", "jacobian": "J"}  # over the letter of a tensor, or in its place
 LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "theta": r"\theta", "eta": r"\eta"}
 
 
@@ -29,11 +30,13 @@ class Symbol:
 class Symbols:
     """The symbol of every tensor.
 
-    tensors: every tensor of the derivation by name; gradients: by the name of a gradient's tensor, the tensor that it belongs to.
+    tensors: every tensor of the derivation by name; gradients: by the name of a gradient's tensor, the tensor that it belongs to;
+    derivatives: by the name of a product's tensor, the mark of the product and the tensor that it belongs to.
     """
 
     tensors: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
+    derivatives: Mapping[str, tuple[str, Tensor]] = field(default_factory=dict[str, tuple[str, Tensor]])
 
     def symbol(self, tensor: Tensor) -> Symbol:
         """A gradient is G (a matrix) or g (a vector, a number) with its tensor below; everything else is what its name says."""
@@ -45,6 +48,10 @@ class Symbols:
         return self.symbol(tensor).latex() if by is None else rf"\frac{{\partial L}}{{\partial {named(by.name).latex()}}}"
 
     def _by_name(self, name: str) -> Symbol:
+        if name in self.derivatives:
+            mark, of = self.derivatives[name]
+            symbol = self._by_name(of.name)
+            return Symbol(mark, symbol.latex()) if mark.isalpha() else replace(symbol, letter=f"{mark}{{{symbol.letter}}}")
         by = self.gradients.get(name)
         if by is not None:
             return Symbol("G" if len(by.axes) > 1 else "g", named(by.name).latex())
@@ -85,7 +92,10 @@ def joined(places: Sequence[str]) -> str:
 
 
 def size_letter(axis: Axis) -> str:
-    """The extent's symbol: H1 is H^{(1)}, apart from the activations H_1."""
+    """The extent's symbol: H1 is H^{(1)}, apart from the activations H_1; N_w has the letter of its axis below."""
+    before, mark, below = axis.size.partition("_")
+    if mark:
+        return f"{before}_{{{index_letter(below)}}}"
     symbol = named(axis.size)
     return Symbol(symbol.letter, "", f"({symbol.subscript})" if symbol.subscript else "").latex()
 

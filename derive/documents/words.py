@@ -17,6 +17,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "silu": ("SiLU", r"\operatorname{SiLU}"),
     "gelu": ("GELU", r"\operatorname{GELU}"),
     "gelu_tanh": ("GELU, tanh form", r"\operatorname{GELU}"),
+    "formula": ("own formula", r"\operatorname{formula}"),
 }
 
 

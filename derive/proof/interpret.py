@@ -14,12 +14,14 @@ from typing import TypeVar
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.domains.dual import Dual, DualDomain
+from derive.domains.dual import MOTION, NONE, Dual, DualDomain
 from derive.domains.number import Domain, Number
 from derive.functions import Stable
-from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Size, Tensor, free_indices
+from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Partial, Size, free_indices
 from derive.program import Equation
+from derive.proof.local import LocalDerivatives
 from derive.proof.meaning import CONDITIONS, MEANINGS, At, Meaningless, Place
+from derive.proof.summation import Order, summation_order
 
 Table = dict[Place, Number]
 V = TypeVar("V")
@@ -28,7 +30,7 @@ V = TypeVar("V")
 class Interpreter:
     """The values of tensors at one point, and of expressions over them.
 
-    extents: how many positions each axis has. equations: the forward equations by name, for local derivatives. floors: the bounds
+    extents: how many positions each axis has. equations: by name those that local derivatives are of. floors: the bounds
     that a program declares as conventions; a point at which one of them binds raises Outside, since nothing is claimed there.
     `reached` records which branches of every formula by cases were taken, by their numbers.
     """
@@ -43,9 +45,10 @@ class Interpreter:
         self.reached: dict[Expr, set[int]] = {}
         self._known: dict[tuple[Expr, Place], Number] = {}
         self._free: dict[Expr, tuple[Index, ...]] = {}
+        self._orders: dict[Binder, Order] = {}
         self._numbers: dict[sp.Rational, Number] = {}
         self._definitions: dict[Expr, Expr] = {}
-        self._local: dict[tuple[Tensor, Tensor], Interpreter] = {}
+        self._local = LocalDerivatives(self)
 
     # -- tensors ---------------------------------------------------------------------------------------------------
 
@@ -69,7 +72,7 @@ class Interpreter:
         """Replace the values of a tensor."""
         self.tables[name] = table
         self._known.clear()
-        self._local.clear()
+        self._local = LocalDerivatives(self)
 
     def copy(self) -> Interpreter:
         """The same point, to compute further tensors at."""
@@ -88,6 +91,16 @@ class Interpreter:
                 dual.tables[name] = {p: domain.variable(v, (name, p)) for p, v in table.items()}
             else:
                 dual.tables[name] = {p: Dual(self.domain, v) for p, v in table.items()}
+        return dual
+
+    def moved(self, directions: Mapping[str, Table]) -> Interpreter:
+        """The same point on dual numbers, with one variable along which the entries of the named tensors move as the tables say."""
+        domain = DualDomain(self.domain)
+        dual = Interpreter(domain, self.extents, self.equations, self.floors)
+        dual.labels, dual.reached = dict(self.labels), self.reached
+        for name, table in self.tables.items():
+            steps = directions.get(name, {})
+            dual.tables[name] = {p: Dual(self.domain, v, {MOTION: steps[p]} if p in steps else NONE) for p, v in table.items()}
         return dual
 
     # -- expressions -----------------------------------------------------------------------------------------------
@@ -119,9 +132,10 @@ class Interpreter:
     def position(self, e: Expr, at: At) -> int:
         """The integer value of an index expression."""
         if isinstance(e, Index):
-            if e not in at:
-                raise Meaningless(f"the index {e.label} has no value")
-            return at[e]
+            try:
+                return at[e]
+            except KeyError:
+                raise Meaningless(f"the index {e.label} has no value") from None
         if isinstance(e, sp.Integer):
             return int(e)
         if isinstance(e, Size):
@@ -182,10 +196,37 @@ class Interpreter:
         key = (e, tuple([at[i] for i in self._free[e] if i in at]))
         if key not in self._known:
             total = self.number(sp.S.Zero)
-            for place in self.places(e.bound):
-                total = total + self.value(e.body, {**at, **placed(e.bound, place)})
+            for inner in self._terms(e, at):
+                total = total + self.value(e.body, inner)
             self._known[key] = total
         return self._known[key]
+
+    def _terms(self, e: Binder, at: At) -> Iterator[At]:
+        """The positions of a sum's indices at which its body may differ from 0."""
+        for factor in sp.Mul.make_args(e.body):
+            indices = [i for i in factor.of.indices if isinstance(i, Index) and i in e.bound] if isinstance(factor, Partial) else []
+            if isinstance(factor, Partial) and len(set(indices)) == len(e.bound) == len(factor.of.indices):
+                return ({**at, **placed(indices, place)} for place in self._local.dependent(factor, at))
+        if e not in self._orders:
+            self._orders[e] = summation_order(e)
+        return self._nonzero(self._orders[e], at)
+
+    def _nonzero(self, order: Order, at: At) -> Iterator[At]:
+        """The positions of bound indices at which no indicator is 0."""
+        if not order:
+            yield at
+            return
+        (index, tests), *rest = order
+        for position in range(self.extents[index.axis]):
+            inner = {**at, index: position}
+            if not any(self._vanishes(test, inner) for test in tests):
+                yield from self._nonzero(rest, inner)
+
+    def _vanishes(self, e: Indicator, at: At) -> bool:
+        try:
+            return not self.indicates(e, at)
+        except Meaningless:  # it reads past the end of a tensor: another factor has to be 0 there
+            return False
 
     def largest(self, e: Binder, at: At) -> tuple[Number, Place]:
         """The largest value of the body and the first place that holds it."""
@@ -200,17 +241,7 @@ class Interpreter:
 
     def partial(self, of: Entry, by: Entry, at: At) -> Number:
         """The derivative of one entry by another, from the forward equation of the first on dual numbers."""
-        if (of.tensor, by.tensor) not in self._local:
-            equation = self.equations.get(of.tensor.name)
-            if equation is None:
-                raise Meaningless(f"{of.tensor.name} has no forward equation")
-            dual = self._local[of.tensor, by.tensor] = self.differentiated([by.tensor.name])
-            dual.define(equation)
-        result = self._local[of.tensor, by.tensor].entry(of, at)
-        assert isinstance(result, Dual)
-        self.entry(by, at)  # there is such an entry
-        place = tuple([self.position(i, at) for i in by.indices])
-        return result.tangents.get((by.tensor.name, place), self.number(sp.S.Zero))
+        return self._local.value(of, by, at)
 
 
 def placed(indices: Sequence[Index], place: Place) -> At:

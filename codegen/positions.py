@@ -1,0 +1,87 @@
+"""Index expressions as affine functions of loop indices: slopes, solutions, limits."""
+
+from __future__ import annotations
+
+import sympy as sp
+from sympy import Expr
+
+from derive.index import AtMost, Axis, Entry, Index, Indicator, InRange, Size, lies_on
+from derive.index.indicators import bounds
+
+
+def plain(position: Expr) -> Expr:
+    """An index expression multiplied out, known extents as numbers; a bare index or label as it is."""
+    if isinstance(position, Index | Entry):
+        return position
+    sizes = {s: sp.Integer(s.axis.extent) for s in position.atoms(Size) if s.axis.extent is not None}
+    return sp.expand(position.xreplace(sizes))
+
+
+def slope(position: Expr, index: Index) -> int | None:
+    """The coefficient of an index in an affine expression, 0 where it does not occur; None where it stands in a label or a product."""
+    if index not in position.free_symbols:
+        return 0
+    flat = plain(position)
+    found = flat.coeff(index, 1)
+    rest = sp.expand(flat - found * index)
+    return int(found) if found.is_Integer and index not in rest.free_symbols else None
+
+
+def solved(left: Expr, right: Expr, index: Index) -> Expr | None:
+    """The value of an index for which two index expressions are equal; None where it is not a whole number for all others."""
+    if index == left and index not in right.free_symbols:
+        return right
+    if index == right and index not in left.free_symbols:
+        return left
+    difference = plain(left - right)
+    rise = slope(difference, index)
+    return sp.expand(index - rise * difference) if rise in (1, -1) else None
+
+
+def inside(position: Expr, axis: Axis) -> Expr:
+    """The guard of a read at a position of an axis: 1 where it needs none."""
+    return sp.S.One if lies_on(position, axis) else InRange(plain(position), axis.count)
+
+
+def at_most(a: Expr, b: Expr) -> bool:
+    """Whether the extents that are known say that one index expression is never above another."""
+    reach = bounds(plain(b - a))
+    return reach is not None and reach[0] >= 0
+
+
+def limits(guard: Indicator, index: Index) -> tuple[Expr | None, Expr | None] | None:
+    """The first value of an index that a guard admits, and the first one past the last; None for a side that it leaves open.
+
+    None altogether where the guard is no interval of the index, or depends on labels.
+    """
+    if guard.has(Entry) or not isinstance(guard, InRange | AtMost):
+        return None
+    position, least, most = _interval(guard)
+    rise = slope(position, index)
+    if not rise:
+        return None
+    rest = plain(position) - rise * index
+    low, high = (least, most) if rise > 0 else (most, least)
+    first = None if low is None else sp.ceiling((low - rest) / rise)
+    last = None if high is None else sp.floor((high - rest) / rise)
+    return _whole(first), None if last is None else _whole(last + 1)
+
+
+def _interval(guard: Indicator) -> tuple[Expr, Expr | None, Expr | None]:
+    """A guard as least <= position <= most."""
+    if isinstance(guard, InRange):
+        return guard.args[0], sp.S.Zero, plain(guard.args[1]) - 1
+    return guard.args[0] - guard.args[1], None, sp.S.Zero
+
+
+def _whole(e: Expr | None) -> Expr | None:
+    """The expression with ceilings as floors, which is what Python's // gives."""
+    if e is None:
+        return None
+    rule = {c: _floor_of_ceiling(c.args[0]) for c in e.atoms(sp.ceiling)}
+    return sp.expand(e.xreplace(rule))
+
+
+def _floor_of_ceiling(e: Expr) -> Expr:
+    above, below = sp.fraction(sp.together(e))
+    return sp.floor((above + below - 1) / below)

@@ -1,0 +1,114 @@
+"""Kernels of programs written by hand: rendered, run by Python or compiled, and held to the plain meaning of the program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codegen.cache import imported
+from codegen.lines import lines
+from codegen.schedule import Kernel, kernel
+from derive.index import Tensor
+from derive.program import Program
+from tests.modules import NUMPY_MATH
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+HEAD = """
+import math
+import numpy as np
+from numba import njit
+
+FAST = {"contract", "arcp", "nsz"}
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total, x):
+    return total + x
+"""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The text of one kernel and how it is called: `name(real, N, given..., outputs..., workspace...)`; returns outputs of no axes."""
+
+    name: str
+    text: str
+    kernel: Kernel
+    given: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def rendered(name: str, program: Program, outputs: Sequence[Tensor]) -> Rendered:
+    """The kernel of some outputs of a program as a Python function; it returns those without axes."""
+    made = kernel(program, outputs, {})
+    given = made.given
+    arrays = [*given, *(t for t in outputs if t.axes), *(v.tensor for v in made.workspace)]
+    body = lines(made.body, {t.name for t in arrays})
+    returned = ", ".join([*(t.name for t in outputs if not t.axes), ""]).strip()
+    head = f"def {name}(real, N, {', '.join(t.name for t in arrays)}):"
+    return Rendered(name, "\n".join([head, *body, f"    return ({returned})"]), made, given, tuple(outputs))
+
+
+def module(kernels: Sequence[Rendered]) -> Any:
+    """One module with all kernels, each also compiled when it is called as `compiled_<name>`."""
+    jit = '@njit(error_model="numpy", fastmath=FAST)'
+    compiled = [f"compiled_{k.name} = njit(error_model='numpy', fastmath=FAST)({k.name})" for k in kernels]
+    assert jit
+    return imported("kernels", "\n\n".join([HEAD, *(k.text for k in kernels), *compiled]), "<kernels>")
+
+
+def interpreted(kernels: Sequence[Rendered]) -> Any:
+    """One module with all kernels, for Python to run."""
+    made: Any = imported("kernels", re.sub(r"@njit.*", "", HEAD) + "\n\n".join(k.text for k in kernels), "<kernels>")
+    made.math = NUMPY_MATH
+    return made
+
+
+class Checked(np.ndarray[Any, Any]):
+    """An array that refuses negative positions, which NumPy counts from the end and compiled code does not."""
+
+    def __getitem__(self, place: Any) -> Any:
+        _check(place)
+        return super().__getitem__(place)
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        _check(place)
+        super().__setitem__(place, value)
+
+
+def _check(place: Any) -> None:
+    places = place if isinstance(place, tuple) else (place,)
+    if any(isinstance(p, int | np.integer) and p < 0 for p in places):
+        raise IndexError(f"{places} is outside")
+
+
+def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.float64, prefix: str = "") -> dict[str, Any]:
+    """The outputs of a kernel by name; every array that it does not fill holds NaN."""
+
+    def empty(t: Tensor) -> np.ndarray[Any, Any]:
+        return np.full(tuple(count if a.extent is None else a.extent for a in t.axes), np.nan, dtype)
+
+    results = {t.name: empty(t) for t in k.outputs if t.axes}
+    arguments = [given[t.name] if t.values else dtype(given[t.name]) if not t.axes else given[t.name].astype(dtype) for t in k.given]
+    work = [empty(v.tensor) for v in k.kernel.workspace]
+    arrays = (*arguments, *results.values(), *work)
+    shown = arrays if prefix else [a.view(Checked) if isinstance(a, np.ndarray) else a for a in arrays]
+    scalars = getattr(made, prefix + k.name)(dtype, count, *shown)
+    return {**results, **dict(zip((t.name for t in k.outputs if not t.axes), scalars, strict=True))}
+
+
+def drawn(program: Program, count: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+    """Random arrays for the given tensors of a program: normal numbers, labels, positive ones where a sign says so."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for t in program.given:
+        shape = tuple(count if a.extent is None else a.extent for a in t.axes)
+        normal = rng.normal(size=shape)
+        found[t.name] = (
+            rng.integers(0, t.values.extent or 0, shape) if t.values else np.asarray(normal if t.sign == "real" else abs(normal) + 0.1)
+        )
+    return found
