@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from derive.program import Program
 class Sample:
     """A point to evaluate at. The examples are the first axis of X, y, the weights and the masks, in every convention.
 
-    weights: those of the examples, where the loss has them; masks: what `loss` and `gradients` draw with their default seed.
+    weights: those of the examples, where the caller may give them; masks: what `loss` and `gradients` draw with their default seed;
+    ignored: a label that counts nothing.
     """
 
     parameters: Parameters
@@ -30,6 +31,7 @@ class Sample:
     y: Array
     weights: Array | None = None
     masks: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    ignored: int | None = None
 
     @property
     def options(self) -> dict[str, Array]:
@@ -38,15 +40,22 @@ class Sample:
 
     def given(self, program: Program) -> dict[str, npt.NDArray[np.generic]]:
         """The tensors that the program is given, each array in the order of its tensor's axes."""
-        rows = [self.X, self.y, *([] if self.weights is None else [self.weights])]
-        data = dict(zip((t.name for t in (*program.inputs, *program.targets)), rows, strict=False))
+        data = dict(zip((t.name for t in (*program.inputs, *program.targets)), self._data(), strict=False))
         constants = {c.tensor.name: np.array([float(v) for v in c.values]) for c in program.constants}
         every = {**constants, **arrays(self.parameters), **data, **self.masks}
         return {t.name: _ordered(t, every[t.name]) for t in program.given}
 
+    def _data(self) -> tuple[Array, Array, Array]:
+        """X, y and the weights as a program has them: an ignored label is any label with a weight of 0."""
+        weights = np.ones(len(self.X)) if self.weights is None else self.weights
+        if self.ignored is None:
+            return self.X, self.y, weights
+        counts = self.y != self.ignored
+        return self.X, np.where(counts, self.y, 0), counts * (1.0 if self.weights is None else self.weights)
+
     def moved(self, name: str, array: Array) -> Sample:
         """The same data, with another array for one parameter."""
-        return Sample(replaced(self.parameters, name, array), self.X, self.y, self.weights, self.masks)
+        return replace(self, parameters=replaced(self.parameters, name, array))
 
 
 def sample(network: Network, module: Module, examples: int, seed: int) -> Sample:
@@ -64,9 +73,9 @@ def sample_of(program: Program, words: About, module: Module, examples: int, see
         parameters = replaced(parameters, name, near if signs[name] == "real" else np.abs(near))
     X, y, *weights = (Rows(t, run_time_axis(program)) for t in (*program.inputs, *program.targets))
     inputs, targets = _inputs(X, examples, random), _targets(y, words, program, examples, random)
-    drawn = random.uniform(0.5, 2.0, _shape(weights[0], examples)) if weights else None
+    drawn = random.uniform(0.5, 2.0, _shape(weights[0], examples)) if weights and words.weighted else None
     masks = module.masks(examples) if program.draws else {}
-    return Sample(parameters, inputs, targets, drawn, masks)
+    return Sample(parameters, inputs, targets, drawn, masks, words.ignored)
 
 
 def _inputs(X: Rows, examples: int, random: np.random.Generator) -> Array:
@@ -79,10 +88,13 @@ def _targets(y: Rows, words: About, program: Program, examples: int, random: np.
     match words.targets:
         case "labels":
             labels = random.integers(0, y.tensor.values.extent or 1 if y.tensor.values else 1, shape)
-            return labels if words.ignored is None else np.where(random.uniform(size=shape) < 0.2, words.ignored, labels)
+            return labels if words.ignored is None else _some_ignored(labels, words.ignored, random)
         case "probabilities":
             parts = random.uniform(0.1, 1.0, shape)
             return parts / parts.sum(axis=summed_axis(y, program), keepdims=True)
+        case "log_probabilities":
+            logits = random.standard_normal(shape)
+            return logits - np.log(np.exp(logits).sum(axis=summed_axis(y, program), keepdims=True))
         case "unit":
             return random.uniform(0.0, 1.0, shape)
         case "values":
@@ -91,6 +103,13 @@ def _targets(y: Rows, words: About, program: Program, examples: int, random: np.
             return random.choice([-1.0, 1.0], shape)
         case "counts":
             return random.poisson(2.0, shape).astype(np.float64)
+
+
+def _some_ignored(labels: Array, ignored: int, random: np.random.Generator) -> Array:
+    """The labels, some of them ignored, but not the first."""
+    chosen = random.uniform(size=labels.shape) < 0.2
+    chosen.flat[0] = False
+    return np.where(chosen, ignored, labels)
 
 
 def _shape(rows: Rows, examples: int) -> tuple[int, ...]:

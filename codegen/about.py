@@ -14,8 +14,9 @@ from derive.network import Network
 class About:
     """A network in a few words.
 
-    targets: what the entries of y are: labels, probabilities (which sum to 1 along the last axis), any numbers, numbers in [0, 1],
-    +1 and -1, or numbers of at least 0. ignored: a label that y may hold beside those of the classes.
+    targets: what the entries of y are: labels, probabilities or their logarithms, numbers in [0, 1], any numbers, +1 and -1, or
+    numbers of at least 0. ignored: a label that counts nothing, beside those of the classes or one of them.
+    weighted: whether the caller may weigh the examples, where the loss has weights (if not, they tell which labels are ignored).
     predictions: what the loss demands of the entries of the prediction, if anything.
     """
 
@@ -23,14 +24,15 @@ class About:
     summary: str
     targets: Target
     ignored: int | None = None
+    weighted: bool = True
     predictions: Range | None = None
 
 
 def about(network: Network) -> About:
     """A network in a few words."""
-    formula = network.loss.formula
-    predictions = Range(0, 1, f"{network.loss.kind} takes probabilities") if formula.unit_prediction else None
-    return About(network.name, _summary(network), network.loss.targets, network.loss.ignore_index, predictions)
+    loss = network.loss
+    predictions = Range(0, 1, f"{loss.kind} takes probabilities") if loss.formula.unit_prediction else None
+    return About(network.name, _summary(network), loss.targets, loss.ignore_index, loss.sample_weights, predictions)
 
 
 def _summary(network: Network) -> str:

@@ -30,7 +30,9 @@ def weight(forward: Program) -> Expr:
 
 
 def weighing(forward: Program, value: Expr) -> Program:
-    """A program that computes a weight of the batches of another program."""
+    """The program whose output is a weight of the batches of another program."""
+    if isinstance(value, Entry):
+        return replace(forward, equations=needed(forward.equations, [value.tensor]), outputs=(value.tensor,), floors={})
     loss = forward.defining(forward.outputs[-1])
     equation = Equation(WEIGHT, (), value, loss.number if loss else "")
     return replace(forward, equations=(*needed(forward.equations, tensors(value)), equation), outputs=(WEIGHT,), floors={})

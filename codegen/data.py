@@ -38,11 +38,21 @@ REALS: Mapping[Target, Kind] = {
         "a number in [0, 1] is needed",
     ),
     "probabilities": Kind("a probability", "probabilities", "rows that are not probabilities", "~(values >= 0)", "a probability is needed"),
+    "log_probabilities": Kind(
+        "a logarithm of a probability",
+        "logarithms of probabilities",
+        "other numbers",
+        "~((values <= 0) & (values > -np.inf))",
+        "a finite number of at most 0 is needed",
+    ),
     "signs": Kind("a sign, +1 or -1,", "signs, +1 or -1,", "what is not +1 or -1", "np.abs(values) != 1", "+1 or -1 is needed"),
     "counts": Kind(
         "a number of at least 0", "numbers of at least 0", "what is below 0", "~(values >= 0)", "a number of at least 0 is needed"
     ),
 }
+
+
+SUMS: Mapping[Target, str] = {"probabilities": "values", "log_probabilities": "np.exp(values)"}  # what sums to 1
 
 
 def examples(rows: Rows) -> dict[str, object]:
@@ -81,11 +91,13 @@ def targets(rows: Rows, about: About, program: Program) -> dict[str, object]:
         "refuses": kind.refuses,
         "one": _one(rows, kind),
         "refusal": rows.refusal("y", "values", kind.wrong, kind.needed) if kind.wrong else [],
+        "sums": list[str](),
+        "ignored": about.ignored,
     }
     if rows.tensor.values:
         shown |= _labels(rows, about)
-    if about.targets == "probabilities":
-        shown |= _sums(rows, program)
+    if about.targets in SUMS:
+        shown |= _sums(rows, about, program)
     return shown
 
 
@@ -106,7 +118,7 @@ def _labels(rows: Rows, about: About) -> dict[str, object]:
     wrong, limit, besides = f"(labels < 0) | (labels >= {rows.tensor.values.extent if rows.tensor.values else 0})", "", ""
     if about.ignored is not None:
         wrong = f"({wrong}) & (labels != {about.ignored})"
-        limit = besides = f", or {about.ignored} where nothing is to be learned"
+        limit = besides = f", or {about.ignored}, which counts nothing"
     return {
         "largest": _last(rows),
         "labels_shown": f"labels {rows.shape}" if rows.each else "N labels",
@@ -125,12 +137,13 @@ def summed_axis(rows: Rows, program: Program) -> int:
     return len(rows.each)
 
 
-def _sums(rows: Rows, program: Program) -> dict[str, object]:
-    """What the template shows of probabilities: the axis that they sum to 1 along, and the refusal of other sums."""
+def _sums(rows: Rows, about: About, program: Program) -> dict[str, object]:
+    """What the template shows of probabilities: their sums along an axis, and the refusal of others than 1."""
     along = summed_axis(rows, program)
     places = [p for k, p in enumerate(rows.place) if k != along]
     wrong = "~(np.abs(sums - 1) <= (1e-6 if dtype == np.float64 else 1e-4))"
-    return {"along": along, "sums_refusal": refusal(places, "y", "sums", wrong, "sums to {}: probabilities sum to 1")}
+    refused = refusal(places, "y", "sums", wrong, "sums to {}: probabilities sum to 1")
+    return {"sums": [f"sums = {SUMS[about.targets]}.sum(axis={along})", *refused]}
 
 
 def _meaning(rows: Rows, kind: Kind) -> str:

@@ -57,11 +57,13 @@ def _shown(module: Module) -> dict[str, object]:
         "X": data.examples(X),
         "y": data.targets(y, module.about, module.forward),
         "weights": data.weights(weights[0]) if weights else None,
+        "weighted": module.weighted,
         "prediction": _array(module.prediction) | {"meaning": _meaning(module)},
         "losses": _array(module.losses) if module.losses else None,
         "constants": constants(module.forward),
         "parameters": list(module.stored.fields()),
         "start": _start(module),
+        "newton": module.newton,
         "derivatives": module.products.shown(),
         "optimisers": module.stored.optimisers(),
         "draws": module.draws,
@@ -119,15 +121,14 @@ def _statistics(module: Module) -> Mapping[str, int] | None:
 
 def _signatures(module: Module) -> Mapping[str, str]:
     """The arguments of loss and gradients beside p, X and y, and the check that they share with train."""
-    given = "theta, examples, targets"
-    weights = len(module.data) > 2
-    taken, kinds = ("p: Parameters", "X: npt.ArrayLike", "y: npt.ArrayLike"), ["Array", *(d.rows.type for d in module.data)]
-    declared = ", ".join([*taken, *(["sample_weight: npt.ArrayLike | None"] if weights else [])])
-    options = ", sample_weight: npt.ArrayLike | None = None" if weights else ""
+    weighted, arrays = module.weighted, ", ".join(["theta", *(d.checked for d in module.data)])
+    kinds = ", ".join(["Array", *(d.rows.type for d in module.data)])
+    declared = "p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike" + (", sample_weight: npt.ArrayLike | None" if weighted else "")
+    options = ", sample_weight: npt.ArrayLike | None = None" if weighted else ""
     return {
         "options": options + (", seed: int | np.random.Generator = 0" if module.forward.draws else ""),
-        "checked": f"{given}, weights = _batch(p, X, y, sample_weight)" if weights else f"{given} = _batch(p, X, y)",
-        "batch": f"def _batch({declared}) -> tuple[{', '.join(kinds)}]:",
+        "checked": f"{arrays} = _batch(p, X, y{', sample_weight' if weighted else ''})",
+        "batch": f"def _batch({declared}) -> tuple[{kinds}]:",
     }
 
 

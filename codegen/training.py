@@ -11,10 +11,9 @@ from codegen.lines import INDENT
 
 @dataclass(frozen=True)
 class Taken:
-    """Data that a public function takes for every example: its name there, and in the functions that check and gather it."""
+    """Data that a public function takes for every example, and its name once it has been checked."""
 
     rows: Rows
-    public: str  # X, y, sample_weight
     checked: str  # examples, targets, weights
 
     @property

@@ -14,7 +14,7 @@ import sympy as sp
 from sympy import Expr
 
 from derive.algebra import cancel, cost, sum_out
-from derive.index import Entry, Index, Partial, Size, Sum, inline, rewrite
+from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
 from derive.program import Equation, Fact, Step
 from derive.reuse import stored
 from derive.template import Renaming
@@ -86,14 +86,18 @@ def solved(
 
 
 def _substitute(steps: Steps, known: Equation, facts: Sequence[Fact]) -> None:
-    """Put in an equation where the result is shorter than with its name."""
+    """Put in an equation where the result is shorter than with its name, or no longer divides by a value that the equation divides by.
+
+    Where such a value is rounded to 0, only the result has a number for what cancels.
+    """
     trial = Steps(steps.indices, steps.now)
     trial.to("substitute", inline(steps.now, known.tensor, known.indices, known.body), (known.tensor.name,))
     trial.to("delta elimination", sum_out(trial.now))
     for fact in facts:
         trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
     trial.to("cancel", cancel(trial.now))
-    if _length(trial.now) < _length(steps.now):
+    before, after = _divisors(steps.now) | _divisors(known.body), _divisors(trial.now)
+    if _length(trial.now) < _length(steps.now) or after < before:
         steps.steps += trial.steps
         steps.now = trial.now
 
@@ -109,6 +113,12 @@ def _stored(term: Term, equations: Sequence[Equation]) -> Term:
 def _length(e: Expr) -> int:
     """The cost of an expression, extents aside: 1/(N C) is a constant, and must not decide whether P (1 - P) cancels."""
     return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
+
+
+def _divisors(e: Expr) -> set[Tensor]:
+    """The tensors with axes that an expression divides by."""
+    below = [node.base for node in sp.preorder_traversal(e) if isinstance(node, sp.Pow) and node.exp.is_negative]
+    return {tensor for base in below for tensor in tensors(base) if tensor.axes}
 
 
 def fresh(equation: Equation) -> Equation:

@@ -8,7 +8,7 @@ from sympy import Expr
 from codegen.about import About
 from derive.functions import where
 from derive.index import Axis, Index, InRange, Max, Sum, Tensor
-from derive.program import Constant, Draw, Equation, Program, Start, Statistic, renumber
+from derive.program import Constant, Draw, Equation, Fact, Program, Start, Statistic, renumber
 
 N = Axis("n", "N", None, "examples")
 C = Axis("c", "C", 3, "classes")
@@ -16,6 +16,7 @@ n, c = N.index(), C.index()
 
 IMAGES = About("images", "images: a convolution.", "labels")
 TOKENS = About("tokens", "tokens: an embedding.", "labels")
+IGNORING = About("ignoring", "tokens, of which one counts nothing.", "labels", ignored=-100, weighted=False)
 NORMALISED = About("normalised", "normalised: batch norm and dropout.", "values")
 
 
@@ -56,24 +57,24 @@ def images(last: bool = False) -> Program:
     return Program("images", (x,), (y,), (weight, bias, dense), renumber(tuple(equations)), (p, Tensor("L")), starts=starts)
 
 
-def tokens(weighted: bool = True) -> Program:
-    """A class for every position of a row of tokens, with weights of the classes and of the examples."""
+def tokens(each: bool = False) -> Program:
+    """A class for every position of a row of tokens, with weights of the classes and of the examples, or of each label."""
     t, v, d = Axis("t", "T", 4, "positions"), Axis("v", "V", 7, "vocabulary"), Axis("d", "E", 2)
     x, y = Tensor("X", (N, t), values=v), Tensor("y", (N, t), values=C)
     table, dense, bias = Tensor("E1", (v, d)), Tensor("W2", (C, d)), Tensor("b2", (C,))
-    z, p, class_weight, s = Tensor("Z", (N, t, C)), Tensor("P", (N, t, C)), Tensor("w", (C,)), Tensor("s", (N,))
-    weight = class_weight[y.entry()] * (s[n] if weighted else 1)
-    each = -weight * sp.log(p[n, t.index(), y.entry()])
+    z, p, class_weight, s = Tensor("Z", (N, t, C)), Tensor("P", (N, t, C)), Tensor("w", (C,)), Tensor("s", (N, t) if each else (N,))
+    weight = class_weight[y.entry()] * s.entry()
+    loss = -weight * sp.log(p[n, t.index(), y.entry()])
     equations = [
         define(z, Sum(table[x.entry(), d.index()] * dense.entry(), d.index()) + bias[c]),
         softmax(z, p),
-        define(Tensor("L"), Sum(each, n, t.index()) / Sum(weight, n, t.index())),
+        define(Tensor("L"), Sum(loss, n, t.index()) / Sum(weight, n, t.index())),
     ]
     values = (sp.Integer(1), sp.Rational(1, 2), sp.Rational(1, 3))
     return Program(
         "tokens",
         (x,),
-        (y, s) if weighted else (y,),
+        (y, s),
         (table, dense, bias),
         renumber(tuple(equations)),
         (p, Tensor("L")),
@@ -131,6 +132,18 @@ def normalised(training: bool = True) -> Program:
         statistics=statistics,
         starts=starts,
     )
+
+
+def targets(probabilities: bool) -> Program:
+    """A table of numbers [N, 2, 3] for each example, and its squared difference from a target; where asked, one that sums to 1."""
+    t, i = Axis("t", "T", 2, "positions"), Axis("i", "D", 2, "inputs")
+    x, y, weight, z = Tensor("X", (N, i)), Tensor("Y", (N, t, C)), Tensor("W1", (t, C, i)), Tensor("Yhat", (N, t, C))
+    equations = [
+        define(z, Sum(weight.entry() * x.entry(), i.index())),
+        define(Tensor("L"), Sum((z.entry() - y.entry()) ** 2, n, t.index(), c)),
+    ]
+    facts = (Fact(Sum(y.entry(), t.index()), sp.S.One, (n, c), "they sum to 1 along the positions"),) if probabilities else ()
+    return Program("targets", (x,), (y,), (weight,), renumber(tuple(equations)), (z, Tensor("L")), facts)
 
 
 def pooled() -> Program:

@@ -10,12 +10,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from derive.choices import OWN
 from derive.domains.digits import CONTEXT, Digits, RealNumber
 from derive.domains.dual import Dual
 from derive.index import Axis
@@ -37,12 +39,18 @@ ACTIVATIONS: dict[str, Function] = {
 LOSSES: dict[str, Function] = {
     "softmax_cross_entropy": F.cross_entropy,
     "negative_log_likelihood": F.nll_loss,
-    "mean_squared_error": lambda p, y, half, reduction: F.mse_loss(p, y, reduction=reduction) * (0.5 if half else 1.0),
+    "mean_squared_error": lambda p, y, half, **how: F.mse_loss(p, y, **how) * (0.5 if half else 1.0),
     "multi_label_soft_margin": F.multilabel_soft_margin_loss,
     "kl_divergence": F.kl_div,
     "gaussian_nll": lambda p, v, y, **options: F.gaussian_nll_loss(p, y, v, **options),
 }
-ROUGH = {"softplus", "celu"}  # PyTorch's is good to 1e-9 and 4e-8
+FORMULAS: dict[str, Function] = {
+    "prediction * target": lambda p, y: p * y,
+    "log(cosh(prediction - target))": lambda p, y: torch.log(torch.cosh(p - y)),
+    "-sum(c, w[c] * target[c] * prediction[c])": lambda p, y, w: -(w * y * p).sum(-1),
+}
+ROUGH = {"softplus", "celu", "hardsigmoid"}  # PyTorch's is good to 1e-9, 4e-8 and 3e-8
+BY_CLASS_WEIGHT = {"softmax_cross_entropy", "negative_log_likelihood"}  # their means divide by the sum of the weights of the labels
 CLASSES_SECOND = (F.cross_entropy, F.nll_loss)  # examples, classes, then any other axes
 
 
@@ -54,19 +62,38 @@ def activation(kind: str) -> Function | None:
 
 
 def loss(spec: Loss) -> Function | None:
-    """PyTorch's loss of these options as a function of the values that the loss reads and of the targets, reduced as torch names it."""
+    """PyTorch's loss of each element or example as a function of the values that the loss reads and of the targets."""
     function = LOSSES.get(spec.kind) or getattr(F, spec.kind, None) or getattr(F, f"{spec.kind}_loss", None)
-    if function is None:
-        return None
-    options = {
-        name: torch.tensor(given, dtype=torch.float64) if isinstance(given, tuple) else given for name, given in spec.options.items()
+    options: dict[str, Any] = {
+        name: torch.tensor(v, dtype=torch.float64) if isinstance(v, tuple) else v for name, v in spec.options.items()
     }
+    if spec.kind == OWN:
+        return partial(FORMULAS[spec.formula.formula], **options)
     if spec.ignore_index is not None:
         options["ignore_index"] = spec.ignore_index
     if spec.targets == "log_probabilities":
         options["log_target"] = True
-    of_options = partial(function, **options)
-    return partial(_classes_second, of_options) if function in CLASSES_SECOND else of_options
+    if function is None:
+        return None
+    each = partial(function, reduction="none", **options)
+    return partial(_classes_second, each) if function in CLASSES_SECOND else each
+
+
+def reduced(spec: Loss, each: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+    """The losses as one number: PyTorch's means, and those of weighted examples."""
+    share = (
+        torch.ones_like(each) if weights is None else weights.reshape(weights.shape + (1,) * (each.dim() - weights.dim())).expand_as(each)
+    )
+    total = (each * share).sum()
+    if spec.reduction in ("sum", "none"):
+        return total
+    if spec.reduction == "batchmean":
+        return total / (len(each) if weights is None else weights.sum())
+    if spec.kind in BY_CLASS_WEIGHT and spec.targets == "labels":
+        counted = target != (-1 if spec.ignore_index is None else spec.ignore_index)
+        by_class = torch.tensor(spec.options.get("weight", [1.0] * (int(target.max()) + 1)), dtype=torch.float64)
+        share = share * torch.where(counted, by_class[target.clamp_min(0)], 0.0)
+    return total / share.sum()
 
 
 def _along_the_last_axis(function: Function | None) -> Function | None:
@@ -77,20 +104,19 @@ def _along_the_last_axis(function: Function | None) -> Function | None:
     return partial(function, dim=-1) if function is not None and along else function
 
 
-def _classes_second(function: Function, prediction: Tensor, target: Tensor, reduction: str) -> Tensor:
-    moved = target if target.dim() < prediction.dim() else target.movedim(-1, 1)
-    return function(prediction.movedim(-1, 1), moved, reduction=reduction)
+def _classes_second(function: Function, prediction: Tensor, target: Tensor) -> Tensor:
+    return function(prediction.movedim(-1, 1), target if target.dim() < prediction.dim() else target.movedim(-1, 1))
 
 
 # -- arithmetic of many digits -----------------------------------------------------------------------------------------
 
 
-def judged(program: Program, given: Arrays, by: Sequence[str]) -> tuple[float, dict[str, np.ndarray]]:
+def judged(program: Program, given: Arrays, by: Sequence[str], digits: int = DIGITS) -> tuple[float, dict[str, np.ndarray]]:
     """The loss of a forward program and its derivatives by the named given tensors, rounded once.
 
     Arrays are in the order of the program's axes. Derivatives at a kink are those of the branch which holds.
     """
-    with CONTEXT.workdps(DIGITS):
+    with CONTEXT.workdps(digits):
         exact = Interpreter(Digits(), _extents(program, given), {})
         for tensor in program.given:
             places = {p: given[tensor.name][p] for p in np.ndindex(given[tensor.name].shape)}
@@ -114,6 +140,12 @@ def _rounded(number: object) -> float:
     return number.real
 
 
-def _extents(program: Program, given: Arrays) -> dict[Axis, int]:
-    known = {axis: size for tensor in program.given for axis, size in zip(tensor.axes, given[tensor.name].shape, strict=True)}
-    return {axis: known.get(axis, axis.extent or 0) for axis in program.axes}
+class _Extents(dict[Axis, int]):
+    """The extents of the axes of arrays; any other axis has its own."""
+
+    def __missing__(self, axis: Axis) -> int:
+        return axis.extent or 0
+
+
+def _extents(program: Program, given: Arrays) -> _Extents:
+    return _Extents({axis: size for tensor in program.given for axis, size in zip(tensor.axes, given[tensor.name].shape, strict=True)})

@@ -21,6 +21,7 @@ from codegen.about import About
 from codegen.cache import load_module
 from codegen.render import module_text
 from derive import differentiate, prove
+from derive.formulas.losses import Target
 from derive.program import Derivation, Program
 from tests import handmade_modules as hand
 from tests.modules import interpreted_text
@@ -49,6 +50,12 @@ def tokens_torch(a: Arrays, data: Arrays) -> Torch:
     return (weight * F.cross_entropy(z.permute(0, 2, 1), data["y"], reduction="none")).sum() / weight.sum()
 
 
+def ignoring_torch(a: Arrays, data: Arrays) -> Torch:
+    z = a["E1"][data["X"]] @ a["W2"].T + a["b2"]
+    weight = torch.tensor([1, 1 / 2, 1 / 3], dtype=torch.float64)
+    return F.cross_entropy(z.permute(0, 2, 1), data["y"], weight, ignore_index=-100)
+
+
 def normalised_torch(a: Arrays, data: Arrays) -> Torch:
     normal = F.batch_norm(data["X"] @ a["W1"].T, None, None, a["gamma"], training=True)
     hidden = F.prelu(normal, a["a"].reshape(1)) * data["M"] / 0.75
@@ -65,6 +72,7 @@ CASES = {
     "images": Case(hand.images(), hand.images(), hand.IMAGES, images_torch),
     "images in columns": Case(hand.images(last=True), hand.images(last=True), hand.IMAGES, images_torch),
     "tokens": Case(hand.tokens(), hand.tokens(), hand.TOKENS, tokens_torch),
+    "ignoring": Case(hand.tokens(each=True), hand.tokens(each=True), hand.IGNORING, ignoring_torch),
     "normalised": Case(hand.normalised(), hand.normalised(training=False), hand.NORMALISED, normalised_torch),
     "pooled": Case(hand.pooled(), hand.pooled(), NUMBER, pooled_torch),
 }
@@ -106,7 +114,7 @@ def test_gradients_agree_with_autograd(name: str) -> None:
     forward = case.forward
     leaves: Arrays = {t.name: torch.tensor(getattr(point.parameters, t.name), requires_grad=True) for t in forward.parameters}
     rows = [point.X, point.y, *([] if point.weights is None else [point.weights])]
-    data = {t.name: torch.tensor(a) for t, a in zip((*forward.inputs, *forward.targets), rows, strict=True)}
+    data = {t.name: torch.tensor(a) for t, a in zip((*forward.inputs, *forward.targets), rows, strict=False)}
     expected = case.reference(leaves, {**data, **{k: torch.tensor(m) for k, m in point.masks.items()}})
     wanted = torch.autograd.grad(expected, list(leaves.values()))
     value, found = module(name).gradients(point.parameters, point.X, point.y, **point.options)
@@ -303,6 +311,52 @@ def test_nan_in_an_image_is_named_by_its_place() -> None:
     X[3, 1, 0, 4] = np.nan
     with pytest.raises(ValueError, match=r"X\[3, 1, 0, 4\] is nan"):
         module("images").loss(point.parameters, X, point.y)
+
+
+def test_ignored_labels_count_nothing() -> None:
+    m = module("ignoring")
+    p, X = m.init(), np.zeros((2, 4), int)
+    y = np.array([[0, -100, 2, -100], [-100, -100, -100, -100]])
+    assert m.loss(p, X, y) == m.loss(p, X[:1], y[:1])
+    q, _ = m.train(p, X, y, epochs=1, batch_size=1, learning_rate=0.1)
+    assert all(np.isfinite(a).all() for a in q)
+    with pytest.raises(ValueError, match="no label counts: the mean of their losses is undefined"):
+        m.gradients(p, X[1:], y[1:])
+    wrong = y.copy()
+    wrong[1, 2] = -1
+    with pytest.raises(IndexError, match=r"y\[1, 2\] is -1: labels are 0 .. 2, or -100, which counts nothing"):
+        m.loss(p, X, wrong)
+    with pytest.raises(TypeError, match="sample_weight"):
+        m.loss(p, X, y, sample_weight=np.ones((2, 4)))
+
+
+TARGETS: dict[Target, tuple[float, str]] = {
+    "values": (np.nan, "is nan: numbers are needed"),
+    "unit": (1.5, r"is 1.5: a number in \[0, 1\] is needed"),
+    "probabilities": (-0.5, "is -0.5: a probability is needed"),
+    "log_probabilities": (0.5, "is 0.5: a finite number of at most 0 is needed"),
+    "signs": (0, r"is 0.0: \+1 or -1 is needed"),
+    "counts": (-1, "is -1.0: a number of at least 0 is needed"),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_wrong_targets_of_any_shape_are_refused(kind: Target) -> None:
+    program, words, (wrong, message) = hand.targets(kind == "probabilities"), About("targets", "targets.", kind), TARGETS[kind]
+    m = interpreted_text("targets", module_text(differentiate(program), program, words))
+    point = sample_of(program, words, m, 4, 0)
+    assert verify_at(differentiate(program), program, m, point).holds
+    y = point.y.copy()
+    y[3, 1, 2] = wrong
+    with pytest.raises(ValueError, match=r"y\[3, 1, 2\] " + message):
+        m.loss(point.parameters, point.X, y)
+    with pytest.raises(ValueError, match=r"y has shape \(4, 2\): \(4, 2, 3\) is needed"):
+        m.loss(point.parameters, point.X, y[:, :, 0])
+    if "probabilities" in kind:
+        y = point.y.copy()
+        y[2, :, 1] -= 0.01
+        with pytest.raises(ValueError, match=r"y\[2, 1\] sums to 0.9" if kind == "probabilities" else r"y\[2, 0\] sums to 0.9"):
+            m.loss(point.parameters, point.X, y)
 
 
 @pytest.mark.parametrize("name", CASES)
