@@ -15,6 +15,7 @@ from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
 from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
+from codegen.summands import protection
 from codegen.views import extent, size_text
 from derive.index import Entry, Index, Indicator, Tensor, lies_on
 from derive.text import equation_text
@@ -213,11 +214,14 @@ def _part(value: Expr, room: int) -> tuple[str, Expr] | None:
 
 
 def _parts(e: Expr) -> Iterable[tuple[str, Expr]]:
-    if isinstance(e, Entry | Indicator) or (e.is_Mul and e.has(Indicator)):  # what stands behind a condition stays there
+    if isinstance(e, Entry | Indicator):
         return
+    guarded = any(isinstance(a, Indicator) for a in e.args)
     word = "term" if e.is_Add else "factor" if e.is_Mul else "argument"
     for arg in _values(e):
-        if not arg.is_Atom and not isinstance(arg, Entry) and not arg.is_number:
+        if guarded and protection(arg):
+            continue  # it may be read only where the condition holds
+        if not arg.is_Atom and not isinstance(arg, Entry | Indicator) and not arg.is_number:
             yield word, arg
             yield from _parts(arg)
 
