@@ -94,7 +94,7 @@ def verify(network: Network, examples: int = 7, seed: int = 0, report: Report = 
     module = built(network)
     at = sample(network, module, examples, seed)
     try:
-        return verify_at(derivation, network.program(), module, at, seed, report)
+        return verify_at(derivation, network.program(mode="inference"), module, at, seed, report)
     except ValueError as error:
         raise InputError(f"{network.name} cannot be evaluated at random data: {error}") from error
 

@@ -16,7 +16,7 @@ from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct,
 from codegen.positions import at_most
 from codegen.printer import code, element, holds, identifier, position
 from codegen.views import extent, size_text
-from derive.index import Entry, Indicator, Tensor
+from derive.index import Entry, Indicator, Tensor, lies_on
 from derive.text import equation_text
 
 WIDTH = 140
@@ -196,11 +196,15 @@ def _is_fill(statement: Statement) -> bool:
 
 def _filled(statement: Statement) -> Assign | None:
     """The assignment of one number to every entry of an array, if that is what a nest does."""
-    loops = 0
+    loops: set[Expr] = set()
     while isinstance(statement, Loop) and len(statement.body) == 1 and not (statement.low or statement.high):
-        statement, loops = statement.body[0], loops + 1
-    whole = isinstance(statement, Assign) and statement.value.is_number and len(set(statement.target.indices)) == loops
-    return statement if isinstance(statement, Assign) and whole and not statement.guards else None
+        loops.add(statement.index)
+        statement = statement.body[0]
+    if not isinstance(statement, Assign) or not statement.value.is_number or statement.guards:
+        return None
+    places = zip(statement.target.indices, statement.target.tensor.axes, strict=True)
+    each = len(statement.target.indices) == len(loops) and set(statement.target.indices) == loops
+    return statement if each and all(lies_on(i, axis) for i, axis in places) else None
 
 
 def _part(value: Expr, room: int) -> tuple[str, Expr] | None:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import sympy as sp
 
-from codegen import batch, names
+from codegen import batch, names, newton
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.derivatives import Products
@@ -161,11 +161,22 @@ class Module:
     @property
     def calls(self) -> dict[str, str]:
         """The calls of the kernels in the public functions, where arrays are as they have been checked."""
-        constants = {c.tensor.name: f"{c.tensor.name}.astype(theta.dtype)" for c in self.forward.constants}
-        values = {**{d.name: d.inside for d in self.data}, **constants}
         moved = self.products.moved()
-        values |= {"direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
+        values = {**self._values, "direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
         return {name: k.call(values) for name, k in self.kernels.items()}
+
+    @property
+    def _values(self) -> dict[str, str]:
+        """Data and constants as the public functions hand them to kernels."""
+        constants = {c.tensor.name: f"{c.tensor.name}.astype(theta.dtype)" for c in self.forward.constants}
+        return {**{d.name: d.inside for d in self.data}, **constants}
+
+    @property
+    def newton(self) -> dict[str, object] | None:
+        """What the template shows of Newton's method: it needs products of the Hessian, and a loss that is no random number."""
+        if "hvp" not in self.kernels or self.forward.draws:
+            return None
+        return newton.shown(self.kernels, self._values, self.stored.learned, _text(self._longest("gradients", "hvp")))
 
     @property
     def work(self) -> dict[str, str]:
@@ -180,15 +191,18 @@ class Module:
     @property
     def training_arguments(self) -> list[Argument]:
         constants = [Argument(c.tensor.name, "Array", f"{c.tensor.name}.astype(dtype)") for c in self.forward.constants]
-        sizes = {"draws": self.draws.size, "statistics": str(self.stored.statistics or ""), "work": _text(self._shared_work)}
+        sizes = {
+            "draws": self.draws.size,
+            "statistics": str(self.stored.statistics or ""),
+            "work": _text(self._longest("gradients", "weight")),
+        }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
         return arguments(self.data, len(OPTIMISERS) > 1, [gradient, *memory], constants)
 
-    @property
-    def _shared_work(self) -> Size:
-        """A workspace that is long enough for every kernel of the training loop."""
-        used = [k.work for name, k in self.kernels.items() if name in ("gradients", "weight")]
+    def _longest(self, *names: str) -> Size:
+        """A workspace that is long enough for several kernels."""
+        used = [k.work for name, k in self.kernels.items() if name in names]
         return Size(max(w.fixed for w in used), max(w.each for w in used))
 
 

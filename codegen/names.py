@@ -18,6 +18,8 @@ LOCAL = frozenset(
     {
         *("epochs", "batch_size", "optimizer", "rate", "shuffle", "rng", "order", "losses", "epoch", "total", "whole", "start"),
         *("examples", "targets", "weights", "array", "values", "labels", "sums", "wrong", "dtype", "seed", "p"),
+        *("along", "moved", "steps", "cg_steps", "damping", "most", "step", "residual", "trial", "candidate"),
+        *("square", "goal", "curvature", "length", "before", "falls"),
     }
 )
 

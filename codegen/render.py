@@ -63,6 +63,7 @@ def _shown(module: Module) -> dict[str, object]:
         "constants": constants(module.forward),
         "parameters": list(module.stored.fields()),
         "start": _start(module),
+        "newton": module.newton,
         "derivatives": module.products.shown(),
         "optimisers": module.stored.optimisers(),
         "draws": module.draws,

@@ -54,7 +54,8 @@ def summands(target: Entry, value: Expr, loops: Sequence[Index]) -> tuple[Summan
         return (Summand(target, value, tuple(loops)),)
     found: list[Summand] = []
     for indicators, coefficient in _split(value, loops):
-        guards = tuple(dict.fromkeys(map(_plain, (*indicators, *protection(coefficient, indicators)))))
+        every = dict.fromkeys(map(_plain, (*indicators, *protection(coefficient, indicators))))
+        guards = tuple(g for g in every if g != 1)
         summand = Summand(target, _with_plain_positions(coefficient), tuple(loops), guards)
         while (simpler := _without_delta(summand) or _turned(summand)) is not None:
             summand = simpler
@@ -84,8 +85,9 @@ def protection(e: Expr, known: Sequence[Expr] = ()) -> tuple[Expr, ...]:
 
 
 def _computes(e: Expr) -> bool:
-    """Whether an expression holds an indicator or a position that is computed."""
-    return e.has(Indicator) or any(not isinstance(p, Index) for entry in e.atoms(Entry) for p in entry.indices)
+    """Whether an expression holds an indicator or a read at a computed position."""
+    places = ((p, axis) for entry in e.atoms(Entry) for p, axis in zip(entry.indices, entry.tensor.axes, strict=True))
+    return e.has(Indicator) or any(not isinstance(p, Index) or p.axis != axis for p, axis in places)
 
 
 # -- indicators as factors of terms ----------------------------------------------------------------------------------------
@@ -160,12 +162,16 @@ def _extent(index: Index) -> float:
 
 
 def _plain(guard: Expr) -> Expr:
-    """A guard with its positions multiplied out, so that equal ones compare equal; 0 where it never holds."""
+    """A guard with its positions multiplied out, so that equal ones compare equal; 0 where it never holds, 1 where it always does."""
+    if not isinstance(guard, Delta | InRange | AtMost):
+        return guard
+    a, b = guard.args
     if isinstance(guard, InRange):
-        position, size = plain(guard.args[0]), guard.args[1]
-        outside = at_most(position, sp.Integer(-1)) or at_most(size, position)
-        return sp.S.Zero if outside else InRange(position, size)
-    return guard.func(*map(plain, guard.args)) if isinstance(guard, Delta | AtMost) else guard
+        return sp.S.Zero if at_most(a, sp.Integer(-1)) or at_most(b, a) else InRange(plain(a), b)
+    a, b = plain(a), plain(b)
+    if at_most(b + 1, a) or (isinstance(guard, Delta) and at_most(a + 1, b)):
+        return sp.S.Zero
+    return sp.S.One if isinstance(guard, AtMost) and at_most(a, b) else guard.func(a, b)
 
 
 def _with_plain_positions(e: Expr) -> Expr:

@@ -24,10 +24,11 @@ def named_axes(graph: Graph, last: Dimension, meaning: str, layer_names: Sequenc
         letter = "c" if dimension is last.root and dimension.layer > 0 else dimension.letter or "i"
         groups.setdefault(letter, []).append(dimension)
     axes = {graph.batch: Axis("n", "N", None, "examples")}
-    letters = set(groups)
+    letters, symbols = set(groups), set[str]()
     for letter, group in groups.items():
         names = _numbered(letter, len(group), letters)
-        symbol = SIZES.get(letter) or _symbol(letter)
+        symbol = SIZES.get(letter) or _symbol(letter, symbols)
+        symbols.add(symbol)
         sizes = [symbol if len(group) == 1 else f"{symbol}{k}" for k in range(1, len(group) + 1)]
         for name, size, dimension in zip(names, sizes, group, strict=True):
             words = meaning if dimension is last.root else _meaning(dimension, graph, layer_names)
@@ -56,9 +57,9 @@ def _numbered(letter: str, count: int, letters: set[str]) -> list[str]:
     return [f"{letter}{k}" for k in range(1, count + 1)]
 
 
-def _symbol(letter: str) -> str:
+def _symbol(letter: str, symbols: set[str]) -> str:
     upper = letter.upper()
-    return f"N_{letter}" if upper in TAKEN else upper
+    return f"N_{letter}" if upper in TAKEN or upper in symbols else upper
 
 
 def _meaning(dimension: Dimension, graph: Graph, layer_names: Sequence[str]) -> str:

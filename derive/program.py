@@ -92,9 +92,6 @@ class Statistic:
     update: Tensor
 
 
-Start = Expr | Literal["weight", "normal"]  # of a parameter: a number, He's or Glorot's random numbers, or those of variance 1
-
-
 @dataclass(frozen=True)
 class Program:
     """A list of equations in the order of computation.

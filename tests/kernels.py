@@ -45,7 +45,7 @@ class Rendered:
 def rendered(name: str, program: Program, outputs: Sequence[Tensor]) -> Rendered:
     """The kernel of some outputs of a program as a Python function; it returns those without axes."""
     made = kernel(program, outputs, {})
-    given = (*made.inputs, *made.parameters)
+    given = made.given
     arrays = [*given, *(t for t in outputs if t.axes), *(v.tensor for v in made.workspace)]
     body = lines(made.body, {t.name for t in arrays})
     returned = ", ".join([*(t.name for t in outputs if not t.axes), ""]).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ Leaves = Mapping[str, torch.Tensor]
 Reference = Callable[[torch.Tensor, Leaves], torch.Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """The layers of a network up to the one that is tested, which is the last; X of the given axes.
 
@@ -24,11 +24,20 @@ class Case:
     layers: tuple[Mapping[str, object], ...]
     reference: Reference
     examples: tuple[str, ...] = ("batch", "single")
-    names: tuple[str, ...] = field(default=())
 
 
 def case(kind: str, inputs: object, reference: Reference, examples: tuple[str, ...] = ("batch", "single"), **keys: object) -> Case:
     return Case(kind, inputs, ({"kind": kind, **keys},), reference, examples)
+
+
+def joined(kind: str, reference: Reference, *inputs: str) -> Case:
+    """A layer that reads others: two of three units each, a and b, of four inputs."""
+    before = tuple({"kind": "dense", "units": 3, "name": name, "inputs": ["input"]} for name in "ab")
+    return Case(kind, 4, (*before, {"kind": kind, "inputs": list(inputs)}), reference)
+
+
+def _dense(x: torch.Tensor, p: Leaves, number: int) -> torch.Tensor:
+    return x @ p[f"W{number}"].T + p[f"b{number}"]
 
 
 def _recurrent(
@@ -47,18 +56,18 @@ def _affine(x: torch.Tensor, h: torch.Tensor, p: Leaves, gate: str = "") -> torc
     return x @ p[f"W{gate}1"].T + h @ p[f"U{gate}1"].T + p[f"b{gate}1"]
 
 
-def _rnn(x: torch.Tensor, state: tuple[torch.Tensor, ...], p: Leaves) -> tuple[torch.Tensor, ...]:
+def _rnn(x: torch.Tensor, state: State, p: Leaves) -> State:
     return (torch.tanh(_affine(x, state[0], p)),)
 
 
-def _lstm(x: torch.Tensor, state: tuple[torch.Tensor, ...], p: Leaves) -> tuple[torch.Tensor, ...]:
+def _lstm(x: torch.Tensor, state: State, p: Leaves) -> State:
     c, h = state
     i, f, o = (torch.sigmoid(_affine(x, h, p, gate)) for gate in "ifo")
     c = f * c + i * torch.tanh(_affine(x, h, p, "g"))
     return c, o * torch.tanh(c)
 
 
-def _gru(x: torch.Tensor, state: tuple[torch.Tensor, ...], p: Leaves) -> tuple[torch.Tensor, ...]:
+def _gru(x: torch.Tensor, state: State, p: Leaves) -> State:
     (h,) = state
     r, z = (torch.sigmoid(_affine(x, h, p, gate)) for gate in "rz")
     n = torch.tanh(x @ p["Wg1"].T + p["bg1"] + r * (h @ p["Ug1"].T + p["bh1"]))
@@ -79,7 +88,13 @@ def _batch_norm(x: torch.Tensor, p: Leaves) -> torch.Tensor:
     return F.batch_norm(x, None, None, p["gamma1"], p["beta1"], training=True)
 
 
+def _self_attention(x: torch.Tensor, p: Leaves) -> torch.Tensor:
+    a, b = _dense(x, p, 1), _dense(x, p, 2)
+    return F.scaled_dot_product_attention(a, b, a)
+
+
 BATCH = ("batch",)
+CHANNELS = {"out_channels": 3}
 CASES: tuple[Case, ...] = (
     case("dense", 4, lambda x, p: x @ p["W1"].T + p["b1"], units=3),
     case("dense", [5, 4], lambda x, p: x @ p["W1"].T, units=3, bias=False),
@@ -122,6 +137,13 @@ CASES: tuple[Case, ...] = (
     case("max_pool2d", [1, 5, 5], lambda x, _: F.max_pool2d(x, 3, 1), kernel_size=3, stride=1),
     case("avg_pool1d", [2, 6], lambda x, _: F.avg_pool1d(x, 3), kernel_size=3),
     case("avg_pool2d", [2, 4, 6], lambda x, _: F.avg_pool2d(x, 2), kernel_size=2),
+    joined("add", lambda x, p: _dense(x, p, 1) + _dense(x, p, 2), "a", "b"),
+    joined("add", lambda x, p: 2 * _dense(x, p, 1) + _dense(x, p, 2), "a", "b", "a"),
+    joined("multiply", lambda x, p: _dense(x, p, 1) * _dense(x, p, 2), "a", "b"),
+    joined("concatenate", lambda x, p: torch.cat([_dense(x, p, 1), _dense(x, p, 2)], 1), "a", "b"),
+    joined("concatenate", lambda x, p: torch.cat([_dense(x, p, 1), x, _dense(x, p, 2)], 1), "a", "input", "b"),
+    joined("scaled_dot_product_attention", _self_attention, "a", "b", "a"),
+    case("dropout", 5, lambda x, p: x * p["M1"] * 2),
     case("mean_over_positions", [4, 3], lambda x, _: x.mean(1)),
     case("attention", [4, 6], _attention(1, False)),
     case("attention", [4, 6], _attention(2, True), heads=2, causal=True),

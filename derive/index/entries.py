@@ -110,6 +110,8 @@ class Tensor(sp.Atom):
     def __getnewargs__(self) -> tuple[object, ...]:
         return (self.name, self.axes, self.values, self.sign)
 
+    __iter__ = None  # indexing alone would make a sequence without an end of it, which SymPy would walk
+
     def __getitem__(self, indices: Expr | int | tuple[Expr | int, ...]) -> Entry:
         return Entry(self, *(indices if isinstance(indices, tuple) else (indices,)))
 

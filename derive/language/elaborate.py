@@ -20,6 +20,13 @@ from derive.language.tree import Call, Compare, Name, Negative, Node, Not, Numbe
 
 def elaborated(node: Node, context: Context) -> Expr:
     """The value of a node. Raises FormulaError where it has none."""
+    try:
+        return _value(node, context)
+    except ArithmeticError:  # SymPy evaluates constants to tell their sign, and some cannot be evaluated
+        raise wrong(node.at, "a constant that cannot be computed", "the number that it is") from None
+
+
+def _value(node: Node, context: Context) -> Expr:
     match node:
         case Number():
             return sp.Rational(node.value.numerator, node.value.denominator)

@@ -1,0 +1,149 @@
+"""Random formulas against the language: `python -m tests.fuzz_formulas 1000000` (make fuzz). A value or a FormulaError, and soon."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from random import Random
+
+import sympy as sp
+
+from sympy import Expr
+
+from derive.index import Axis, Index, Tensor
+from derive.language import FormulaError, Operand, Scope, declaration, definitions, expression, extent, index_axes
+
+SECONDS = 2.0  # the longest that a formula may take
+BYTES = 2**30  # the most memory that the process may take
+
+VALID = (
+    "x * tanh(log(1 + exp(x)))", "where(x > 0, x, alpha * (exp(x) - 1))", "x * (1 + erf(x / sqrt(2))) / 2", "minimum(maximum(x, -1), 1)",
+    "log(cosh(prediction - x))", "x / (1 + abs(x))", "x * sigmoid(beta * x)", "-log(P[n, target])", "softplus(beta * x) / beta",
+    "exp(X[..., c]) / sum(k, exp(X[..., k]))", "where(causal, x, sinh(x) ** 2)", "sqrt(2 / pi) * (x + 0.044715 * x**3)",
+    "Y[..., j] = sum(k, X[..., k] * W[j, k]) + b[j]", "Y[n, j] = max(k, X[n, j + k - 1] * inside(j + k, j))",
+    "m[...] = mean(i, X[..., i]); v[...] = mean(i, (X[..., i] - m[...])**2)\nY[..., i] = (X[..., i] - m[...]) / sqrt(v[...] + 1e-5)",
+    "Y[n, j] = sum(i, X[n, stride*i + 2] * delta(i, j)) / size(i)", "Y[n, i] = sum(k, X[n, k] * at_most(k, i))",
+    "(size(i) + 2*stride - 3) // 2 + 1",
+)  # fmt: skip
+WORDS = (
+    "x", "X", "W", "b", "P", "y", "alpha", "beta", "causal", "target", "prediction", "stride", "n", "i", "j", "k", "c", "pi", "Y", "m",
+    "exp", "log", "sqrt", "tanh", "erf", "abs", "sign", "sigmoid", "sinh", "cosh", "softplus", "minimum", "maximum", "where", "sum", "mean",
+    "max", "size", "delta", "at_most", "inside", "not", "+", "-", "*", "/", "**", "//", "(", ")", "[", "]", ",", "...", "=", "<", "<=", ">",
+    ">=", "==", ";", "\n", " ", "0", "1", "2", "3", "64", "0.5", "1e-5", "1e300", "9999999999", "^", ".", "'", "lambda", "__import__", "\u0445",
+)  # fmt: skip
+FUNCTIONS = (
+    "exp(A)", "log(A)", "sqrt(A)", "tanh(A)", "erf(A)", "abs(A)", "sign(A)", "sigmoid(A)", "sinh(A)", "cosh(A)", "softplus(A)",
+    "minimum(A, A)", "maximum(A, A)", "where(A > A, A, A)", "where(A <= 0, A, A)", "sum(k, A * X[n, k])", "max(k, X[n, k] - A)",
+    "A + A", "A - A", "A * A", "A / A", "A ** 2", "A ** -1", "A ** 0.5", "A ** 64", "-A", "mean(k, abs(X[n, k] - A))",
+)  # fmt: skip
+LEAVES = ("x", "alpha", "beta", "a", "prediction", "P[n, target]", "X[n, 0]", "X[n, i + 1]", "2", "0", "1", "-1", "0.5", "1e300", "pi", "700")
+
+N, I, J = Axis("n", "N"), Axis("i", "D", 6), Axis("j", "H", 4)
+
+
+def operand(name: str, *axes: Axis, values: Axis | None = None) -> Operand:
+    tensor = Tensor(name, axes, values)
+    return Operand(axes, lambda positions: tensor[positions])
+
+
+SCOPE = Scope(
+    {
+        "x": Tensor("X", (N, I)).entry(), "prediction": Tensor("P", (N, J)).entry(), "a": operand("a"), "alpha": sp.Rational(1, 2),
+        "beta": sp.Integer(2), "stride": 2, "causal": True, "X": operand("X", N, I), "W": operand("W", J, I), "b": operand("b", J),
+        "P": operand("P", N, J), "y": operand("y", N, values=J), "target": Tensor("y", (N,), J).entry(),
+    },
+    {"c": I},
+)  # fmt: skip
+
+
+def formulas(seed: int) -> Iterator[str]:
+    """Endless random texts, the same for a seed: mutations of formulas, soups of words and of characters, nested trees."""
+    random = Random(seed)
+    while True:
+        kind = random.random()
+        if kind < 0.35:
+            yield soup(random)
+        elif kind < 0.5:
+            yield "".join(chr(random.choice((random.randrange(128), random.randrange(0x3000)))) for _ in range(random.randrange(60)))
+        elif kind < 0.97:
+            yield mutated(random)
+        else:
+            yield nested(random, random.randrange(1, 5))
+
+
+def soup(random: Random) -> str:
+    return "".join(random.choice(WORDS) + random.choice(("", " ")) for _ in range(random.randrange(1, 30)))
+
+
+def mutated(random: Random) -> str:
+    """A valid formula with a few pieces deleted, doubled, replaced or put in."""
+    text = random.choice(VALID)
+    for _ in range(random.randrange(1, 5)):
+        begin = random.randrange(len(text) + 1)
+        end = min(len(text), begin + random.randrange(6))
+        piece = random.choice((random.choice(WORDS), text[begin:end] * 2, "", random.choice(VALID)))
+        text = text[:begin] + piece + text[end:]
+    return text
+
+
+def nested(random: Random, depth: int) -> str:
+    """An expression that the grammar allows, with functions inside functions."""
+    if depth == 0:
+        return random.choice(LEAVES)
+    pattern = random.choice(FUNCTIONS)
+    return "(" + "".join(nested(random, depth - 1) if c == "A" else c for c in pattern) + ")"
+
+
+def feed(text: str) -> bool:
+    """Give a text to the language in every way; whether one of them took it. Any error but FormulaError goes on to the caller."""
+    taken = False
+
+    def define(name: str, indices: tuple[Index, ...], body: Expr) -> Operand:
+        assert isinstance(body, Expr)
+        return operand(name, *(i.axis for i in indices))
+
+    for read in (
+        lambda: expression(text, SCOPE),
+        lambda: definitions(text, SCOPE, define),
+        lambda: extent(text, {"stride": 2}, {"i": 6}),
+        lambda: index_axes(text, SCOPE),
+        lambda: declaration(text),
+    ):
+        try:
+            read()
+            taken = True
+        except FormulaError as error:
+            str(error).encode()
+            assert error.line >= 1
+            assert error.column >= 1
+            assert error.found
+            assert error.right
+    return taken
+
+
+def main(count: int) -> int:
+    """Feed so many formulas; the exit status is 1 where one broke the language, took too long or too much memory."""
+    begin = time.perf_counter()
+    taken, worst, slowest = 0, 0.0, ""
+    for number, text in zip(range(1, count + 1), formulas(1), strict=False):
+        before = time.perf_counter()
+        try:
+            taken += feed(text)
+        except Exception as error:
+            print(f"\n{type(error).__name__}: {error}\n{text!r}")
+            return 1
+        took = time.perf_counter() - before
+        if took > worst:
+            worst, slowest = took, text
+        if number % 1000 == 0 or number == count:
+            rate = number / (time.perf_counter() - begin)
+            print(f"\r{number} formulas, {rate:.0f} a second, {taken} valid, slowest {worst:.3f} s", end="", flush=True)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f", memory {memory / 2**20:.0f} MiB\nslowest: {slowest!r}")
+    return int(worst > SECONDS or memory > BYTES)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
