@@ -116,6 +116,8 @@ class Letters:
         return tuple(found)
 
     def _same(self, letter: str, found: Dimension, pattern: Pattern) -> None:
+        if letter != "n" and found is self.batch:
+            raise wrong(f"it reads {pattern}, and its input has no axis {letter} beside that of the examples", "an input with these axes")
         known = self.batch if letter == "n" else self.known.setdefault(letter, found)
         found.root.letter = found.root.letter or letter
         _unify(known, found, pattern)

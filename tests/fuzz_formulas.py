@@ -38,7 +38,24 @@ FUNCTIONS = (
     "minimum(A, A)", "maximum(A, A)", "where(A > A, A, A)", "where(A <= 0, A, A)", "sum(k, A * X[n, k])", "max(k, X[n, k] - A)",
     "A + A", "A - A", "A * A", "A / A", "A ** 2", "A ** -1", "A ** 0.5", "A ** 64", "-A", "mean(k, abs(X[n, k] - A))",
 )  # fmt: skip
-LEAVES = ("x", "alpha", "beta", "a", "prediction", "P[n, target]", "X[n, 0]", "X[n, i + 1]", "2", "0", "1", "-1", "0.5", "1e300", "pi", "700")
+LEAVES = (
+    "x",
+    "alpha",
+    "beta",
+    "a",
+    "prediction",
+    "P[n, target]",
+    "X[n, 0]",
+    "X[n, i + 1]",
+    "2",
+    "0",
+    "1",
+    "-1",
+    "0.5",
+    "1e300",
+    "pi",
+    "700",
+)
 
 N, I, J = Axis("n", "N"), Axis("i", "D", 6), Axis("j", "H", 4)
 

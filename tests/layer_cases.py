@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 Leaves = Mapping[str, torch.Tensor]
 Reference = Callable[[torch.Tensor, Leaves], torch.Tensor]
+State = tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +31,15 @@ def case(kind: str, inputs: object, reference: Reference, examples: tuple[str, .
     return Case(kind, inputs, ({"kind": kind, **keys},), reference, examples)
 
 
-def joined(kind: str, reference: Reference, *inputs: str) -> Case:
-    """A layer that reads others: two of three units each, a and b, of four inputs."""
+def shifted(kind: str, inputs: list[int], function: Callable[[torch.Tensor], torch.Tensor], **keys: object) -> Case:
+    """A layer without parameters behind one that adds learned numbers to its inputs: their gradient is the layer's."""
+    return Case(kind, inputs, ({"kind": "positional_embedding"}, {"kind": kind, **keys}), lambda x, p: function(x + p["E1"]))
+
+
+def joined(kind: str, reference: Reference, *inputs: str, of: tuple[int, ...] = (4,)) -> Case:
+    """A layer that reads others: two of three units each, a and b."""
     before = tuple({"kind": "dense", "units": 3, "name": name, "inputs": ["input"]} for name in "ab")
-    return Case(kind, 4, (*before, {"kind": kind, "inputs": list(inputs)}), reference)
+    return Case(kind, list(of), (*before, {"kind": kind, "inputs": list(inputs)}), reference)
 
 
 def _dense(x: torch.Tensor, p: Leaves, number: int) -> torch.Tensor:
@@ -98,12 +104,12 @@ CHANNELS = {"out_channels": 3}
 CASES: tuple[Case, ...] = (
     case("dense", 4, lambda x, p: x @ p["W1"].T + p["b1"], units=3),
     case("dense", [5, 4], lambda x, p: x @ p["W1"].T, units=3, bias=False),
-    case("flatten", [2, 3, 2], lambda x, _: x.flatten(1)),
-    case("reshape", [2, 6], lambda x, _: x.reshape(-1, 3, 2, 2), shape=[3, 2, 2]),
+    shifted("flatten", [2, 3, 2], lambda x: x.flatten(1)),
+    shifted("reshape", [2, 6], lambda x: x.reshape(-1, 3, 2, 2), shape=[3, 2, 2]),
     case("embedding", {"shape": [4], "tokens": 7}, lambda x, p: F.embedding(x, p["E1"]), embedding_dim=3),
     case("positional_embedding", [4, 3], lambda x, p: x + p["E1"]),
     case("layer_norm", [3, 5], lambda x, p: F.layer_norm(x, (5,), p["gamma1"], p["beta1"])),
-    case("layer_norm", 5, lambda x, _: F.layer_norm(x, (5,), eps=0.01), affine=False, eps=0.01),
+    shifted("layer_norm", [3, 5], lambda x: F.layer_norm(x, (5,), eps=0.01), affine=False, eps=0.01),
     case("rms_norm", 5, lambda x, p: F.rms_norm(x, (5,), p["gamma1"], 1e-6)),
     case("group_norm", [4, 3, 2], lambda x, p: F.group_norm(x, 2, p["gamma1"], p["beta1"]), groups=2),
     case("batch_norm", 4, _batch_norm, BATCH),
@@ -131,20 +137,20 @@ CASES: tuple[Case, ...] = (
         bias=False,
     ),
     case("conv2d", [4, 4, 3], lambda x, p: F.conv2d(x, p["V1"], p["b1"], groups=4), out_channels=4, kernel_size=2, groups=4),
-    case("max_pool1d", [2, 6], lambda x, _: F.max_pool1d(x, 2), kernel_size=2),
-    case("max_pool1d", [2, 7], lambda x, _: F.max_pool1d(x, 3, 2), kernel_size=3, stride=2),
-    case("max_pool2d", [2, 4, 6], lambda x, _: F.max_pool2d(x, 2), kernel_size=2),
-    case("max_pool2d", [1, 5, 5], lambda x, _: F.max_pool2d(x, 3, 1), kernel_size=3, stride=1),
-    case("avg_pool1d", [2, 6], lambda x, _: F.avg_pool1d(x, 3), kernel_size=3),
-    case("avg_pool2d", [2, 4, 6], lambda x, _: F.avg_pool2d(x, 2), kernel_size=2),
+    shifted("max_pool1d", [2, 6], lambda x: F.max_pool1d(x, 2), kernel_size=2),
+    shifted("max_pool1d", [2, 7], lambda x: F.max_pool1d(x, 3, 2), kernel_size=3, stride=2),
+    shifted("max_pool2d", [2, 4, 6], lambda x: F.max_pool2d(x, 2), kernel_size=2),
+    shifted("max_pool2d", [1, 5, 5], lambda x: F.max_pool2d(x, 3, 1), kernel_size=3, stride=1),
+    shifted("avg_pool1d", [2, 6], lambda x: F.avg_pool1d(x, 3), kernel_size=3),
+    shifted("avg_pool2d", [2, 4, 6], lambda x: F.avg_pool2d(x, 2), kernel_size=2),
     joined("add", lambda x, p: _dense(x, p, 1) + _dense(x, p, 2), "a", "b"),
     joined("add", lambda x, p: 2 * _dense(x, p, 1) + _dense(x, p, 2), "a", "b", "a"),
     joined("multiply", lambda x, p: _dense(x, p, 1) * _dense(x, p, 2), "a", "b"),
     joined("concatenate", lambda x, p: torch.cat([_dense(x, p, 1), _dense(x, p, 2)], 1), "a", "b"),
     joined("concatenate", lambda x, p: torch.cat([_dense(x, p, 1), x, _dense(x, p, 2)], 1), "a", "input", "b"),
-    joined("scaled_dot_product_attention", _self_attention, "a", "b", "a"),
-    case("dropout", 5, lambda x, p: x * p["M1"] * 2),
-    case("mean_over_positions", [4, 3], lambda x, _: x.mean(1)),
+    joined("scaled_dot_product_attention", _self_attention, "a", "b", "a", of=(5, 4)),
+    Case("dropout", 5, ({"kind": "dense", "units": 3}, {"kind": "dropout"}), lambda x, p: _dense(x, p, 1) * p["M2"] * 2),
+    shifted("mean_over_positions", [4, 3], lambda x: x.mean(1)),
     case("attention", [4, 6], _attention(1, False)),
     case("attention", [4, 6], _attention(2, True), heads=2, causal=True),
     case("rnn", [3, 2], _recurrent(_rnn, 4, 1), units=4),

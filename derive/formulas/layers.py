@@ -41,7 +41,7 @@ LAYERS: dict[str, Operation] = {
     "add": Operation("Y[...] = A[...] + B[...]", "He et al. 2016", reads=("A[...]", "B[...]")),
     "multiply": Operation("Y[...] = A[...] * B[...]", "gating", reads=("A[...]", "B[...]")),
     "concatenate": Operation(
-        "Y[..., m] = A[..., m] + B[..., m - size(j)]",
+        "Y[..., m] = A[..., position(m)] + B[..., m - size(j)]",
         "torch.cat",
         reads=("A[..., j]", "B[..., k]"),
         axes={"m": "size(j) + size(k)"},
