@@ -1,7 +1,7 @@
 """Letters and size symbols for the axes of a network.
 
 An axis has the letter of the formula that made it; where several want one letter, two of them take it and the next one in the alphabet,
-more are numbered. Inputs have i, classes and outputs c, the examples n.
+more are numbered. Inputs have i, classes and outputs c, the examples n. The size of w is N_w, but for the letters of SIZES.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from derive.graph import Graph
 from derive.index import Axis
 from derive.shapes import Dimension
 
-SIZES = {"i": "D", "j": "H", "c": "C"}  # of the letters whose size has a symbol of its own
-TAKEN = "NXYPZLWGEO"  # symbols of the examples' number and of tensors
+SIZES = {"i": "D", "j": "H", "c": "C"}  # the letters whose size has a symbol of its own, numbered where there are several
 
 
 def named_axes(graph: Graph, last: Dimension, meaning: str, layer_names: Sequence[str]) -> dict[Dimension, Axis]:
@@ -24,13 +23,10 @@ def named_axes(graph: Graph, last: Dimension, meaning: str, layer_names: Sequenc
         letter = "c" if dimension is last.root and dimension.layer > 0 else dimension.letter or "i"
         groups.setdefault(letter, []).append(dimension)
     axes = {graph.batch: Axis("n", "N", None, "examples")}
-    letters, symbols = set(groups), set[str]()
     for letter, group in groups.items():
-        names = _numbered(letter, len(group), letters)
-        symbol = SIZES.get(letter) or _symbol(letter, symbols)
-        symbols.add(symbol)
-        sizes = [symbol if len(group) == 1 else f"{symbol}{k}" for k in range(1, len(group) + 1)]
-        for name, size, dimension in zip(names, sizes, group, strict=True):
+        names = _numbered(letter, len(group), set(groups))
+        for number, (name, dimension) in enumerate(zip(names, group, strict=True), 1):
+            size = f"{SIZES[letter]}{number if len(group) > 1 else ''}" if letter in SIZES else f"N_{name}"
             words = meaning if dimension is last.root else _meaning(dimension, graph, layer_names)
             axes[dimension] = Axis(name, size, dimension.extent, words)
     return axes
@@ -57,13 +53,8 @@ def _numbered(letter: str, count: int, letters: set[str]) -> list[str]:
     return [f"{letter}{k}" for k in range(1, count + 1)]
 
 
-def _symbol(letter: str, symbols: set[str]) -> str:
-    upper = letter.upper()
-    return f"N_{letter}" if upper in TAKEN or upper in symbols else upper
-
-
 def _meaning(dimension: Dimension, graph: Graph, layer_names: Sequence[str]) -> str:
     if dimension.layer == 0:
         return "vocabulary" if graph.given.labels is not None and dimension is graph.given.labels.root else "inputs"
     kind = next(a.kind for a in graph.applications if a.layer == dimension.layer)
-    return f"hidden layer {layer_names[dimension.layer - 1]}" if kind == "dense" else f"{kind} {layer_names[dimension.layer - 1]}"
+    return f"{'hidden layer' if kind == 'dense' else kind.replace('_', ' ')} {layer_names[dimension.layer - 1]}"

@@ -7,6 +7,8 @@ result is kept only if no new denominator appears, or y/x could replace a logist
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy as sp
 from sympy import Basic, Expr
 
@@ -21,10 +23,13 @@ def stored(slope: Expr, equation: Equation) -> Expr:
     if isinstance(body, sp.Piecewise):
         return _stored_in_branches(slope, equation)
     whole = slope.xreplace({body: value})
-    replaced = (_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value))
+    replaced = [_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value)]
     others = [e for e in (whole, *replaced) if e is not None and e != slope]
-    below = _denominators(slope) if others else set[Basic]()
-    return min((slope, *(e for e in others if _denominators(e) <= below)), key=lambda e: (cost(e), str(e)))
+    if not others:
+        return slope
+    below = _denominators(slope)
+    candidates = [slope, *(e for e in others if _denominators(e) <= below)]
+    return min(candidates, key=lambda e: (cost(e), str(e)))
 
 
 def _stored_in_branches(slope: Expr, equation: Equation) -> Expr:
@@ -38,21 +43,20 @@ def _stored_in_branches(slope: Expr, equation: Equation) -> Expr:
     return sp.Piecewise(*cases)
 
 
-def _solutions(body: Expr, value: Entry) -> list[tuple[Expr, Expr]]:
+@lru_cache(maxsize=1024)
+def _solutions(body: Expr, value: Entry) -> tuple[tuple[Expr, Expr], ...]:
     """Every kernel of the body that `value = body` determines, with its solution."""
     flat, back = flatten(body)
-    kernels = {s: atom for s, atom in back.items() if not isinstance(atom, Entry | Binder | Indicator) and not atom.is_number}
-    if not kernels:
-        return []
     v = sp.Dummy("v", positive=True) if value.is_positive else sp.Dummy("v", real=True)
     above, below = sp.fraction(sp.together(flat))
     equation = sp.expand(above - v * below)
     found: list[tuple[Expr, Expr]] = []
-    for symbol, atom in kernels.items():
-        if equation.is_polynomial(symbol) and sp.degree(equation, symbol) == 1:
+    for symbol, atom in back.items():
+        kernel = not isinstance(atom, Entry | Binder | Indicator) and not atom.is_number
+        if kernel and equation.is_polynomial(symbol) and sp.degree(equation, symbol) == 1:
             solution = -equation.coeff(symbol, 0) / equation.coeff(symbol, 1)
             found.append((atom, sp.cancel(solution).xreplace(back).xreplace({v: value})))
-    return found
+    return tuple(found)
 
 
 def _replace(slope: Expr, kernel: Expr, solution: Expr, indices: tuple[Index, ...]) -> Expr | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import sympy as sp
@@ -66,7 +67,7 @@ def _tensor_rows(program: Program, network: Network, notation: Notation) -> Iter
     for tensor in program.targets:
         yield _tensor_row(tensor, (_target_role(tensor),), notation)
     for tensor in program.parameters:
-        yield _tensor_row(tensor, _parameter_words(tensor, network), notation)
+        yield _tensor_row(tensor, _parameter_words(tensor, program, network), notation)
     for equation in program.equations:
         yield _tensor_row(equation.tensor, (heading(equation),), notation)
 
@@ -82,12 +83,14 @@ def _tensor_row(tensor: Tensor, meaning: Text, notation: Notation) -> tuple[Text
     return ((Math(notation.name(tensor)),), (Code(tensor.name),), meaning, (Math(symbolic),), (Math(numeric),))
 
 
-def _parameter_words(tensor: Tensor, network: Network) -> Text:
-    """The role of a parameter by its rank, and the layer whose number is in its name."""
-    role = "weights" if len(tensor.axes) == 2 else "biases"
-    number = int("".join(filter(str.isdigit, tensor.name)))
-    name = network.layers[number - 1].name
-    return (f"{role} of layer {number}{f', {name}' if name else ''}",)
+def _parameter_words(tensor: Tensor, program: Program, network: Network) -> Text:
+    """The role of a parameter by how it starts, and the layer whose number ends its name."""
+    role = "weights" if program.starts.get(tensor) == "weight" else "biases" if tensor.name.startswith("b") else "learned numbers"
+    digits = re.search(r"\d+$", tensor.name)
+    if digits is None:
+        return (f"{role} of the loss",)
+    name = network.layers[int(digits[0]) - 1].name
+    return (f"{role} of layer {digits[0]}{f', {name}' if name else ''}",)
 
 
 def _space(tensor: Tensor, *, numbers: bool) -> str:
@@ -195,13 +198,19 @@ def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
 def _layout(program: Program, notation: Notation) -> Text:
     """Where the examples and the weights' axes stand, as the tensors' axes tell."""
     inputs = program.inputs[0]
-    features = next(a for a in inputs.axes if a.extent is not None)
-    weight = next(t for t in program.parameters if features in t.axes)
-    if len(inputs.axes) == 1:
+    first = inputs.axes[0]
+    if all(a.extent is not None for a in inputs.axes):
         examples: Text = ("The derivation is of one example; vectors are columns. ",)
+    elif len(inputs.axes) == 2:
+        examples = ("The examples are the ", "rows" if first.extent is None else "columns", " of ", Math(notation.name(inputs)), ". ")
     else:
-        examples = ("The examples are the ", "columns" if inputs.axes[0] == features else "rows", " of ", Math(notation.name(inputs)), ". ")
-    order = "inputs by outputs" if weight.axes[0] == features else "outputs by inputs"
+        place = "first" if first.extent is None else "last"
+        examples = (f"The examples stand along the {place} axis of ", Math(notation.name(inputs)), ". ")
+    weight = next((t for t in program.parameters if program.starts.get(t) == "weight" and len(t.axes) == 2), None)
+    if weight is None:
+        return examples
+    reader = program.reading(weight)[0]
+    order = "outputs by inputs" if weight.axes[0] in reader.tensor.axes else "inputs by outputs"
     return (*examples, f"Weights are {order}: ", Math(rf"{notation.name(weight)} \in {shape_latex(weight)}"), ".")
 
 

@@ -92,7 +92,10 @@ def joined(places: Sequence[str]) -> str:
 
 
 def size_letter(axis: Axis) -> str:
-    """The extent's symbol: H1 is H^{(1)}, apart from the activations H_1."""
+    """The extent's symbol: H1 is H^{(1)}, apart from the activations H_1; N_w has the letter of its axis below."""
+    before, mark, below = axis.size.partition("_")
+    if mark:
+        return f"{before}_{{{index_letter(below)}}}"
     symbol = named(axis.size)
     return Symbol(symbol.letter, "", f"({symbol.subscript})" if symbol.subscript else "").latex()
 
