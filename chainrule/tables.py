@@ -51,7 +51,11 @@ def verification(out: Console, result: Verification) -> None:
     out.print("differences: worst, from central finite differences; evaluation: worst, from the plain evaluation of the equations")
     out.print(f"order: of the Taylor remainder, 2 for a right gradient; the loss is within {result.loss:.1e} of its plain evaluation,")
     out.print(f"the prediction within {result.prediction:.1e}")
-    failed = [row.parameter for row in result.rows if not row.holds] + ([] if result.loss_holds else ["L"])
+    for row in result.products:
+        near = f"; near a kink, where no difference is taken: {listed(row.kinks)}" if row.kinks else ""
+        out.print(f"{row.product}: differences {row.difference:.1e}, evaluation {row.naive:.1e}, relative to its largest entry{near}")
+    named = [(row.parameter, row.holds) for row in result.rows] + [(row.product, row.holds) for row in result.products]
+    failed = [name for name, holds in (*named, ("L", result.loss_holds)) if not holds]
     failed += [] if result.prediction_holds else ["the prediction"]
     out.print(f"FAILS: {', '.join(failed)}" if failed else "all hold")
 

@@ -16,6 +16,7 @@ import numpy as np
 import derive
 from chainrule.kinks import Kinks, kinks
 from chainrule.module import Array, Module, arrays, built
+from chainrule.products import ProductRow, motion, product_rows
 from chainrule.progress import Report, silent
 from chainrule.sample import Sample, in_order, sample
 from chainrule.specs import InputError
@@ -67,6 +68,7 @@ class Verification:
     rows: tuple[Row, ...]
     loss: float
     prediction: float
+    products: tuple[ProductRow, ...] = ()
 
     @property
     def loss_holds(self) -> bool:
@@ -78,11 +80,11 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        return self.loss_holds and self.prediction_holds and all(row.holds for row in self.rows)
+        return self.loss_holds and self.prediction_holds and all(row.holds for row in (*self.rows, *self.products))
 
     def record(self) -> dict[str, object]:
         rows = [{**asdict(row), "linear": row.linear, "holds": row.holds} for row in self.rows]
-        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows}
+        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows, "products": [row.record() for row in self.products]}
         return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, **found}
 
 
@@ -109,10 +111,12 @@ def verify_at(
     forward = derivation.forward
     value, claimed = module.gradients(at.parameters, at.X, at.y, **at.options)
     gradient = {t.name: arrays(claimed)[t.name].copy() for t in forward.parameters}
-    plain = evaluate(derivation.mathematical, at.given(forward))
+    along = motion(derivation, at, seed)
+    plain = evaluate(derivation.mathematical, {**at.given(forward), **along.given(derivation)})
     scale = largest(gradient.values())
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
-    probe = _Probe(module, at, gradient, kinks(forward), scale, DIFFERENCE + rounding)
+    branches = kinks(forward)
+    probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding)
     rows: list[Row] = []
     for k, parameter in enumerate(forward.parameters):
         report(f"verifying {forward.name}: {parameter.name}", k, len(gradient))
@@ -120,7 +124,8 @@ def verify_at(
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
     loss = float(plain[forward.outputs[-1].name])
     off = max(abs(value - loss), abs(probe.loss(at) - loss)) / max(abs(loss), 1.0)
-    return Verification(forward.name, len(at.X), seed, tuple(rows), off, _prediction(inference, module, at))
+    products = tuple(product_rows(derivation, module, at, along, plain, branches))
+    return Verification(forward.name, len(at.X), seed, tuple(rows), off, _prediction(inference, module, at), products)
 
 
 def _prediction(inference: Program, module: Module, at: Sample) -> float:
