@@ -9,7 +9,7 @@ from derive.index import AtMost, Axis, Delta, Index, InRange, Max, Sum
 from derive.language.axes import BINDERS, placed
 from derive.language.choose import choice, compared
 from derive.language.context import Context
-from derive.language.errors import Place, counted, guess, quoted, several, wrong
+from derive.language.errors import counted, guess, quoted, several, wrong
 from derive.language.functions import CALLS, CONSTANTS, ONE, TWO
 from derive.language.positions import affine, index, is_label, label, size
 from derive.language.scope import Operand
