@@ -53,12 +53,10 @@ def rendered(name: str, program: Program, outputs: Sequence[Tensor]) -> Rendered
     return Rendered(name, "\n".join([head, *body, f"    return ({returned})"]), made, given, tuple(outputs))
 
 
-def module(kernels: Sequence[Rendered]) -> Any:
-    """One module with all kernels, each also compiled when it is called as `compiled_<name>`."""
+def compiled(kernels: Sequence[Rendered]) -> Any:
+    """One module with all kernels, each compiled for the types that it is called with."""
     jit = '@njit(error_model="numpy", fastmath=FAST)'
-    compiled = [f"compiled_{k.name} = njit(error_model='numpy', fastmath=FAST)({k.name})" for k in kernels]
-    assert jit
-    return imported("kernels", "\n\n".join([HEAD, *(k.text for k in kernels), *compiled]), "<kernels>")
+    return imported("kernels", "\n\n".join([HEAD, *(f"{jit}\n{k.text}" for k in kernels)]), "<kernels>")
 
 
 def interpreted(kernels: Sequence[Rendered]) -> Any:
@@ -86,7 +84,7 @@ def _check(place: Any) -> None:
         raise IndexError(f"{places} is outside")
 
 
-def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.float64, prefix: str = "") -> dict[str, Any]:
+def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.float64) -> dict[str, Any]:
     """The outputs of a kernel by name; every array that it does not fill holds NaN."""
 
     def empty(t: Tensor) -> np.ndarray[Any, Any]:
@@ -95,9 +93,10 @@ def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.flo
     results = {t.name: empty(t) for t in k.outputs if t.axes}
     arguments = [given[t.name] if t.values else dtype(given[t.name]) if not t.axes else given[t.name].astype(dtype) for t in k.given]
     work = [empty(v.tensor) for v in k.kernel.workspace]
-    arrays = (*arguments, *results.values(), *work)
-    shown = arrays if prefix else [a.view(Checked) if isinstance(a, np.ndarray) else a for a in arrays]
-    scalars = getattr(made, prefix + k.name)(dtype, count, *shown)
+    function, arrays = getattr(made, k.name), (*arguments, *results.values(), *work)
+    if not hasattr(function, "py_func"):
+        arrays = tuple(a.view(Checked) if isinstance(a, np.ndarray) else a for a in arrays)
+    scalars = function(dtype, count, *arrays)
     return {**results, **dict(zip((t.name for t in k.outputs if not t.axes), scalars, strict=True))}
 
 
