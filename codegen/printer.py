@@ -6,6 +6,8 @@ float32 arithmetic into float64. A factor that is 0 or 1 by a condition becomes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 from sympy import Basic, Expr
 
@@ -173,7 +175,7 @@ def _power(base: Expr, exponent: Expr) -> tuple[str, int]:
 Case = tuple[Expr, str]
 
 
-def _guarded(guards: list[Expr], value: Expr) -> tuple[str, int]:
+def _guarded(guards: Sequence[Expr], value: Expr) -> tuple[str, int]:
     """The value where all guards hold, else 0."""
     return f"{code(value, OR)} if {' and '.join(map(holds, guards))} else real(0)", CHOICE
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from codegen.cache import imported
 from codegen.lines import lines
@@ -16,7 +17,9 @@ from derive.index import Tensor
 from derive.program import Program
 from tests.modules import NUMPY_MATH
 
-Arrays = Mapping[str, np.ndarray[Any, Any]]
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+Real = type[np.floating[Any]]
 
 HEAD = """
 import math
@@ -66,7 +69,7 @@ def interpreted(kernels: Sequence[Rendered]) -> Any:
     return made
 
 
-class Checked(np.ndarray[Any, Any]):
+class Checked(np.ndarray[Any, np.dtype[Any]]):
     """An array that refuses negative positions, which NumPy counts from the end and compiled code does not."""
 
     def __getitem__(self, place: Any) -> Any:
@@ -78,36 +81,39 @@ class Checked(np.ndarray[Any, Any]):
         super().__setitem__(place, value)
 
 
-def _check(place: Any) -> None:
-    places = place if isinstance(place, tuple) else (place,)
+def _check(place: object) -> None:
+    places = cast("tuple[object, ...]", place) if isinstance(place, tuple) else (place,)
     if any(isinstance(p, int | np.integer) and p < 0 for p in places):
         raise IndexError(f"{places} is outside")
 
 
-def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.float64) -> dict[str, Any]:
+def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: Real = np.float64) -> dict[str, Any]:
     """The outputs of a kernel by name; every array that it does not fill holds NaN."""
-
-    def empty(t: Tensor) -> np.ndarray[Any, Any]:
-        return np.full(tuple(count if a.extent is None else a.extent for a in t.axes), np.nan, dtype)
-
-    results = {t.name: empty(t) for t in k.outputs if t.axes}
-    arguments = [given[t.name] if t.values else dtype(given[t.name]) if not t.axes else given[t.name].astype(dtype) for t in k.given]
-    work = [empty(v.tensor) for v in k.kernel.workspace]
-    function, arrays = getattr(made, k.name), (*arguments, *results.values(), *work)
+    results = {t.name: _empty(t, count, dtype) for t in k.outputs if t.axes}
+    arguments = [_argument(given[t.name], t, dtype) for t in k.given]
+    arrays = [*arguments, *results.values(), *(_empty(v.tensor, count, dtype) for v in k.kernel.workspace)]
+    function = getattr(made, k.name)
     if not hasattr(function, "py_func"):
-        arrays = tuple(a.view(Checked) if isinstance(a, np.ndarray) else a for a in arrays)
-    scalars = function(dtype, count, *arrays)
+        arrays = [a.view(Checked) if a.ndim else a for a in arrays]
+    scalars = function(dtype, count, *(a if a.ndim else a[()] for a in arrays))
     return {**results, **dict(zip((t.name for t in k.outputs if not t.axes), scalars, strict=True))}
 
 
-def drawn(program: Program, count: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+def _empty(t: Tensor, count: int, dtype: Real) -> Array:
+    return np.full(tuple(count if a.extent is None else a.extent for a in t.axes), np.nan, dtype)
+
+
+def _argument(given: Array, t: Tensor, dtype: Real) -> Array:
+    return given if t.values else given.astype(dtype)
+
+
+def drawn(program: Program, count: int, seed: int = 0) -> dict[str, Array]:
     """Random arrays for the given tensors of a program: normal numbers, labels, positive ones where a sign says so."""
     rng = np.random.default_rng(seed)
-    found: dict[str, np.ndarray[Any, Any]] = {}
+    found: dict[str, Array] = {}
     for t in program.given:
         shape = tuple(count if a.extent is None else a.extent for a in t.axes)
-        normal = rng.normal(size=shape)
-        found[t.name] = (
-            rng.integers(0, t.values.extent or 0, shape) if t.values else np.asarray(normal if t.sign == "real" else abs(normal) + 0.1)
-        )
+        normal = np.asarray(rng.normal(size=shape))
+        real = normal if t.sign == "real" else abs(normal) + 0.1
+        found[t.name] = rng.integers(0, t.values.extent or 0, shape) if t.values else real
     return found
