@@ -91,8 +91,8 @@ def test_an_activation_of_the_users_own_says_what_is_wrong_with_it() -> None:
 HINTS: dict[str, tuple[str, str, str]] = {
     "softmax twice": ("softmax_cross_entropy", "softmax", "applies softmax itself"),
     "the sigmoid twice": ("binary_cross_entropy_with_logits", "sigmoid", "applies sigmoid itself"),
-    "no probabilities": ("binary_cross_entropy", "tanh", "reads what sigmoid gives"),
-    "no logarithms": ("negative_log_likelihood", "softmax", "reads what log_softmax gives"),
+    "no probabilities": ("binary_cross_entropy", "tanh", "wants what sigmoid gives"),
+    "no logarithms": ("negative_log_likelihood", "softmax", "wants what log_softmax gives"),
     "right": ("binary_cross_entropy", "sigmoid", ""),
     "logits": ("softmax_cross_entropy", "identity", ""),
     "any numbers": ("mean_squared_error", "tanh", ""),
