@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import derive
 from derive import Network
 from derive.choices import needed
 from derive.formulas.activations import ACTIVATIONS
-from derive.formulas.losses import LOSSES, TARGETS
+from derive.formulas.losses import LOSSES, PENALTIES, TARGETS
 from derive.formulas.operation import Parameter
-from derive.index import Tensor
-from derive.program import Derivation, Program
+from derive.program import Derivation
 from derive.text import equation_text
 
 HEAD = """\
@@ -23,12 +22,18 @@ what it gives, y or Y the targets, dT the gradient of the loss with respect to T
 says how a spec names them.
 """
 
+PENALTY_HEAD = """\
+## Penalties
+
+A penalty is a number R that is added to the loss: the sum of the formula over the entries w of the parameters that it is put on.
+"""
+
 STAND_IN = 2  # for a number that a spec must give
 
 
 def page() -> str:
     """The page in Markdown. The same tables give the same bytes."""
-    return "\n".join([HEAD, "## Activations", "", *_activations(), "", "## Losses", "", *_losses(), ""])
+    return "\n".join([HEAD, "## Activations", "", *_activations(), "", "## Losses", "", *_losses(), "", PENALTY_HEAD, *_penalties(), ""])
 
 
 def _activations() -> Iterator[str]:
@@ -36,7 +41,7 @@ def _activations() -> Iterator[str]:
     yield _row(*["---"] * 5)
     for kind, activation in ACTIVATIONS.items():
         learned = [f"`{name}` learned, from {start}" for name, start in activation.learned.items()]
-        found = _derivation({"kind": kind, **dict.fromkeys(needed(activation.parameters), STAND_IN)}, "mean_squared_error")
+        found = _of_activation({"kind": kind, **dict.fromkeys(needed(activation.parameters), STAND_IN)})
         before = next((e.tensor for e in found.forward.equations if e.tensor.name == "A1"), None)
         formula, gradient = "H1 = A1", ""
         if before is not None:
@@ -52,12 +57,29 @@ def _losses() -> Iterator[str]:
     for (kind, targets), loss in LOSSES.items():
         several = sum(other == kind for other, _ in LOSSES) > 1
         options = [*([f'`targets = "{targets}"`'] if several else []), *_options(loss.parameters)]
-        formula, gradient = loss.formula, ""
-        if len(loss.values) == 1:
-            found = _derivation("identity", {"kind": kind, "targets": targets})
-            formula = equation_text(found.forward.equations[-1])
-            gradient = f"`{equation_text(found.gradient(_named(found.forward, loss.reads)).equation)}`"
-        yield _row(f"`{kind}`", ", ".join(options), TARGETS[loss.target], f"`{formula}`", gradient, loss.source)
+        found = _of_loss({"kind": kind, "targets": targets}, len(loss.values))
+        formulas = [equation_text(e) for e in found.forward.equations if e.note.startswith(("part of the loss", "loss"))]
+        read = [t.name for e in found.forward.equations[: len(loss.values)] for t in (e.tensor,)]
+        gradients = [equation_text(d.equation) for d in found.backward if d.of is not None and d.of.name in read]
+        yield _row(f"`{kind}`", ", ".join(options), TARGETS[loss.target], _lines(formulas), _lines(gradients), loss.source)
+
+
+def _penalties() -> Iterator[str]:
+    yield _row("Penalty", "Options", "Formula", "Source")
+    yield _row(*["---"] * 4)
+    for kind, penalty in PENALTIES.items():
+        yield _row(f"`{kind}`", ", ".join(_options(penalty.parameters)), f"`{penalty.formula}`", penalty.source)
+
+
+def _of_loss(loss: Mapping[str, object], values: int) -> Derivation:
+    """That of the smallest network with the loss: a dense layer for each value that it reads."""
+    layers = [{"kind": "dense", "units": 2, "name": f"value_{k}", "inputs": ["input"]} for k in range(values)]
+    read = {"inputs": [layer["name"] for layer in layers]} if values > 1 else {}
+    return derive.differentiate(Network(name="operations", inputs=4, layers=layers, loss={**loss, **read}).program())
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "<br>".join(f"`{text}`" for text in texts)
 
 
 def _options(parameters: Mapping[str, Parameter]) -> Iterator[str]:
@@ -72,11 +94,7 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _derivation(activation: object, loss: str | Mapping[str, object]) -> Derivation:
-    """That of the smallest network that holds both."""
+def _of_activation(activation: object) -> Derivation:
+    """That of the smallest network with the activation."""
     layers = [{"kind": "dense", "units": 4, "activation": activation}, {"kind": "dense", "units": 2}]
-    return derive.differentiate(Network(name="operations", inputs=4, layers=layers, loss=loss).program())
-
-
-def _named(program: Program, name: str) -> Tensor:
-    return next(e.tensor for e in program.equations if e.tensor.name == name)
+    return derive.differentiate(Network(name="operations", inputs=4, layers=layers, loss="mean_squared_error").program())
