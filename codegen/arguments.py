@@ -16,10 +16,14 @@ from derive.index import Axis, Tensor
 
 @dataclass(frozen=True)
 class Rows:
-    """A tensor with an axis of examples. Raises ValueError where that is neither its first axis nor its last."""
+    """A tensor with an axis of examples. Raises ValueError where that is neither its first axis nor its last.
+
+    taken: names that a variable beside it must not have.
+    """
 
     tensor: Tensor
     examples: Axis
+    taken: frozenset[str] = LOCAL
 
     def __post_init__(self) -> None:
         if self.examples not in (*self.tensor.axes[:1], *self.tensor.axes[-1:]):
@@ -43,7 +47,7 @@ class Rows:
     @property
     def place(self) -> list[str]:
         """Variables for the positions of an entry outside."""
-        taken = set(LOCAL)
+        taken = set(self.taken)
         return [unused(a.name, taken) for a in (self.examples, *self.each)]
 
     @property

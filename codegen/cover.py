@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sympy import Expr
-
-from codegen.positions import plain, slope
+from codegen.positions import dense, plain
 from codegen.summands import Summand
 from derive.index import Index, free_indices
 from derive.index.indicators import bounds
@@ -50,25 +48,7 @@ def _images(part: Summand) -> list[Interval | None] | None:
         if isinstance(position, Index) and position.axis == axis:
             images.append(None)
             continue
-        image = _dense(position)
-        if image is None:
+        if dense(position) is None:
             return None
-        images.append(image)
+        images.append(bounds(plain(position)))
     return images if set(seen) == set(part.loops) else None
-
-
-def _dense(position: Expr) -> Interval | None:
-    """The least and the greatest value of a position that takes every value between them once, as (c H + h) W + w does."""
-    steps: list[tuple[int, int]] = []
-    for index in free_indices(position):
-        rise = slope(position, index)
-        if rise is None or index.axis.extent is None:
-            return None
-        if index.axis.extent > 1:
-            steps.append((abs(rise), index.axis.extent))
-    expected = 1
-    for step, extent in sorted(steps):
-        if step != expected:
-            return None
-        expected *= extent
-    return bounds(plain(position))

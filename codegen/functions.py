@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codegen.arguments import Rows
-from codegen.lines import INDENT, lines
+from codegen.flat import unused
+from codegen.lines import INDENT, WIDTH, lines
+from codegen.loops import Loop, Statement, renamed
+from codegen.printer import identifier
 from codegen.schedule import Range, kernel, run_time_axis
 from codegen.views import Size, View, laid_out, size_text, view_text
 from derive.index import Tensor
@@ -68,7 +72,7 @@ class Functions:
         """
         k = kernel(program, results.tensors, ranges or {})
         taken = {*self.reserved, *(t.name for t in program.given), *(e.tensor.name for e in program.equations)}
-        body = lines(k.body, taken)
+        body = lines([_apart(s, taken) for s in k.body], taken)
         read = {t.name for t in k.given}
         head = [line for vector, views in self.vectors.items() for line in viewed(vector, [v for v in views if v.tensor.name in read])]
         tail: list[str] = []
@@ -95,6 +99,17 @@ class Functions:
         return Function(name, purpose, arguments, "float" if results.number else "None", every, k.work)
 
 
+def _apart(statement: Statement, taken: set[str]) -> Statement:
+    """The statement with loops over other variables where a tensor has the name of an index."""
+    if not isinstance(statement, Loop):
+        return statement
+    index, body = statement.index, statement.body
+    if identifier(index) in taken:
+        new = index.axis.index(unused(index.label, set(taken), index.label))
+        body, index = tuple(renamed(s, index, new) for s in body), new
+    return replace(statement, index=index, body=tuple(_apart(s, taken) for s in body))
+
+
 def viewed(vector: str, views: Sequence[View]) -> list[str]:
     """The statements that name the tensors in a vector: arrays are views of it, numbers its entries."""
     return [f"{v.tensor.name} = {view_text(vector, v) if v.tensor.axes else place(vector, v)}" for v in views]
@@ -103,6 +118,38 @@ def viewed(vector: str, views: Sequence[View]) -> list[str]:
 def place(vector: str, view: View) -> str:
     """The entry of a vector that holds a tensor of no axes."""
     return f"{vector}[{size_text(view.start)}]"
+
+
+def fitted(statement: str) -> str:
+    """A statement with one call, or the head of a function, on as many lines as its width demands."""
+    if len(statement) <= WIDTH:
+        return statement
+    start, stop = _parentheses(statement)
+    indent = INDENT * (1 + (len(statement) - len(statement.lstrip())) // len(INDENT))
+    arguments = _separated(statement[start + 1 : stop])
+    inside = [f"{indent}{', '.join(arguments)}"]
+    if len(inside[0]) > WIDTH:
+        inside = [f"{indent}{argument}," for argument in arguments]
+    return "\n".join([statement[: start + 1], *inside, indent[len(INDENT) :] + statement[stop:]])
+
+
+def _parentheses(text: str) -> tuple[int, int]:
+    """The places of the first parenthesis and of the one that closes it."""
+    start = text.index("(")
+    depths = itertools.accumulate({"(": 1, ")": -1}.get(c, 0) for c in text[start:])
+    return start, start + next(k for k, depth in enumerate(depths) if depth == 0)
+
+
+def _separated(arguments: str) -> list[str]:
+    """The arguments of a call, apart at the commas that stand in no parentheses or brackets."""
+    found, depth = [""], 0
+    for c in arguments:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(c, 0)
+        if c == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += c
+    return [argument.strip() for argument in found]
 
 
 def _count(arrays: Sequence[Tensor], program: Program) -> str:

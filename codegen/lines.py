@@ -13,10 +13,11 @@ from sympy import Basic, Expr
 from codegen.constants import COMPARE
 from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
-from codegen.positions import at_most
+from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
+from codegen.summands import protection
 from codegen.views import extent, size_text
-from derive.index import Entry, Indicator, Tensor, lies_on
+from derive.index import Entry, Index, Indicator, Tensor, lies_on
 from derive.text import equation_text
 
 WIDTH = 140
@@ -171,22 +172,21 @@ def _bounds(loop: Loop) -> str:
 
 def _matrices(product: MatrixProduct) -> Iterable[str]:
     """The factors of a matrix product, transposed where their indices stand the other way round, and the array for the result."""
-    rows, columns = product.out.indices[: product.rows], product.out.indices[product.rows :]
-    for entry, outer in ((product.left, rows), (product.right, columns)):
-        first = len(outer) if entry is product.left else product.inner
-        turned = (entry.indices[: len(outer)] == outer) != (entry is product.left)
-        split = len(entry.indices) - first if turned else first
-        yield _matrix(entry, split) + (".T" if turned else "")
-    yield _matrix(product.out, product.rows)
+    out, left, right = (in_row_major_order(entry) or () for entry in (product.out, product.left, product.right))
+    rows, columns = out[: product.rows], out[product.rows :]
+    straight = left[: len(rows)] == rows
+    yield _matrix(product.left.tensor, left, len(rows) if straight else product.inner) + ("" if straight else ".T")
+    straight = right[: len(columns)] != columns
+    yield _matrix(product.right.tensor, right, product.inner if straight else len(columns)) + ("" if straight else ".T")
+    yield _matrix(product.out.tensor, out, len(rows))
 
 
-def _matrix(entry: Entry, rows: int) -> str:
-    """An array as a matrix whose rows are its first few axes."""
-    axes = entry.tensor.axes
-    if len(axes) == 2:
-        return entry.tensor.name
-    rows_text, columns_text = (size_text(extent(Tensor("", part))) for part in (axes[:rows], axes[rows:]))
-    return f"{entry.tensor.name}.reshape({rows_text}, {columns_text})"
+def _matrix(tensor: Tensor, indices: Sequence[Index], rows: int) -> str:
+    """An array, along which these indices run, as a matrix with as many rows as the first few have positions."""
+    sizes = [extent(Tensor("", [i.axis for i in part])) for part in (indices[:rows], indices[rows:])]
+    if [extent(Tensor("", [axis])) for axis in tensor.axes] == sizes:
+        return tensor.name
+    return f"{tensor.name}.reshape({', '.join(map(size_text, sizes))})"
 
 
 def _is_fill(statement: Statement) -> bool:
@@ -214,11 +214,14 @@ def _part(value: Expr, room: int) -> tuple[str, Expr] | None:
 
 
 def _parts(e: Expr) -> Iterable[tuple[str, Expr]]:
-    if isinstance(e, Entry | Indicator) or (e.is_Mul and e.has(Indicator)):  # what stands behind a condition stays there
+    if isinstance(e, Entry | Indicator):
         return
+    guarded = any(isinstance(a, Indicator) for a in e.args)
     word = "term" if e.is_Add else "factor" if e.is_Mul else "argument"
     for arg in _values(e):
-        if not arg.is_Atom and not isinstance(arg, Entry) and not arg.is_number:
+        if guarded and protection(arg):
+            continue  # it may be read only where the condition holds
+        if not arg.is_Atom and not isinstance(arg, Entry | Indicator) and not arg.is_number:
             yield word, arg
             yield from _parts(arg)
 

@@ -105,7 +105,7 @@ class Module:
         return {"loss": batch.fewest(self.computed, self.computed.outputs), "step": batch.fewest(self.computed, self.computed.results)}
 
     def rows(self, tensor: Tensor) -> Rows:
-        return Rows(tensor, run_time_axis(self.forward))
+        return Rows(tensor, run_time_axis(self.forward), names.LOCAL | {t.name for t in self.forward.given})
 
     # -- kernels -------------------------------------------------------------------------------------------------------
 

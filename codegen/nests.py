@@ -49,16 +49,15 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
     """Accumulate in the target itself where the body is the binder, or the binder plus a rest to start from; else beside it."""
     target = equation.entry
     body, bound = _opened(binder, equation.indices)
-    product = matrix_product(equation, target, body, bound) if isinstance(binder, Sum) else None
+    parts = summands(target, body, (*equation.indices, *bound)) if isinstance(binder, Sum) else ()
     last = equation.body.xreplace({binder: target})
-    if product is not None and _finishes(equation, last):
+    product = matrix_product(equation, parts[0]) if len(parts) == 1 and _finishes(equation, last) else None
+    if product is not None:
         return (product, *(_elementwise(equation, last) if last != target else ()))
     rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
     plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
     if plain and (isinstance(binder, Sum) or rest == 0):
         return _accumulated(equation, target, binder, rest, body, bound)
-    loops = (*equation.indices, *bound)
-    parts = summands(target, body, loops) if isinstance(binder, Sum) else ()
     if parts and all(_is_everywhere(p, equation) for p in parts):  # deltas have used up the sum
         return _elementwise(equation, equation.body.xreplace({binder: sp.Add(*[p.value for p in parts])}))
     in_place = bool(parts) and not _in_variables(equation, parts) and _finishes(equation, last)
@@ -68,13 +67,14 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
 
 
 def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
-    """Sums added one after the other to what is not a sum."""
+    """Sums added one after the other to what is not a sum; those that are matrix products are computed beside it first."""
     target, parts, products = equation.entry, list[Summand](), list[Statement]()
     for term in sp.Add.make_args(equation.body):
         opened = {b: _opened(b, equation.indices) for b in outermost_binders(term)}
         for binder, (body, bound) in opened.items():
             beside = _beside(equation, binder, set(taken))
-            product = matrix_product(equation, beside, body, bound)
+            whole = summands(beside, body, (*equation.indices, *bound))
+            product = matrix_product(equation, whole[0]) if len(whole) == 1 else None
             if product is not None:
                 taken.add(beside.tensor.name)
                 products.append(product)

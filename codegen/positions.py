@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Expr
 
-from derive.index import AtMost, Axis, Entry, Index, Indicator, InRange, Size, lies_on
+from derive.index import AtMost, Axis, Entry, Index, Indicator, InRange, Size, free_indices, lies_on
 from derive.index.indicators import bounds
 
 
@@ -47,6 +47,39 @@ def at_most(a: Expr, b: Expr) -> bool:
     """Whether the extents that are known say that one index expression is never above another."""
     reach = bounds(plain(b - a))
     return reach is not None and reach[0] >= 0
+
+
+def dense(position: Expr) -> tuple[Index, ...] | None:
+    """The indices of a position that takes every value between its least and its greatest once, as (c H + h) W + w + 3 does.
+
+    In the order in which the position runs along them, the slowest first; None for other positions.
+    """
+    steps: list[tuple[int, Index]] = []
+    for index in free_indices(position):
+        rise = slope(position, index)
+        if rise is None or index.axis.extent is None:
+            return None
+        steps.append((abs(rise), index))
+    expected = 1
+    for step, index in sorted(steps, key=lambda s: (s[0], s[1].axis.extent)):
+        if step != expected and index.axis.extent != 1:
+            return None
+        expected *= index.axis.extent or 1
+    return tuple(index for _, index in sorted(steps, key=lambda s: -s[0]))
+
+
+def in_row_major_order(entry: Entry) -> tuple[Index, ...] | None:
+    """The different indices that run over all entries of a tensor in the order in which they lie in memory; None where none do."""
+    found: list[Index] = []
+    for position, axis in zip(entry.indices, entry.tensor.axes, strict=True):
+        if isinstance(position, Index) and position.axis == axis:
+            found.append(position)
+            continue
+        inside = dense(position)
+        if inside is None or any((slope(position, i) or 0) < 0 for i in inside) or bounds(plain(position)) != (0, (axis.extent or 0) - 1):
+            return None
+        found += inside
+    return tuple(found) if len(set(found)) == len(found) else None
 
 
 def limits(guard: Indicator, index: Index) -> tuple[Expr | None, Expr | None] | None:

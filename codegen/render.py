@@ -12,6 +12,7 @@ from codegen import data
 from codegen.about import About, about
 from codegen.arguments import Rows
 from codegen.fixed import constants
+from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
 from codegen.module import Module
 from codegen.training import gathered
@@ -27,6 +28,7 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
     autoescape=False,
 )
+TEMPLATES.filters["fitted"] = fitted
 
 
 def render(derivation: Derivation, network: Network) -> str:
@@ -123,9 +125,11 @@ def _signatures(module: Module) -> Mapping[str, str]:
     """The arguments of loss and gradients beside p, X and y, and the check that they share with train."""
     weighted, arrays = module.weighted, ", ".join(["theta", *(d.checked for d in module.data)])
     kinds = ", ".join(["Array", *(d.rows.type for d in module.data)])
-    declared = "p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike" + (", sample_weight: npt.ArrayLike | None" if weighted else "")
+    taken = "p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike"
+    declared = taken + (", sample_weight: npt.ArrayLike | None" if weighted else "")
     options = ", sample_weight: npt.ArrayLike | None = None" if weighted else ""
     return {
+        "taken": taken,
         "options": options + (", seed: int | np.random.Generator = 0" if module.forward.draws else ""),
         "checked": f"{arrays} = _batch(p, X, y{', sample_weight' if weighted else ''})",
         "batch": f"def _batch({declared}) -> tuple[{kinds}]:",

@@ -53,7 +53,8 @@ def summands(target: Entry, value: Expr, loops: Sequence[Index]) -> tuple[Summan
     if not _computes(value):
         return (Summand(target, value, tuple(loops)),)
     found: list[Summand] = []
-    for indicators, coefficient in _split(value, loops):
+    summed = any(i not in target.free_symbols for i in loops)
+    for indicators, coefficient in _in_terms(value, loops) if summed else _split(value, loops):
         every = dict.fromkeys(map(_plain, (*indicators, *protection(coefficient, indicators))))
         guards = tuple(g for g in every if g != 1)
         summand = Summand(target, _with_plain_positions(coefficient), tuple(loops), guards)
@@ -61,7 +62,7 @@ def summands(target: Entry, value: Expr, loops: Sequence[Index]) -> tuple[Summan
             summand = simpler
         if 0 not in summand.guards:
             found.append(summand)
-    return tuple(found)
+    return tuple(merged(found))
 
 
 def merged(parts: Sequence[Summand]) -> list[Summand]:
@@ -94,7 +95,10 @@ def _computes(e: Expr) -> bool:
 
 
 def _split(value: Expr, loops: Sequence[Index]) -> Iterator[tuple[tuple[Expr, ...], Expr]]:
-    """The terms of a value as useful indicators times a coefficient, the one without any first; a term that is 0 is left out."""
+    """The terms of a value as useful indicators times a coefficient, the one without any first; a term that is 0 is left out.
+
+    A read that needs protection makes its own term 0, no other.
+    """
     for indicator in sorted(value.atoms(Indicator), key=str):
         if not _useful(indicator, loops):
             continue
@@ -106,8 +110,17 @@ def _split(value: Expr, loops: Sequence[Index]) -> Iterator[tuple[tuple[Expr, ..
         yield from _split(body.xreplace({here: sp.S.Zero}), loops)
         yield from (((indicator, *others), coefficient) for others, coefficient in _split(factor, loops))
         return
-    if value != 0:
+    if value.is_Add and protection(value):
+        yield from (((), term) for term in value.args)
+    elif value != 0:
         yield (), value
+
+
+def _in_terms(value: Expr, loops: Sequence[Index]) -> Iterator[tuple[tuple[Expr, ...], Expr]]:
+    """The same for what is summed: a term such as (1 - [c = y]) f(c) stays whole, since f(y) might swallow the digits of the sum."""
+    for term in sp.Add.make_args(value):
+        parts = list(_split(term, loops))
+        yield from parts if len(parts) == 1 else [((), term)]
 
 
 def _useful(indicator: Expr, loops: Sequence[Index]) -> bool:

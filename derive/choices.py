@@ -135,6 +135,7 @@ def _defined(name: str, indices: tuple[Index, ...], _body: Expr) -> Operand:
 
 
 def activation_schema() -> JsonSchemaValue:
+    """The JSON Schema of an activation."""
     tables = [
         table_schema(kind, {name: schema(p) for name, p in chosen.parameters.items()}, chosen.source, needed(chosen.parameters))
         for kind, chosen in ACTIVATIONS.items()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Un
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationError, model_validator
 
 from derive import toml
-from derive.choices import OWN
+from derive.choices import OWN, activation_schema
 from derive.graph import INPUT, Graph, graph
 from derive.layer_spec import Layer
 from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, check_penalties, hints
@@ -198,4 +198,6 @@ def loads(text: str, source: str = "<text>") -> Network:
 
 def json_schema() -> dict[str, object]:
     """The JSON Schema of spec files, for editors that complete and check them."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Network.model_json_schema()}
+    schema = Network.model_json_schema()
+    schema["$defs"]["Activation"] = activation_schema()  # which the tables of layers refer to
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

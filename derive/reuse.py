@@ -7,6 +7,8 @@ result is kept only if no new denominator appears, or y/x could replace a logist
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy as sp
 from sympy import Basic, Expr
 
@@ -21,9 +23,12 @@ def stored(slope: Expr, equation: Equation) -> Expr:
     if isinstance(body, sp.Piecewise):
         return _stored_in_branches(slope, equation)
     whole = slope.xreplace({body: value})
-    replaced = (_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value))
+    replaced = [_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value)]
+    others = [e for e in (whole, *replaced) if e is not None and e != slope]
+    if not others:
+        return slope
     below = _denominators(slope)
-    candidates = [slope, *(e for e in (whole, *replaced) if e is not None and _denominators(e) <= below)]
+    candidates = [slope, *(e for e in others if _denominators(e) <= below)]
     return min(candidates, key=lambda e: (cost(e), str(e)))
 
 
@@ -38,7 +43,8 @@ def _stored_in_branches(slope: Expr, equation: Equation) -> Expr:
     return sp.Piecewise(*cases)
 
 
-def _solutions(body: Expr, value: Entry) -> list[tuple[Expr, Expr]]:
+@lru_cache(maxsize=1024)
+def _solutions(body: Expr, value: Entry) -> tuple[tuple[Expr, Expr], ...]:
     """Every kernel of the body that `value = body` determines, with its solution."""
     flat, back = flatten(body)
     v = sp.Dummy("v", positive=True) if value.is_positive else sp.Dummy("v", real=True)
@@ -50,7 +56,7 @@ def _solutions(body: Expr, value: Entry) -> list[tuple[Expr, Expr]]:
         if kernel and equation.is_polynomial(symbol) and sp.degree(equation, symbol) == 1:
             solution = -equation.coeff(symbol, 0) / equation.coeff(symbol, 1)
             found.append((atom, sp.cancel(solution).xreplace(back).xreplace({v: value})))
-    return found
+    return tuple(found)
 
 
 def _replace(slope: Expr, kernel: Expr, solution: Expr, indices: tuple[Index, ...]) -> Expr | None:

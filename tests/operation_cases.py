@@ -190,6 +190,6 @@ def answer(network: Network, given: Arrays) -> Answer | None:
     weight = weights[0] if weights else None
     total = oracles.reduced(spec, each, target, weight)
     total.backward()  # pyright: ignore[reportUnknownMemberType] (PyTorch leaves the parameters of backward untyped)
-    shown = each if weight is None else each * weight.reshape(weight.shape + (1,) * (each.dim() - weight.dim()))
+    shown = each if weight is None else each * oracles.like(weight, each)
     gradients = {name: leaf.grad.numpy() for name, leaf in leaves.items() if leaf.grad is not None}
     return Answer(total.item(), shown.detach().numpy(), gradients, values[0].detach().numpy())

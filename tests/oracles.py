@@ -30,24 +30,53 @@ Function = Callable[..., Tensor]
 
 DIGITS = 400  # exp(-1e4) is 1e-4343, but what is added to it is near 1: what is lost is below every tolerance
 
+
+def prelu(x: Tensor, a: Tensor) -> Tensor:
+    return F.prelu(x, a.reshape(1))
+
+
+def maxout(x: Tensor, pieces: int) -> Tensor:
+    return torch.max(x.reshape(*x.shape[:-1], -1, pieces), -1).values
+
+
+def mean_squared_error(p: Tensor, y: Tensor, half: bool, reduction: str) -> Tensor:
+    return F.mse_loss(p, y, reduction=reduction) * (0.5 if half else 1.0)
+
+
+def gaussian_nll(p: Tensor, variance: Tensor, y: Tensor, **options: Any) -> Tensor:
+    return F.gaussian_nll_loss(p, y, variance, **options)
+
+
+def product(p: Tensor, y: Tensor) -> Tensor:
+    return p * y
+
+
+def log_cosh(p: Tensor, y: Tensor) -> Tensor:
+    return torch.log(torch.cosh(p - y))
+
+
+def weighted_sum(p: Tensor, y: Tensor, w: Tensor) -> Tensor:
+    return -(w * y * p).sum(-1)
+
+
 ACTIVATIONS: dict[str, Function] = {
     "identity": torch.clone,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "prelu": lambda x, a: F.prelu(x, a.reshape(1)),
-    "maxout": lambda x, pieces: x.unflatten(-1, (-1, pieces)).max(-1).values,
+    "prelu": prelu,
+    "maxout": maxout,
 }
 LOSSES: dict[str, Function] = {
     "softmax_cross_entropy": F.cross_entropy,
     "negative_log_likelihood": F.nll_loss,
-    "mean_squared_error": lambda p, y, half, **how: F.mse_loss(p, y, **how) * (0.5 if half else 1.0),
+    "mean_squared_error": mean_squared_error,
     "multi_label_soft_margin": F.multilabel_soft_margin_loss,
     "kl_divergence": F.kl_div,
-    "gaussian_nll": lambda p, v, y, **options: F.gaussian_nll_loss(p, y, v, **options),
+    "gaussian_nll": gaussian_nll,
 }
 FORMULAS: dict[str, Function] = {
-    "prediction * target": lambda p, y: p * y,
-    "log(cosh(prediction - target))": lambda p, y: torch.log(torch.cosh(p - y)),
-    "-sum(c, w[c] * target[c] * prediction[c])": lambda p, y, w: -(w * y * p).sum(-1),
+    "prediction * target": product,
+    "log(cosh(prediction - target))": log_cosh,
+    "-sum(c, w[c] * target[c] * prediction[c])": weighted_sum,
 }
 ROUGH = {"softplus", "celu", "hardsigmoid"}  # PyTorch's is good to 1e-9, 4e-8 and 3e-8
 BY_CLASS_WEIGHT = {"softmax_cross_entropy", "negative_log_likelihood"}  # their means divide by the sum of the weights of the labels
@@ -56,17 +85,18 @@ CLASSES_SECOND = (F.cross_entropy, F.nll_loss)  # examples, classes, then any ot
 
 def activation(kind: str) -> Function | None:
     """PyTorch's activation, over the last axis; None where it has none that is good to float64."""
-    if kind in ROUGH:
-        return None
+    return None if kind in ROUGH else rough_activation(kind)
+
+
+def rough_activation(kind: str) -> Function | None:
+    """PyTorch's activation, over the last axis, however many digits it has."""
     return _along_the_last_axis(ACTIVATIONS.get(kind) or getattr(F, kind, None))
 
 
 def loss(spec: Loss) -> Function | None:
     """PyTorch's loss of each element or example as a function of the values that the loss reads and of the targets."""
     function = LOSSES.get(spec.kind) or getattr(F, spec.kind, None) or getattr(F, f"{spec.kind}_loss", None)
-    options: dict[str, Any] = {
-        name: torch.tensor(v, dtype=torch.float64) if isinstance(v, tuple) else v for name, v in spec.options.items()
-    }
+    options: dict[str, Any] = {name: tensor(v) if isinstance(v, tuple) else v for name, v in spec.options.items()}
     if spec.kind == OWN:
         return partial(FORMULAS[spec.formula.formula], **options)
     if spec.ignore_index is not None:
@@ -81,9 +111,7 @@ def loss(spec: Loss) -> Function | None:
 
 def reduced(spec: Loss, each: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
     """The losses as one number: PyTorch's means, and those of weighted examples."""
-    share = (
-        torch.ones_like(each) if weights is None else weights.reshape(weights.shape + (1,) * (each.dim() - weights.dim())).expand_as(each)
-    )
+    share = torch.ones_like(each) if weights is None else like(weights, each)
     total = (each * share).sum()
     if spec.reduction in ("sum", "none"):
         return total
@@ -91,9 +119,18 @@ def reduced(spec: Loss, each: Tensor, target: Tensor, weights: Tensor | None) ->
         return total / (len(each) if weights is None else weights.sum())
     if spec.kind in BY_CLASS_WEIGHT and spec.targets == "labels":
         counted = target != (-1 if spec.ignore_index is None else spec.ignore_index)
-        by_class = torch.tensor(spec.options.get("weight", [1.0] * (int(target.max()) + 1)), dtype=torch.float64)
+        by_class = tensor(spec.options.get("weight", [1.0] * (int(target.max()) + 1)))
         share = share * torch.where(counted, by_class[target.clamp_min(0)], 0.0)
     return total / share.sum()
+
+
+def tensor(numbers: object) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+def like(weights: Tensor, each: Tensor) -> Tensor:
+    """The weights of examples for each of their losses."""
+    return weights.reshape(weights.shape + (1,) * (each.dim() - weights.dim())).expand_as(each)
 
 
 def _along_the_last_axis(function: Function | None) -> Function | None:

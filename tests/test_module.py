@@ -15,16 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor as Torch
 
 from chainrule.kinks import kinks
-from chainrule.sample import sample_of
+from chainrule.sample import sample, sample_of
 from chainrule.verify import verify_at
 from codegen.about import About
 from codegen.cache import load_module
-from codegen.render import module_text
-from derive import differentiate, prove
+from codegen.render import module_text, render
+from derive import Network, differentiate, prove
 from derive.formulas.losses import Target
 from derive.program import Derivation, Program
 from tests import handmade_modules as hand
-from tests.modules import interpreted_text
+from tests.modules import interpreted, interpreted_text
 
 Arrays = dict[str, Any]
 
@@ -243,6 +243,7 @@ def test_training_allocates_nothing_in_its_loop(compiled: Any) -> None:
     assert allocations(1) == allocations(50)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the statistics that gradients discards
 def test_a_batch_of_one_is_refused_where_a_variance_divides_by_none() -> None:
     point, m = at("normalised"), module("normalised")
     with pytest.raises(ValueError, match=r"batch_size is 3: the last batch would hold 1 of 7 examples, at least 2 are needed"):
@@ -362,3 +363,24 @@ def test_wrong_targets_of_any_shape_are_refused(kind: Target) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_text_keeps_to_the_width(name: str) -> None:
     assert [line for line in text(name).splitlines() if len(line) > 140] == []
+
+
+def test_everything_at_once() -> None:
+    """Images in columns, statistics, masks, weights of examples and of outputs, losses one by one; an index has the letter of a tensor."""
+    layers = [
+        {"kind": "conv2d", "out_channels": 2, "kernel_size": 2},
+        {"kind": "batch_norm", "activation": "relu"},
+        {"kind": "dropout"},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 3},
+    ]
+    loss = {"kind": "binary_cross_entropy_with_logits", "weight": [1, 2, 0.5], "pos_weight": [3, 1, 1.25], "sample_weights": True}
+    fields: dict[str, Any] = {"name": "everything", "inputs": [1, 3, 3], "layers": layers, "loss": {**loss, "reduction": "none"}}
+    network = Network(**fields, convention="columns")
+    found, m = differentiate(network.program()), interpreted(network)
+    point = sample(network, m, 5, 0)
+    assert verify_at(found, network.program(mode="inference"), m, point).holds
+    assert m.loss(point.parameters, point.X, point.y, point.weights).shape == (5, 3)
+    _, losses = m.train(point.parameters, point.X, point.y, epochs=2, batch_size=3, learning_rate=0.01, sample_weight=point.weights)
+    assert losses[1] < losses[0]
+    assert [line for line in render(found, network).splitlines() if len(line) > 140] == []

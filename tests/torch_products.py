@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from derive import Network
-from tests.random_networks import TORCH, Arrays, Point
+from tests import oracles
+from tests.random_networks import Arrays, Point
 
 Leaves = tuple[torch.Tensor, ...]
 func: Any = torch.func  # whose functions PyTorch leaves untyped
@@ -79,8 +80,10 @@ class Reference:
         for number, layer in enumerate(self.network.layers, 1):
             weight = named[f"W{number}"]
             h = h @ (weight if self.network.convention == "xw" else weight.T)
-            h = h + named[f"b{number}"] if layer.bias else h
-            h = TORCH[layer.activation.kind](h, **layer.activation.parameters)
+            h = h + named[f"b{number}"] if f"b{number}" in named else h
+            function = oracles.rough_activation(layer.activation.kind)
+            assert function is not None
+            h = function(h, **layer.activation.parameters)
         return h
 
     def _leaves(self, arrays: Arrays) -> Leaves:

@@ -9,7 +9,7 @@ from sympy.logic.boolalg import Boolean
 from derive.functions import where
 from derive.language.errors import Place, wrong
 from derive.language.limits import MAX_PARTS
-from derive.language.sound import check_parts, sound
+from derive.language.sound import check_parts, number, sound
 from derive.language.tree import Comparison
 
 RELATIONS = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge}
@@ -41,9 +41,11 @@ def minimum(a: Expr, b: Expr, at: Place) -> Expr:
     return choice(">=", a, b, b, a, at)
 
 
-def compared(operator: Comparison, left: Expr, right: Expr) -> Boolean:
-    """The comparison as SymPy's, constants on the right."""
-    if left.is_number and not right.is_number:
+def compared(operator: Comparison, left: Expr, right: Expr, at: Place) -> Boolean:
+    """The comparison as SymPy's, constants on the right; two constants are compared as floats."""
+    if left.is_number and right.is_number:
+        left, right = (e if e.is_Rational else sp.Float(number(e, at)) for e in (left, right))
+    elif left.is_number:
         operator, left, right = FLIPPED[operator], right, left
     return RELATIONS[operator](left, right)
 
@@ -59,7 +61,7 @@ def _chosen(operator: Comparison, left: Expr, right: Expr, then: Expr, otherwise
         return where(condition, branches[0], branches[1])
     if left.has(sp.Piecewise) or right.has(sp.Piecewise):
         raise wrong(at, "a comparison of a function or sum of choices", "an equation of its own for what is compared")
-    condition = compared(operator, left, right)
+    condition = compared(operator, left, right, at)
     if condition == sp.true or condition == sp.false:
         return then if condition == sp.true else otherwise
     return where(condition, then, otherwise)

@@ -228,7 +228,7 @@ def _where(node: Call, context: Context) -> Expr:
         raise _no_condition(condition, context)
     left, right = elaborated(condition.left, context), elaborated(condition.right, context)
     if not (left.has(sp.Piecewise) or right.has(sp.Piecewise)):
-        known = compared(condition.operator, left, right)
+        known = compared(condition.operator, left, right, condition.at)
         if known == sp.true or known == sp.false:
             return elaborated(then if known == sp.true else otherwise, context)
     return choice(condition.operator, left, right, elaborated(then, context), elaborated(otherwise, context), node.at)

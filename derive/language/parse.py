@@ -13,12 +13,11 @@ arguments  = (condition | "...") ("," (condition | "..."))*
 
 from __future__ import annotations
 
-import keyword
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NoReturn, cast
 
-from derive.language.errors import FormulaError, Place, quoted, wrong
+from derive.language.errors import Place, quoted, wrong
 from derive.language.limits import (
     MAX_CALLS,
     MAX_DECIMAL_EXPONENT,
@@ -28,28 +27,11 @@ from derive.language.limits import (
     MAX_NESTING,
     MAX_POSITIONS,
 )
-from derive.language.lookalikes import meant, named
+from derive.language.syntax_errors import COMPARISONS, INSTEAD, unexpected
 from derive.language.tokens import Token, tokens
 from derive.language.tree import Call, Compare, Comparison, Name, Negative, Node, Not, Number, Power, Read, Rest, Series, Statement
 
 LEVELS = (("+", "-"), ("*", "/", "//"))
-COMPARISONS = ("<", "<=", ">", ">=")
-INSTEAD = {
-    "if": "`where(condition, a, b)`",
-    "and": "one comparison; put a `where` inside a `where` for more",
-    "or": "one comparison; put a `where` inside a `where` for more",
-    "for": "a sum over an index, such as `sum(k, X[n, k] * W[j, k])`",
-    "not": "`where(not switch, a, b)`",
-    "=": "one `=` in an equation, after its left side",
-    "==": "`delta(a, b)` for equal positions, `=` after the left side of an equation, or one of < <= > >=",
-    "<": "no comparison here: it can only be the first argument of `where`",
-    "//": "`/`",
-    "(": "an operator such as `*` before `(`",
-    "[": "an operator; only a name can have positions in brackets",
-    ")": "no `)` here, or a `(` before",
-    "]": "no `]` here, or a `[` before",
-    ",": "no `,` here",
-}
 
 
 @dataclass(frozen=True)
@@ -255,23 +237,6 @@ class _Parser:
 
     def _unexpected(self, wanted: str) -> NoReturn:
         raise unexpected(self.next, self.tokens[max(self.place - 1, 0)], wanted)
-
-
-def unexpected(token: Token, before: Token, wanted: str) -> FormulaError:
-    """The error for a token that cannot stand where it does, after another one."""
-    if keyword.iskeyword(before.text):
-        right = INSTEAD.get(before.text, "names, numbers, operators and functions of the language")
-        return wrong(before.at, f"{quoted(before.text)}, a word of Python", right)
-    if token.kind == "unknown":
-        return wrong(token.at, named(token.text), meant(token.text))
-    if token.kind == "end":
-        return wrong(token.at, "the end of the formula" if not token.text else "the end of the line or a `;`", wanted)
-    key = "<" if token.text in COMPARISONS else token.text
-    if key in INSTEAD and wanted.startswith("an operator"):
-        return wrong(token.at, quoted(token.text), INSTEAD[key])
-    if token.text == "...":
-        return wrong(token.at, "`...`", f"{wanted}; `...` stands in brackets, or in sum(...), mean(...), max(...) and size(...)")
-    return wrong(token.at, quoted(token.text), wanted)
 
 
 def number(token: Token) -> Fraction:
