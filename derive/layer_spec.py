@@ -21,7 +21,11 @@ from derive.parameters import completed, items, refuse_others, schema
 from derive.spec_errors import shown, wrong
 
 COMMON = ("kind", "name", "inputs", "activation")  # keys of every layer
-LAYER_KINDS = (*LAYERS, *(kind for kind in ACTIVATIONS if kind not in LAYERS))
+
+
+def layer_kinds() -> tuple[str, ...]:
+    """What a layer can be: an activation is one too."""
+    return tuple(dict.fromkeys((*LAYERS, *ACTIVATIONS)))
 
 
 class Layer(BaseModel, frozen=True, extra="allow"):
@@ -79,7 +83,7 @@ def _layer(given: object) -> dict[str, object]:
     """The table of a layer with all parameters of its operation; raises the error of a Pydantic validator where it describes none."""
     if not isinstance(given, Mapping):
         raise wrong(f"found {shown(given)}", 'a table such as { kind = "dense", units = 16 }')
-    table = table_of(cast(Mapping[str, object], given), "layer", LAYER_KINDS)
+    table = table_of(cast(Mapping[str, object], given), "layer", layer_kinds())
     kind = str(table["kind"])
     own = {key: value for key, value in table.items() if key in COMMON}
     if kind == OWN:
@@ -120,7 +124,7 @@ def _layer_schema() -> JsonSchemaValue:
         "activation": activation_schema(),
     }
     own = own_formula.table_schema(OWN, {"kind": {"const": OWN}, **layer_formula.keys_schema(), **common})
-    return {"title": "Layer", "anyOf": [*(_kind_schema(kind, common) for kind in LAYER_KINDS), own]}
+    return {"title": "Layer", "anyOf": [*(_kind_schema(kind, common) for kind in layer_kinds()), own]}
 
 
 def _kind_schema(kind: str, common: Mapping[str, JsonSchemaValue]) -> JsonSchemaValue:
