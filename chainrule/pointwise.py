@@ -184,7 +184,7 @@ class _Scalars:
         if isinstance(e, Indicator):
             return self._ordinary(type(e), "nonnegative")
         if isinstance(e, Sum | Max):
-            return self._number(e.body)
+            return self._number(e.body.xreplace({i: Index("bound", i.axis) for i in e.bound}))
         return e.func(*[self._number(a) for a in e.args]) if e.args else e
 
     def _entry(self, e: Entry) -> Expr:
