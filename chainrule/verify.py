@@ -1,5 +1,5 @@
 """Whether a generated module computes the gradient: against finite differences, by the order of its Taylor remainder, and against
-the plain evaluation of the equations of the derivation.
+the plain evaluation of the equations of the derivation. Where its formulas lose digits, chainrule/accuracy.py finds out.
 
 Differences are relative to the largest entry of the whole gradient: relative to an entry that is nearly zero they would mean
 nothing. Finite differences in float64 with the steps taken here are good to about nine digits.
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 import derive
+from chainrule.accuracy import Accuracy, accuracy
 from chainrule.kinks import Kinks, kinks
 from chainrule.module import Array, Module, arrays, built
 from chainrule.products import ProductRow, motion, product_rows
@@ -60,7 +61,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Verification:
-    """A row for each parameter, and how far the loss and the prediction are from their plain evaluation, relative to their size."""
+    """A row for each parameter, how far the loss and the prediction are from their plain evaluation, relative to their size, and where
+    the formulas lose accuracy.
+    """
 
     network: str
     examples: int
@@ -68,6 +71,7 @@ class Verification:
     rows: tuple[Row, ...]
     loss: float
     prediction: float
+    accuracy: Accuracy
     products: tuple[ProductRow, ...] = ()
 
     @property
@@ -80,11 +84,13 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        return self.loss_holds and self.prediction_holds and all(row.holds for row in (*self.rows, *self.products))
+        parts = self.loss_holds and self.prediction_holds and self.accuracy.holds
+        return parts and all(row.holds for row in (*self.rows, *self.products))
 
     def record(self) -> dict[str, object]:
         rows = [{**asdict(row), "linear": row.linear, "holds": row.holds} for row in self.rows]
-        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows, "products": [row.record() for row in self.products]}
+        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows, "accuracy": self.accuracy.record()}
+        found["products"] = [row.record() for row in self.products]
         return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, **found}
 
 
@@ -124,8 +130,10 @@ def verify_at(
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
     loss = float(plain[forward.outputs[-1].name])
     off = max(abs(value - loss), abs(probe.loss(at) - loss)) / max(abs(loss), 1.0)
+    report(f"verifying {forward.name}: products and accuracy", len(gradient), len(gradient))
     products = tuple(product_rows(derivation, module, at, along, plain, branches))
-    return Verification(forward.name, len(at.X), seed, tuple(rows), off, _prediction(inference, module, at), products)
+    prediction = _prediction(inference, module, at)
+    return Verification(forward.name, len(at.X), seed, tuple(rows), off, prediction, accuracy(derivation), products)
 
 
 def _prediction(inference: Program, module: Module, at: Sample) -> float:
