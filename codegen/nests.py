@@ -19,7 +19,7 @@ from codegen.loops import Accumulate, Assign, Loop, Statement, Track, entries, n
 from codegen.positions import at_most, limits
 from codegen.products import matrix_product
 from codegen.summands import Summand, merged, protection, summands
-from derive.index import ArgMax, Binder, Entry, Index, Indicator, Sum, Tensor, free_indices
+from derive.index import ArgMax, Binder, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation
 
 UNROLLED = 32  # the iterations of a nest that a compiler writes out
@@ -183,7 +183,7 @@ def bounded(order: Sequence[Index], leaf: Assign | Accumulate | Track, guards: S
     conditions: list[Expr] = []
     for guard in guards:
         last = next((i for i in reversed(order) if i in guard.free_symbols), None)
-        found = limits(guard, last) if last is not None and isinstance(guard, Indicator) else None
+        found = limits(guard, last) if last is not None else None
         if found is None or last is None:
             conditions.append(guard)
             continue
@@ -230,8 +230,8 @@ def loop_order(
 
 def _in_memory_order(indices: Sequence[Index], touched: Sequence[Entry]) -> list[Index]:
     """The indices in the order in which the entry that holds most of them has them."""
-    found = [[i for e in entry.indices for i in indices if i in e.free_symbols] for entry in touched]
-    return list(dict.fromkeys((*max(found, key=lambda these: len(set(these)), default=[]), *indices)))
+    found = [list[Index](), *([i for e in entry.indices for i in indices if i in e.free_symbols] for entry in touched)]
+    return list(dict.fromkeys((*max(found, key=lambda these: len(set(these))), *indices)))
 
 
 def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
