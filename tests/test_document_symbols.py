@@ -25,7 +25,9 @@ def written(inputs: object, *layers: dict[str, object]) -> str:
 
 
 def test_a_learned_slope_is_not_what_the_activation_is_applied_to() -> None:
-    assert r"H_1 &= \operatorname{PReLU}\left(A_1\right)" in written(2, {"kind": "dense", "units": 2, "activation": "prelu"})
+    text = written(2, {"kind": "dense", "units": 2, "activation": "prelu"}, {"kind": "dense", "units": 1})
+    assert r"\operatorname{PReLU}\left(A_1\right) = " in text
+    assert r"\operatorname{PReLU}\left(a_1\right)" not in text
 
 
 def test_positions_count_from_0_where_formulas_calculate_with_them() -> None:
