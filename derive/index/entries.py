@@ -97,6 +97,7 @@ class Tensor(sp.Atom):
     axes: tuple[Axis, ...]
     values: Axis | None
     sign: Sign
+    _iterable = False  # else SymPy would read X[0], X[1], ... without end
 
     def __new__(cls, name: str, axes: Sequence[Axis] = (), values: Axis | None = None, sign: Sign = "real") -> Self:
         made = sp.Atom.__new__(cls)
