@@ -2,6 +2,7 @@
 # make test       the tests
 # make check      committed files up to date, linter, formatter, type checker
 # make test-all   the slow sweeps too
+# make fuzz       a million random formulas against the language of formulas
 # make clean      remove what was built (not the environment; rm -r .venv for that)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := .venv/bin
 BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check clean
+.PHONY: help demo test test-all check fuzz clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -51,6 +52,9 @@ check: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+fuzz: .venv/test.stamp
+	$(BIN)/python -m tests.fuzz_formulas 1000000
 
 clean:
 	rm -rf $(BUILD) dist *.egg-info .pytest_cache .ruff_cache .hypothesis

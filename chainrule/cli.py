@@ -26,7 +26,7 @@ from chainrule.progress import shown
 from chainrule.specs import InputError, file_of, network_of, shipped
 from chainrule.training import Settings, train
 from chainrule.verify import verify
-from derive import SpecError
+from derive import Network, SpecError
 from derive.build import Examples
 from derive.documents import Format
 from derive.network import Convention
@@ -71,6 +71,14 @@ def main() -> NoReturn:
         _fail(str(error))
 
 
+def _network(spec: str) -> Network:
+    """The network of a spec, after hints at what is probably not meant."""
+    network = network_of(spec)
+    for hint in network.hints:
+        err.print(f"hint: {_visible(hint)}", style="yellow")
+    return network
+
+
 def _fail(message: str, problems: Sequence[Problem] = ()) -> NoReturn:
     err.print(f"error: {_visible(message)}", style="red")
     if "--json" in sys.argv:
@@ -93,7 +101,7 @@ def prove_command(spec: Spec, convention: Written = None, examples: Of = "batch"
 
     Further lines check each chain of steps, each gradient and the whole network.
     """
-    network = network_of(spec)
+    network = _network(spec)
     with shown(err) as report:
         proof = prove(network, convention, examples, report)
     _print_record(proof.record()) if as_json else tables.proof(out, proof)
@@ -114,7 +122,7 @@ def derive_command(
     """Write up the derivation of the gradients, step by step."""
     file = file_of(output, spec)
     form = form or format_of(file)
-    network = network_of(spec)
+    network = _network(spec)
     with shown(err) as report:
         made = document(network, form, convention, examples, file, report)
     _print_text(made, as_json)
@@ -126,7 +134,7 @@ def generate_command(spec: Spec, output: Output = None, as_json: Json = False) -
 
     It computes the network, its loss and its gradients, and trains it; it needs NumPy and Numba only.
     """
-    network = network_of(spec)
+    network = _network(spec)
     with shown(err) as report:
         made = generate(network, file_of(output, spec), report)
     _print_text(made, as_json)
@@ -161,9 +169,10 @@ def verify_command(
     """Verify the gradients of a network's module.
 
     A row for each parameter: the worst difference from finite differences, the order of the Taylor remainder (2 for a right
-    gradient, 1 for a wrong one), and the difference from the plain evaluation of the equations. Units at a kink are named.
+    gradient, 1 for a wrong one), and the difference from the plain evaluation of the equations. Units at a kink are named. Then the
+    formulas that lose accuracy, each with the input at which it is worst; one that is off by more than 1e-8 fails.
     """
-    network = network_of(spec)
+    network = _network(spec)
     with shown(err) as report:
         verified = verify(network, examples, seed, report)
     _print_record(verified.record()) if as_json else tables.verification(out, verified)
@@ -185,7 +194,7 @@ def train_command(
 
     Prints the accuracy on the examples that were held out.
     """
-    network = network_of(spec)
+    network = _network(spec)
     with shown(err) as report:
         trained = train(network, DATA_SETS[data](dtype), Settings(epochs, batch_size, learning_rate, seed, dtype), report)
     _print_record(trained.record()) if as_json else tables.training(out, trained)

@@ -16,7 +16,8 @@ from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
 from derive.documents import Format
-from derive.network import OTHER_MODULES, Convention
+from derive.names import OTHER_MODULES
+from derive.network import Convention
 from derive.program import Derivation
 from derive.proof import Verdict
 

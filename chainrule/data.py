@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from chainrule.module import Array
 from chainrule.specs import InputError
+from codegen.about import about
+from codegen.arguments import Rows
+from codegen.schedule import run_time_axis
 from derive import Network
-from derive.formulas.losses import LOSSES
 
 Name = Literal["digits"]
 DType = Literal["float32", "float64"]
@@ -19,7 +22,7 @@ DType = Literal["float32", "float64"]
 
 @dataclass(frozen=True)
 class DataSet:
-    """Examples as rows with features in [0, 1], and their labels; the held-out third is never trained on."""
+    """Examples with features in [0, 1], the examples along the first axis, and their labels; the held-out third is never trained on."""
 
     name: str
     classes: int
@@ -30,7 +33,7 @@ class DataSet:
 
     @property
     def features(self) -> int:
-        return self.X.shape[1]
+        return math.prod(self.X.shape[1:])
 
 
 def digits(dtype: DType = "float64") -> DataSet:
@@ -51,15 +54,23 @@ def digits(dtype: DType = "float64") -> DataSet:
 DATA_SETS = {"digits": digits}
 
 
-def check_fit(network: Network, data: DataSet) -> None:
-    """Raise InputError unless the network takes the data's features and its loss takes the data's labels."""
-    if network.inputs != data.features:
-        raise InputError(f"{network.name}: inputs: found {network.inputs}; right for {data.name} would be {data.features}")
-    takes = LOSSES[network.loss.kind, network.loss.targets].target
-    if takes != "labels":
+def fitted(network: Network, data: DataSet) -> DataSet:
+    """The data with examples in the shape that the network takes.
+
+    Raises InputError unless the network takes as many numbers as the data has features, and its loss the data's labels.
+    """
+    program, words = network.program(), about(network)
+    X, y = (Rows(t, run_time_axis(program)) for t in (program.inputs[0], program.targets[0]))
+    shape = tuple(a.extent or 1 for a in X.each)
+    if X.tensor.values or math.prod(shape) != data.features:
+        found = "tokens" if X.tensor.values else str(shape[0]) if len(shape) == 1 else str(list(shape))
+        raise InputError(f"{network.name}: inputs: found {found}; right for {data.name} would be {data.features}")
+    if words.targets != "labels" or y.each:
+        takes = f"labels {y.shape}" if words.targets == "labels" else words.targets
         raise InputError(
             f"{network.name}: loss: found {network.loss.kind}, which takes {takes}; right for {data.name} would be one of labels"
         )
-    if network.outputs != data.classes:
-        key = f"layers[{len(network.layers) - 1}].units"
-        raise InputError(f"{network.name}: {key}: found {network.outputs}; right for the classes of {data.name} would be {data.classes}")
+    classes = y.tensor.values.extent if y.tensor.values else 0
+    if classes != data.classes:
+        raise InputError(f"{network.name}: outputs: found {classes}; right for the classes of {data.name} would be {data.classes}")
+    return replace(data, X=data.X.reshape(-1, *shape), held_out_X=data.held_out_X.reshape(-1, *shape))

@@ -1,7 +1,8 @@
 """Where a program's formulas change branch: found in the conditions of the program itself, for whatever formulas it holds.
 
-Finite differences that straddle such a place measure a mean of two slopes. The difference of the two sides of each condition is
-computed as one more tensor of the program; where its sign is not the same at all points of a probe, a kink lies in between.
+Finite differences that straddle such a place measure a mean of two slopes. The difference of the two sides of each condition, and the
+place of every maximum, is computed as one more tensor of the program; where its sign, or the place, is not the same at all points of a
+probe, a kink lies in between.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sympy.core.relational import Relational
 
 from derive.evaluate import evaluate
 from derive.functions import AtLeast
-from derive.index import Binder, Entry, Tensor, free_indices
+from derive.index import ArgMax, Binder, Entry, Max, Tensor, free_indices
 from derive.program import Equation, Program
 from derive.text import text
 
@@ -27,7 +28,7 @@ MOST_NAMED = 3  # units in one line
 
 @dataclass(frozen=True)
 class Kinks:
-    """A program together with its branch conditions, each a tensor that is zero where the branch changes."""
+    """A program together with its branch conditions, each a tensor that is zero where the branch changes, or the place of a maximum."""
 
     program: Program
     boundaries: tuple[Equation, ...]
@@ -39,7 +40,7 @@ class Kinks:
         computed = [evaluate(self.program, probe) for probe in probes]
         named: list[str] = []
         for boundary in self.boundaries:
-            sides = np.stack([np.sign(values[boundary.tensor.name].astype(np.float64)) for values in computed])
+            sides = np.stack([_sides(boundary, values) for values in computed])
             for place in np.argwhere((sides != sides[0]).any(axis=0)):
                 position = dict(zip(boundary.indices, map(sp.Integer, place.tolist()), strict=True))
                 named.append(text(boundary.body.xreplace(position)))
@@ -56,6 +57,12 @@ def kinks(program: Program) -> Kinks:
     return Kinks(replace(program, equations=(*program.equations, *boundaries)), tuple(boundaries))
 
 
+def _sides(boundary: Equation, values: Arrays) -> npt.NDArray[np.float64]:
+    """Where a branch condition stands: numbers that change where the branch does. NaN, read outside of a tensor, never does."""
+    found = values[boundary.tensor.name].astype(np.float64)
+    return np.nan_to_num(found if isinstance(boundary.body, ArgMax) else np.sign(found))
+
+
 def listed(units: Sequence[str]) -> str:
     """The first units, and how many more there are."""
     more = len(units) - MOST_NAMED
@@ -65,7 +72,10 @@ def listed(units: Sequence[str]) -> str:
 def _boundaries(e: Expr) -> Iterator[Expr]:
     """The expressions whose sign decides which branch of a formula holds."""
     if isinstance(e, Binder):
-        yield from _boundaries(e.open()[0])
+        body, bound = e.open()
+        if isinstance(e, Max):
+            yield from (ArgMax(body, k, *bound) for k in range(len(bound)))
+        yield from _boundaries(body)
         return
     if isinstance(e, sp.Piecewise):
         for branch, condition in e.args:

@@ -17,12 +17,17 @@ Parameters = NamedTuple  # of arrays: the parameters of a network, or the gradie
 
 
 class Module(Protocol):
-    """The functions of a generated module. X is [N, inputs]; y is what the loss takes: labels [N] or targets [N, outputs]."""
+    """The functions of a generated module. X and y hold the examples along their first axis; y holds what the loss takes.
+
+    The options of loss and gradients are `sample_weight`, where the loss has weights of examples, and `seed`, where training draws
+    random data, which `masks` shows. A loss that is not reduced is an array.
+    """
 
     def init(self, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters: ...
     def predict(self, p: Parameters, X: Array) -> Array: ...
-    def loss(self, p: Parameters, X: Array, y: Array) -> float: ...
-    def gradients(self, p: Parameters, X: Array, y: Array) -> tuple[float, Parameters]: ...
+    def loss(self, p: Parameters, X: Array, y: Array, **options: Array) -> float | Array: ...
+    def gradients(self, p: Parameters, X: Array, y: Array, **options: Array) -> tuple[float, Parameters]: ...
+    def masks(self, N: int, seed: int = 0) -> dict[str, Array]: ...
     def train(
         self,
         p: Parameters,
@@ -48,4 +53,4 @@ def arrays(parameters: Parameters) -> dict[str, Array]:
 
 def replaced(parameters: Parameters, name: str, array: Array) -> Parameters:
     """The parameters with another array under one name."""
-    return parameters._replace(**{name: array})
+    return parameters._replace(**{name: np.asarray(array)})  # NumPy gives a number for what is computed of an array without axes

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from chainrule.data import DataSet, DType, check_fit
+from chainrule.data import DataSet, DType, fitted
 from chainrule.module import Array, Module, Parameters, built
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
@@ -54,7 +54,7 @@ class Training:
 
 def train(network: Network, data: DataSet, settings: Settings, report: Report = silent) -> Training:
     """Build the network's module and train it. Raises InputError when the data does not fit the network, or a setting is wrong."""
-    check_fit(network, data)
+    data = fitted(network, data)
     if not (math.isfinite(settings.learning_rate) and settings.learning_rate > 0):
         raise InputError(f"learning rate: found {settings.learning_rate}; right would be a finite number above 0")
     report(f"compiling {network.name}")
@@ -77,7 +77,7 @@ def train(network: Network, data: DataSet, settings: Settings, report: Report = 
 
 
 def accuracy(module: Module, p: Parameters, X: Array, y: Array) -> float:
-    """The share of examples whose largest output is the one of their label."""
+    """The share of examples whose largest output is the one of their label. X [N, ...], y [N], predictions [N, classes]."""
     return float((module.predict(p, X).argmax(axis=1) == y).mean())
 
 

@@ -1,5 +1,5 @@
 """Whether a generated module computes the gradient: against finite differences, by the order of its Taylor remainder, and against
-the plain evaluation of the equations of the derivation.
+the plain evaluation of the equations of the derivation. Where its formulas lose digits, chainrule/accuracy.py finds out.
 
 Differences are relative to the largest entry of the whole gradient: relative to an entry that is nearly zero they would mean
 nothing. Finite differences in float64 with the steps taken here are good to about nine digits.
@@ -14,15 +14,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 import derive
+from chainrule.accuracy import Accuracy, accuracy
 from chainrule.kinks import Kinks, kinks
 from chainrule.module import Array, Module, arrays, built
 from chainrule.progress import Report, silent
-from chainrule.sample import Sample, sample
+from chainrule.sample import Sample, in_order, sample
 from chainrule.specs import InputError
 from chainrule.taylor import Remainder, remainder
 from derive import Network
 from derive.evaluate import evaluate
-from derive.program import Derivation, gradient_of
+from derive.program import Derivation, Program, gradient_of
 
 STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
 DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these
@@ -59,25 +60,34 @@ class Row:
 
 @dataclass(frozen=True)
 class Verification:
-    """A row for each parameter, and the relative difference of the loss itself from its plain evaluation."""
+    """A row for each parameter, how far the loss and the prediction are from their plain evaluation, relative to their size, and where
+    the formulas lose accuracy.
+    """
 
     network: str
     examples: int
     seed: int
     rows: tuple[Row, ...]
     loss: float
+    prediction: float
+    accuracy: Accuracy
 
     @property
     def loss_holds(self) -> bool:
         return self.loss <= NAIVE
 
     @property
+    def prediction_holds(self) -> bool:
+        return self.prediction <= NAIVE
+
+    @property
     def holds(self) -> bool:
-        return self.loss_holds and all(row.holds for row in self.rows)
+        return self.loss_holds and self.prediction_holds and self.accuracy.holds and all(row.holds for row in self.rows)
 
     def record(self) -> dict[str, object]:
         rows = [{**asdict(row), "linear": row.linear, "holds": row.holds} for row in self.rows]
-        return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, "loss": self.loss, "rows": rows}
+        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows, "accuracy": self.accuracy.record()}
+        return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, **found}
 
 
 def verify(network: Network, examples: int = 7, seed: int = 0, report: Report = silent) -> Verification:
@@ -88,26 +98,43 @@ def verify(network: Network, examples: int = 7, seed: int = 0, report: Report = 
     module = built(network)
     at = sample(network, module, examples, seed)
     try:
-        return verify_at(network, derivation, module, at, seed, report)
+        return verify_at(derivation, network.program(mode="inference"), module, at, seed, report)
     except ValueError as error:
         raise InputError(f"{network.name} cannot be evaluated at random data: {error}") from error
 
 
-def verify_at(network: Network, derivation: Derivation, module: Module, at: Sample, seed: int = 0, report: Report = silent) -> Verification:
-    """Verify a module at one point: a row for each parameter, in the order of the module's parameters."""
-    value, claimed = module.gradients(at.parameters, at.X, at.y)
-    gradient = {name: array.copy() for name, array in arrays(claimed).items()}
-    plain = evaluate(derivation.mathematical, at.given(derivation.forward))
+def verify_at(
+    derivation: Derivation, inference: Program, module: Module, at: Sample, seed: int = 0, report: Report = silent
+) -> Verification:
+    """Verify a module at one point: a row for each parameter, in the order of the module's parameters.
+
+    inference: the program whose first output `predict` computes.
+    """
+    forward = derivation.forward
+    value, claimed = module.gradients(at.parameters, at.X, at.y, **at.options)
+    gradient = {t.name: arrays(claimed)[t.name].copy() for t in forward.parameters}
+    plain = evaluate(derivation.mathematical, at.given(forward))
     scale = largest(gradient.values())
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
-    probe = _Probe(module, at, gradient, kinks(derivation.forward), scale, DIFFERENCE + rounding)
+    probe = _Probe(module, at, gradient, kinks(forward), scale, DIFFERENCE + rounding)
     rows: list[Row] = []
-    for k, parameter in enumerate(derivation.forward.parameters):
-        report(f"verifying {network.name}: {parameter.name}", k, len(gradient))
+    for k, parameter in enumerate(forward.parameters):
+        report(f"verifying {forward.name}: {parameter.name}", k, len(gradient))
         expected = np.asarray(plain[gradient_of(parameter).name], dtype=np.float64)
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
-    loss = float(plain[derivation.forward.outputs[-1].name])
-    return Verification(network.name, len(at.X), seed, tuple(rows), abs(value - loss) / max(abs(loss), 1.0))
+    loss = float(plain[forward.outputs[-1].name])
+    off = max(abs(value - loss), abs(probe.loss(at) - loss)) / max(abs(loss), 1.0)
+    report(f"verifying {forward.name}: accuracy", len(gradient), len(gradient))
+    prediction = _prediction(inference, module, at)
+    return Verification(forward.name, len(at.X), seed, tuple(rows), off, prediction, accuracy(derivation))
+
+
+def _prediction(inference: Program, module: Module, at: Sample) -> float:
+    """How far the prediction is from its plain evaluation, relative to its largest entry."""
+    tensor = inference.outputs[0]
+    expected = in_order(tensor, evaluate(inference, at.given(inference))[tensor.name])
+    found = module.predict(at.parameters, at.X)
+    return float(np.abs(found - expected).max()) / max(largest([expected]), 1.0)
 
 
 def largest(found: Iterable[Array]) -> float:
@@ -137,8 +164,9 @@ class _Probe:
         units = tuple(dict.fromkeys((*near, *near_line)))
         return Row(name, len(probes), entries, difference, order.order, naive, units, holds, order_holds, naive <= NAIVE)
 
-    def _loss(self, at: Sample) -> float:
-        return float(self.module.loss(at.parameters, at.X, at.y))
+    def loss(self, at: Sample) -> float:
+        """The loss, as `gradients` gives it: the sum of what is not reduced."""
+        return float(np.sum(self.module.loss(at.parameters, at.X, at.y, **at.options)))
 
     def _differences(self, name: str, probes: Array) -> tuple[float, tuple[str, ...]]:
         """The worst relative difference from central differences over the entries that straddle no kink, and the units at kinks."""
@@ -158,7 +186,7 @@ class _Probe:
     def _difference(self, name: str, entry: int) -> float:
         low, high = self._neighbours(name, entry)
         width = float(arrays(high.parameters)[name].flat[entry] - arrays(low.parameters)[name].flat[entry])
-        return abs((self._loss(high) - self._loss(low)) / width - float(self.gradient[name].flat[entry])) / self.scale
+        return abs((self.loss(high) - self.loss(low)) / width - float(self.gradient[name].flat[entry])) / self.scale
 
     def _neighbours(self, name: str, entry: int) -> tuple[Sample, Sample]:
         array = arrays(self.at.parameters)[name]
@@ -179,7 +207,7 @@ class _Probe:
                 return self.at.moved(name, array + h * direction)
 
             slope = float((self.gradient[name] * direction).sum())
-            found = remainder(lambda h, along=along: self._loss(along(h)), slope)
+            found = remainder(lambda h, along=along: self.loss(along(h)), slope)
             if found.order is None or abs(found.order - 2) <= ORDER:
                 return found, ()
             near = self.kinks.between([at.given(self.kinks.program) for at in (self.at, along(found.reach))])

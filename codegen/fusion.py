@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from codegen.flat import unused
-from codegen.loops import Access, Accumulate, Assign, Leaf, Loop, Statement, accesses, by_name, leaves, renamed, with_entries
+from codegen.loops import Access, Assign, Loop, Statement, Track, accesses, by_name, leaves, renamed, with_entries
 from derive.index import Entry, Index, Tensor
 
 # -- fusion --------------------------------------------------------------------------------------------------------------
@@ -50,9 +50,9 @@ def _joined(first: Statement, second: Statement) -> Loop | None:
     if not isinstance(first, Loop) or not isinstance(second, Loop):
         return None
     same = _with_index(second, first.index)
-    if same is None or not _independent(first, same):
+    if same is None or (same.low, same.high) != (first.low, first.high) or not _independent(first, same):
         return None
-    return Loop(first.index, _extended(first.body, same.body))
+    return replace(first, body=_extended(first.body, same.body))
 
 
 def _with_index(loop: Loop, index: Index) -> Loop | None:
@@ -63,7 +63,7 @@ def _with_index(loop: Loop, index: Index) -> Loop | None:
         return loop
     if index in _loop_indices(loop):
         return None
-    return Loop(index, tuple(renamed(s, loop.index, index) for s in loop.body))
+    return replace(loop, index=index, body=tuple(renamed(s, loop.index, index) for s in loop.body))
 
 
 def _loop_indices(statement: Statement) -> set[Index]:
@@ -137,68 +137,36 @@ def _same(first: Sequence[Loop], second: Sequence[Loop]) -> Iterable[Loop]:
         yield one
 
 
-# -- registers -----------------------------------------------------------------------------------------------------------
+# -- positions of maxima -------------------------------------------------------------------------------------------------
 
 
-def in_registers(statements: Sequence[Statement], taken: set[str]) -> tuple[Statement, ...]:
-    """The statements with sums that a loop adds to one array entry held in a variable meanwhile.
+def tracked_once(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The statements with searches that follow one another for the largest of the same values made one.
 
-    Without it a compiler must store the entry in every iteration, since it cannot know that no array overlaps another.
+    A window's largest entry has a position on each of its axes, each an equation of its own.
     """
-    done: list[Statement] = []
-    for statement in statements:
-        if not isinstance(statement, Loop):
-            done.append(statement)
-            continue
-        statement = replace(statement, body=in_registers(statement.body, taken))
-        after: list[Statement] = []
-        for leaf in [s for s in statement.body if isinstance(s, Accumulate)]:
-            if not leaf.target.indices or statement.index in leaf.target.free_symbols or not _only(leaf, statement):
-                continue
-            held = Entry(Tensor(unused(f"{leaf.operation}_{leaf.target.tensor.name}", taken)))
-            statement = Loop(statement.index, tuple(replace(s, target=held) if s == leaf else s for s in statement.body))
-            _hold(done, leaf, held)
-            after.append(Assign(leaf.equation, leaf.target, held))
-        done += [statement, *after]
-    return tuple(done)
+    spare: set[str] = set()
+    merged = tuple(_merged(s, spare) for s in statements)
+    return tuple(kept for s in merged if (kept := _without(s, spare)) is not None)
 
 
-def _only(leaf: Accumulate, loop: Loop) -> bool:
-    """Whether nothing else in the loop touches the leaf's target."""
-    return sum(a.tensor == leaf.target.tensor for a in accesses(loop)) == 1
-
-
-def _hold(done: list[Statement], leaf: Leaf, held: Entry) -> None:
-    """Start the variable from the entry's own start where that stands right before the loop, else from the entry."""
-    assert isinstance(leaf, Accumulate)
-    for k in range(len(done) - 1, -1, -1):
-        earlier = done[k]
-        if isinstance(earlier, Assign) and earlier.target == leaf.target:
-            done[k] = replace(earlier, target=held)
-            return
-        if not isinstance(earlier, Assign) or not earlier.starts:
-            break
-    done.append(Assign(leaf.equation, held, leaf.target, starts=True))
-
-
-# -- order of sums -------------------------------------------------------------------------------------------------------
-
-REORDERED_EXTENT = 8  # a shorter sum is a line of additions, not a loop
-
-
-def reordered(statement: Statement) -> Statement:
-    """The statement with the sums of its innermost loops free to be added in any order."""
+def _merged(statement: Statement, spare: set[str]) -> Statement:
     if not isinstance(statement, Loop):
         return statement
-    if any(isinstance(s, Loop) for s in statement.body):
-        return replace(statement, body=tuple(reordered(s) for s in statement.body))
-    extent = statement.index.axis.extent
-    if extent is not None and extent < REORDERED_EXTENT:
-        return statement
-    return replace(statement, body=tuple(_freed(s, statement.index) for s in statement.body))
+    body: list[Statement] = []
+    for inner in (_merged(s, spare) for s in statement.body):
+        last = body[-1] if body else None
+        if isinstance(inner, Track) and isinstance(last, Track) and (inner.value, inner.guards) == (last.value, last.guards):
+            body[-1] = replace(last, targets=last.targets + inner.targets, positions=last.positions + inner.positions)
+            spare.add(inner.best.tensor.name)
+        else:
+            body.append(inner)
+    return replace(statement, body=tuple(body))
 
 
-def _freed(statement: Statement, index: Index) -> Statement:
-    if isinstance(statement, Accumulate) and statement.operation == "sum" and index not in statement.target.free_symbols:
-        return replace(statement, reordered=True)
-    return statement
+def _without(statement: Statement, spare: set[str]) -> Statement | None:
+    """The statement without assignments to the tensors of these names."""
+    if isinstance(statement, Loop):
+        body = tuple(kept for s in statement.body if (kept := _without(s, spare)) is not None)
+        return replace(statement, body=body) if body else None
+    return None if isinstance(statement, Assign) and statement.target.tensor.name in spare else statement

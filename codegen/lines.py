@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy import Basic, Expr
 
+from codegen.constants import COMPARE
 from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
-from codegen.printer import code, element, identifier
-from derive.index import Entry, Indicator, Tensor
+from codegen.positions import at_most, in_row_major_order
+from codegen.printer import code, element, holds, identifier, position
+from codegen.summands import protection
+from codegen.views import extent, size_text
+from derive.index import Entry, Index, Indicator, Tensor, lies_on
 from derive.text import equation_text
 
 WIDTH = 140
@@ -79,15 +83,24 @@ class _Writer:
         if isinstance(statement, Loop):
             self.loop(statement, depth)
         elif isinstance(statement, MatrixProduct):
-            self.put(f"np.dot({_factor(statement, 0)}, {_factor(statement, 1)}, {statement.out.tensor.name})", depth)
+            self.put(f"np.dot({', '.join(_matrices(statement))})", depth)
         elif isinstance(statement, Demand):
             self.demand(statement, depth)
         elif isinstance(statement, Track):
-            self.put(f"if {code(statement.value)} > {element(statement.best)}:", depth)
+            depth = self.guarded(statement.guards, depth)
+            self.put(f"if {code(statement.value, COMPARE)} > {element(statement.best)}:", depth)
             self.put(f"{element(statement.best)} = {code(statement.value)}", depth + 1)
-            self.put(f"{element(statement.target)} = {identifier(statement.position)}", depth + 1)
+            for target, place in zip(statement.targets, statement.positions, strict=True):
+                self.put(f"{element(target)} = {identifier(place)}", depth + 1)
         else:
-            self.assignment(statement, depth)
+            self.assignment(statement, self.guarded(statement.guards, depth))
+
+    def guarded(self, guards: Sequence[Expr], depth: int) -> int:
+        """The depth below a line that tests the guards."""
+        if not guards:
+            return depth
+        self.put(f"if {' and '.join(map(holds, guards))}:", depth)
+        return depth + 1
 
     def loop(self, loop: Loop, depth: int) -> None:
         filled = _filled(loop) if depth == 1 else None
@@ -95,8 +108,7 @@ class _Writer:
             places = ", ".join(":" for _ in filled.target.indices)
             self.put(f"{filled.target.tensor.name}[{places}] = {code(filled.value)}", depth)
             return
-        extent = loop.index.axis.extent
-        self.put(f"for {identifier(loop.index)} in range({loop.index.axis.size if extent is None else extent}):", depth)
+        self.put(f"for {identifier(loop.index)} in range({_bounds(loop)}):", depth)
         self.block(loop.body, depth + 1)
         if depth == 1:
             self.current = ""
@@ -112,6 +124,8 @@ class _Writer:
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
         elif target in sp.Add.make_args(value):
             self.assignment(Accumulate(leaf.equation, target, "sum", value - target), depth)
+        elif target.tensor.values:
+            self.put(f"{element(target)} = {position(value)}", depth)
         elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         else:
@@ -145,11 +159,34 @@ def _key(leaf: Leaf) -> str:
     return f"({leaf.equation.number}) {leaf.equation.tensor.name}"
 
 
-def _factor(product: MatrixProduct, place: int) -> str:
-    """A factor of a matrix product, transposed where its indices stand the other way round."""
-    entry = (product.left, product.right)[place]
-    outer = product.out.indices[place]
-    return entry.tensor.name if entry.indices[place] == outer else f"{entry.tensor.name}.T"
+def _bounds(loop: Loop) -> str:
+    """`10`, `2, 10`, `max(0, 1 - p), min(10, 8 - p)`."""
+    axis = loop.index.axis
+    count = axis.count if axis.extent is None else sp.Integer(axis.extent)
+    low, high = ((sp.S.Zero, *loop.low), (*loop.high, count))
+    lows = [position(e) for k, e in enumerate(low) if not any(at_most(e, o) for o in low[k + 1 :])]
+    highs = [position(e) for k, e in enumerate(high) if not any(at_most(o, e) for o in high[:k])]
+    start, stop = (f"{word}({', '.join(b)})" if len(b) > 1 else b[0] for word, b in (("max", lows), ("min", highs)))
+    return stop if start == "0" else f"{start}, {stop}"
+
+
+def _matrices(product: MatrixProduct) -> Iterable[str]:
+    """The factors of a matrix product, transposed where their indices stand the other way round, and the array for the result."""
+    out, left, right = (in_row_major_order(entry) or () for entry in (product.out, product.left, product.right))
+    rows, columns = out[: product.rows], out[product.rows :]
+    straight = left[: len(rows)] == rows
+    yield _matrix(product.left.tensor, left, len(rows) if straight else product.inner) + ("" if straight else ".T")
+    straight = right[: len(columns)] != columns
+    yield _matrix(product.right.tensor, right, product.inner if straight else len(columns)) + ("" if straight else ".T")
+    yield _matrix(product.out.tensor, out, len(rows))
+
+
+def _matrix(tensor: Tensor, indices: Sequence[Index], rows: int) -> str:
+    """An array, along which these indices run, as a matrix with as many rows as the first few have positions."""
+    sizes = [extent(Tensor("", [i.axis for i in part])) for part in (indices[:rows], indices[rows:])]
+    if [extent(Tensor("", [axis])) for axis in tensor.axes] == sizes:
+        return tensor.name
+    return f"{tensor.name}.reshape({', '.join(map(size_text, sizes))})"
 
 
 def _is_fill(statement: Statement) -> bool:
@@ -159,11 +196,15 @@ def _is_fill(statement: Statement) -> bool:
 
 def _filled(statement: Statement) -> Assign | None:
     """The assignment of one number to every entry of an array, if that is what a nest does."""
-    loops = 0
-    while isinstance(statement, Loop) and len(statement.body) == 1:
-        statement, loops = statement.body[0], loops + 1
-    whole = isinstance(statement, Assign) and statement.value.is_number and len(set(statement.target.indices)) == loops
-    return statement if isinstance(statement, Assign) and whole else None
+    loops: set[Expr] = set()
+    while isinstance(statement, Loop) and len(statement.body) == 1 and not (statement.low or statement.high):
+        loops.add(statement.index)
+        statement = statement.body[0]
+    if not isinstance(statement, Assign) or not statement.value.is_number or statement.guards:
+        return None
+    places = zip(statement.target.indices, statement.target.tensor.axes, strict=True)
+    each = len(statement.target.indices) == len(loops) and set(statement.target.indices) == loops
+    return statement if each and all(lies_on(i, axis) for i, axis in places) else None
 
 
 def _part(value: Expr, room: int) -> tuple[str, Expr] | None:
@@ -175,9 +216,12 @@ def _part(value: Expr, room: int) -> tuple[str, Expr] | None:
 def _parts(e: Expr) -> Iterable[tuple[str, Expr]]:
     if isinstance(e, Entry | Indicator):
         return
+    guarded = any(isinstance(a, Indicator) for a in e.args)
     word = "term" if e.is_Add else "factor" if e.is_Mul else "argument"
     for arg in _values(e):
-        if not arg.is_Atom and not isinstance(arg, Entry) and not arg.is_number:
+        if guarded and protection(arg):
+            continue  # it may be read only where the condition holds
+        if not arg.is_Atom and not isinstance(arg, Entry | Indicator) and not arg.is_number:
             yield word, arg
             yield from _parts(arg)
 

@@ -27,24 +27,28 @@ class _Touching:
         assert isinstance(self, Assign | Accumulate | Track | Demand | MatrixProduct)
         kind = self.operation if isinstance(self, Accumulate) else "write"
         read = [e for t in targets(self) for i in t.indices for e in entries(i)] + [
-            e for value in expressions(self) for e in entries(value)
+            e for value in (*expressions(self), *guards(self)) for e in entries(value)
         ]
         return (*(Access(t.tensor, t.indices, kind) for t in targets(self)), *(Access(e.tensor, e.indices, "read") for e in read))
 
 
 @dataclass(frozen=True)
 class Assign(_Touching):
-    """target = value. A starting assignment gives an accumulation its first value; it may move up past what does not touch it."""
+    """target = value where the guards hold.
+
+    A starting assignment gives an accumulation its first value; it may move up past what does not touch it.
+    """
 
     equation: Equation
     target: Entry
     value: Expr
     starts: bool = False
+    guards: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)
 class Accumulate(_Touching):
-    """target = target + value, or the larger of the two (NaN if either is).
+    """target = target + value, or the larger of the two (NaN if either is), where the guards hold.
 
     reordered: the terms of the sum may be added in any order, so that a processor can add several at a time.
     """
@@ -54,17 +58,19 @@ class Accumulate(_Touching):
     operation: Operation
     value: Expr
     reordered: bool = False
+    guards: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)
 class Track(_Touching):
-    """Where value > best: best = value, target = position. The first of equal values wins."""
+    """Where the guards hold and value > best: best = value, and each target = its position. The first of equal values wins."""
 
     equation: Equation
-    target: Entry
+    targets: tuple[Entry, ...]
     best: Entry
     value: Expr
-    position: Index
+    positions: tuple[Index, ...]
+    guards: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,12 +86,17 @@ class Demand(_Touching):
 
 @dataclass(frozen=True)
 class MatrixProduct(_Touching):
-    """out[a,b] = sum_k left right, all of them whole matrices; the indices say which of the factors is transposed."""
+    """out[a,b] = sum_k left right, all of them whole arrays; the indices say which of the factors is transposed.
+
+    a is the first `rows` indices of out, k is `inner` indices: an array of more than two axes is a matrix of neighbouring ones merged.
+    """
 
     equation: Equation
     out: Entry
     left: Entry
     right: Entry
+    rows: int = 1
+    inner: int = 1
 
 
 Leaf = Assign | Accumulate | Track | Demand | MatrixProduct
@@ -93,10 +104,15 @@ Leaf = Assign | Accumulate | Track | Demand | MatrixProduct
 
 @dataclass(frozen=True)
 class Loop:
-    """The body for every position of an index on its axis."""
+    """The body for every position of an index on its axis; from the largest of `low` up to, but without, the smallest of `high`.
+
+    Bounds are index expressions of the loops around, without labels.
+    """
 
     index: Index
     body: tuple[Statement, ...]
+    low: tuple[Expr, ...] = ()
+    high: tuple[Expr, ...] = ()
 
 
 Statement = Loop | Leaf
@@ -143,7 +159,12 @@ def targets(leaf: Leaf) -> tuple[Entry, ...]:
         return ()
     if isinstance(leaf, MatrixProduct):
         return (leaf.out,)
-    return (leaf.target, leaf.best) if isinstance(leaf, Track) else (leaf.target,)
+    return (*leaf.targets, leaf.best) if isinstance(leaf, Track) else (leaf.target,)
+
+
+def guards(leaf: Leaf) -> tuple[Expr, ...]:
+    """The conditions under which a leaf does anything."""
+    return () if isinstance(leaf, Demand | MatrixProduct) else leaf.guards
 
 
 def entries(e: Basic) -> Iterator[Entry]:
@@ -176,18 +197,20 @@ def by_name(statement: Statement) -> Mapping[str, list[Access]]:
 def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Statement:
     """The statement with every expression in it, targets included, changed; loops keep their indices."""
     if isinstance(statement, Loop):
-        return replace(statement, body=tuple(substituted(s, change) for s in statement.body))
+        low, high = (tuple(change(e) for e in bound) for bound in (statement.low, statement.high))
+        return Loop(statement.index, tuple(substituted(s, change) for s in statement.body), low, high)
     if isinstance(statement, MatrixProduct):
         return replace(
             statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right))
         )
     if isinstance(statement, Demand):
         return replace(statement, value=_entry(change(statement.value)))
+    kept = tuple(change(g) for g in statement.guards)
     if isinstance(statement, Track):
-        best, position = _entry(change(statement.best)), change(statement.position)
-        assert isinstance(position, Index)
-        return replace(statement, target=_entry(change(statement.target)), best=best, value=change(statement.value), position=position)
-    return replace(statement, target=_entry(change(statement.target)), value=change(statement.value))
+        tracked = tuple(_entry(change(t)) for t in statement.targets)
+        positions = tuple(_index(change(p)) for p in statement.positions)
+        return Track(statement.equation, tracked, _entry(change(statement.best)), change(statement.value), positions, kept)
+    return replace(statement, target=_entry(change(statement.target)), value=change(statement.value), guards=kept)
 
 
 def renamed(statement: Statement, old: Index, new: Index) -> Statement:
@@ -210,4 +233,9 @@ def with_entries(statement: Statement, change: Callable[[Entry], Entry]) -> Stat
 
 def _entry(e: Expr) -> Entry:
     assert isinstance(e, Entry)
+    return e
+
+
+def _index(e: Expr) -> Index:
+    assert isinstance(e, Index)
     return e

@@ -1,23 +1,21 @@
-"""One equation to statements: a loop nest with the innermost loop along memory, or a matrix product.
-
-Loop order: innermost goes the index that is the last one of every entry that it stands in (neighbouring entries lie side by side
-in memory), outermost the axis whose extent is known only at run time.
-"""
+"""One equation to statements: loop nests that accumulate or assign its parts, or a matrix product."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sympy as sp
 from sympy import Expr
 
+from codegen.cover import partition, reached_once
 from codegen.flat import outermost_binders, unused
-from codegen.loops import Accumulate, Assign, MatrixProduct, Statement, Track, entries, nested
-from derive.index import ArgMax, Binder, Delta, Entry, Index, Sum, Tensor, free_indices
+from codegen.loops import Accumulate, Assign, Statement, Track, entries, nested
+from codegen.order import bounded, loop_order, order_of
+from codegen.products import matrix_product
+from codegen.summands import Summand, merged, protection, summands
+from derive.index import ArgMax, Binder, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation
-
-PRODUCT_EXTENTS = 256
 
 
 def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -27,77 +25,81 @@ def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
     """
     binders = outermost_binders(equation.body)
     if not binders:
-        return _elementwise(equation)
+        return _elementwise(equation, equation.body)
     if len(binders) == 1:
         return _one_binder(equation, binders[0], taken)
     return _several_sums(equation, taken)
 
 
-def matrix_product_pays(left: Entry, right: Entry) -> bool:
-    """Whether a call to the matrix product beats a loop nest: the extents known now must be large enough."""
-    known = {a: a.extent for e in (left, right) for a in e.tensor.axes if a.extent is not None}
-    return math.prod(sorted(known.values())[:2]) >= PRODUCT_EXTENTS
+# -- the kinds of equation -----------------------------------------------------------------------------------------------
 
 
-# -- the three kinds of equation -----------------------------------------------------------------------------------------
-
-
-def _elementwise(equation: Equation) -> tuple[Statement, ...]:
-    body, spike = _spike(equation)
-    order = loop_order(equation.indices, (), (equation.entry, *entries(body)))
-    main = nested(order, Assign(equation, equation.entry, body))
-    if spike is None:
-        return main
-    # a term that is zero in all positions c but c = y[n]: one assignment, no test of every position
-    position, value, index = spike
-    target = _entry_at(equation.entry, index, position)
-    rest = [i for i in order if i != index]
-    return (*main, *nested(rest, Assign(equation, target, target + value.xreplace({index: position}))))
-
-
-def _spike(equation: Equation) -> tuple[Expr, tuple[Expr, Expr, Index] | None]:
-    """Split a body that is linear in delta(c, e), c an index of the target: the rest, and the coefficient with its place."""
-    for delta in sorted(equation.body.atoms(Delta), key=str):
-        for index, position in (delta.args, delta.args[::-1]):
-            if not isinstance(index, Index) or index not in equation.indices or index in position.free_symbols:
-                continue
-            here = sp.Dummy("here")
-            body = equation.body.xreplace({delta: here})
-            slope = sp.diff(body, here)
-            if here not in slope.free_symbols and not slope.has(Delta):
-                return body.xreplace({here: sp.S.Zero}), (position, slope, index)
-    return equation.body, None
+def _elementwise(equation: Equation, body: Expr) -> tuple[Statement, ...]:
+    return _added(equation, equation.entry, summands(equation.entry, body, equation.indices))
 
 
 def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[Statement, ...]:
     """Accumulate in the target itself where the body is the binder, or the binder plus a rest to start from; else beside it."""
     target = equation.entry
     body, bound = _opened(binder, equation.indices)
+    parts = summands(target, body, (*equation.indices, *bound)) if isinstance(binder, Sum) else ()
+    last = equation.body.xreplace({binder: target})
+    product = matrix_product(equation, parts[0]) if len(parts) == 1 and _finishes(equation, last) else None
+    if product is not None:
+        return (product, *(_elementwise(equation, last) if last != target else ()))
     rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
     plain = bool(equation.indices) and rest + binder == equation.body and not outermost_binders(rest)
-    product = _matrix_product(equation, body, bound) if isinstance(binder, Sum) else None
-    if product is not None:
-        return (product, *(_finish(equation, equation.body.xreplace({binder: target})) if equation.body != binder else ()))
     if plain and (isinstance(binder, Sum) or rest == 0):
         return _accumulated(equation, target, binder, rest, body, bound)
-    beside = _beside(equation, binder, taken)
-    return (*_accumulated(equation, beside, binder, sp.S.Zero, body, bound), *_finish(equation, equation.body.xreplace({binder: beside})))
+    if parts and all(_is_everywhere(p, equation) for p in parts):  # deltas have used up the sum
+        return _elementwise(equation, equation.body.xreplace({binder: sp.Add(*[p.value for p in parts])}))
+    in_place = bool(parts) and not _in_variables(equation, parts) and _finishes(equation, last)
+    beside = target if in_place else _beside(equation, binder, taken)
+    done = _accumulated(equation, beside, binder, sp.S.Zero, body, bound)
+    return (*done, *_elementwise(equation, equation.body.xreplace({binder: beside})))
 
 
 def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
-    """Sums added one after the other to what is not a sum."""
-    terms = sp.Add.make_args(equation.body)
+    """Sums added one after the other to what is not a sum; those that are matrix products are computed beside it first."""
+    target, parts, products = equation.entry, list[Summand](), list[Statement]()
+    for term in sp.Add.make_args(equation.body):
+        opened = {b: _opened(b, equation.indices) for b in outermost_binders(term)}
+        for binder, (body, bound) in opened.items():
+            beside = _beside(equation, binder, set(taken))
+            whole = summands(beside, body, (*equation.indices, *bound))
+            product = matrix_product(equation, whole[0]) if len(whole) == 1 else None
+            if product is not None:
+                taken.add(beside.tensor.name)
+                products.append(product)
+                opened[binder] = beside, ()
+        value = term.xreplace({b: body for b, (body, _) in opened.items()})
+        parts += summands(target, value, (*equation.indices, *(i for _, bound in opened.values() for i in bound)))
+    if not _in_variables(equation, parts):
+        return (*products, *_added(equation, target, parts))
     beside = _beside(equation, outermost_binders(equation.body)[0], taken)
-    start = sp.Add(*[t for t in terms if not outermost_binders(t)])
-    order = loop_order(equation.indices, (), (equation.entry, *entries(start)))
-    done = nested(order, Assign(equation, beside, start, starts=True))
-    for term in terms:
-        for binder in outermost_binders(term):
-            body, bound = _opened(binder, equation.indices)
-            value = term.xreplace({binder: body})
-            order = loop_order(equation.indices, bound, (equation.entry, *entries(value)))
-            done += nested(order, Accumulate(equation, beside, "sum", value))
-    return (*done, *_finish(equation, beside))
+    moved = [replace(p, target=beside) for p in parts]
+    return (*products, *_added(equation, beside, moved), *_elementwise(equation, beside))
+
+
+def _added(equation: Equation, target: Entry, parts: Sequence[Summand]) -> tuple[Statement, ...]:
+    """The parts added up in a target: those that reach every entry once are what it starts from."""
+    everywhere = [p for p in parts if _is_everywhere(p, equation)]
+    others = merged([p for p in parts if p not in everywhere])
+    start = sp.Add(*[p.value for p in everywhere])
+    if not others:
+        order = loop_order(equation.indices, (), (target, *entries(start)))
+        return nested(order, Assign(equation, target, start))
+    if start == 0 and partition(others):
+        return tuple(s for p in others for s in bounded(order_of(p), Assign(equation, p.target, p.value), p.guards))
+    if start == 0 and len(others) == 1 and reached_once(others[0]):
+        return _from_start(equation, start, others[0], Assign(equation, others[0].target, others[0].value))
+    leaves = [(p, Accumulate(equation, p.target, "sum", p.value)) for p in others]
+    if start.is_number or _is_gathered(others[0], equation):
+        done = _from_start(equation, start, *leaves.pop(0))
+    else:
+        order = loop_order(equation.indices, (), (target, *entries(start)))
+        done = nested(order, Assign(equation, target, start))
+    return (*done, *(s for p, leaf in leaves for s in bounded(order_of(p), leaf, p.guards)))
 
 
 def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
@@ -110,62 +112,61 @@ def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
 def _accumulated(
     equation: Equation, target: Entry, binder: Binder, start: Expr, body: Expr, bound: Sequence[Index]
 ) -> tuple[Statement, ...]:
-    """The nest of one accumulation, its start placed inside the loops that come before every loop summed over."""
+    """The nest of one accumulation."""
+    loops = (*equation.indices, *bound)
     if isinstance(binder, ArgMax):
         return _argmax(equation, target, body, binder.place, bound)
-    order = loop_order(equation.indices, bound, (target, *entries(body)))
-    first = min(order.index(i) for i in bound)
+    if isinstance(binder, Sum):
+        return _added(equation, target, (*summands(target, start, equation.indices), *summands(target, body, loops)))
+    part = Summand(target, body, loops, protection(body))
+    return _from_start(equation, -sp.oo, part, Accumulate(equation, target, "max", body))
+
+
+def _from_start(equation: Equation, start: Expr, part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:
+    """A nest with its start placed inside the loops that come before every loop summed over, bounded or gone from the target."""
+    order = order_of(part)
+    confined = {inner[-1] for g in part.guards if (inner := [i for i in order if i in g.free_symbols])}
+    places = dict(zip(equation.indices, part.target.indices, strict=True))
+    first = next((k for k, i in enumerate(order) if places.get(i) != i or i in confined), len(order))
     outer, inner = order[:first], order[first:]
-    operation, value = ("sum", start) if isinstance(binder, Sum) else ("max", -sp.oo)
-    filled = nested([i for i in inner if i not in bound], Assign(equation, target, value, starts=True))
-    return nested(outer, *filled, *nested(inner, Accumulate(equation, target, operation, body)))
+    target = Entry(part.target.tensor, *equation.indices)
+    filled = nested([i for i in equation.indices if i not in outer], Assign(equation, target, start, starts=True))
+    return nested(outer, *filled, *bounded(inner, leaf, part.guards))
 
 
 def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Sequence[Index]) -> tuple[Statement, ...]:
     """The bound indices run in their own order, so that the first of equal values wins."""
     best = Entry(Tensor(f"best_{target.tensor.name}", target.tensor.axes), *target.indices)
-    starts = (Assign(equation, best, -sp.oo), Assign(equation, target, sp.S.Zero))
-    return nested(equation.indices, *starts, *nested(bound, Track(equation, target, best, body, bound[place])))
+    starts = (Assign(equation, best, -sp.oo, starts=True), Assign(equation, target, sp.S.Zero, starts=True))
+    tracked = bounded(bound, Track(equation, (target,), best, body, (bound[place],)), protection(body))
+    return nested(equation.indices, *starts, *tracked)
 
 
-def _finish(equation: Equation, value: Expr) -> tuple[Statement, ...]:
-    order = loop_order(equation.indices, (), (equation.entry, *entries(value)))
-    return nested(order, Assign(equation, equation.entry, value))
+# -- nests ---------------------------------------------------------------------------------------------------------------
 
 
-# -- matrix products -----------------------------------------------------------------------------------------------------
+def _is_everywhere(part: Summand, equation: Equation) -> bool:
+    """Whether a part gives one value to every entry of the target."""
+    return _is_gathered(part, equation) and part.loops == equation.indices
 
 
-def _matrix_product(equation: Equation, body: Expr, bound: Sequence[Index]) -> MatrixProduct | None:
-    """The product out[a,b] = sum_k left[a,k] right[k,b], either factor possibly transposed, where that is what the sum is."""
-    factors = sp.Mul.make_args(body)
-    if len(bound) != 1 or len(equation.indices) != 2 or len(factors) != 2:
-        return None
-    for left, right in (factors, factors[::-1]):
-        if not isinstance(left, Entry) or not isinstance(right, Entry):
-            return None
-        a, b = equation.indices
-        if set(left.indices) == {a, bound[0]} and set(right.indices) == {bound[0], b} and len(left.indices) == len(right.indices) == 2:
-            return MatrixProduct(equation, equation.entry, left, right) if matrix_product_pays(left, right) else None
-    return None
+def _in_variables(equation: Equation, parts: Sequence[Summand]) -> bool:
+    """Whether every part is a sum for one entry of the target at a time, which a variable can hold."""
+    for part in parts:
+        order, count = order_of(part), len(equation.indices)
+        if not _is_gathered(part, equation) or set(order[:count]) != set(equation.indices):
+            return False
+    return True
 
 
-# -- indices -------------------------------------------------------------------------------------------------------------
+def _finishes(equation: Equation, value: Expr) -> bool:
+    """Whether a value that reads the target's own entry is one assignment, so that the entry can be read before it is written."""
+    return all(_is_everywhere(p, equation) for p in summands(equation.entry, value, equation.indices))
 
 
-def loop_order(free: Sequence[Index], bound: Sequence[Index], touched: Sequence[Entry]) -> tuple[Index, ...]:
-    """The loops of a nest, outermost first."""
-    every = (*free, *bound)
-    if not every:
-        return ()
-
-    def strides(index: Index) -> int:
-        return sum(any(index in e.free_symbols for e in entry.indices[:-1]) for entry in set(touched))
-
-    last = min(reversed(every), key=strides)
-    outer = [i for i in every if i != last]
-    outer.sort(key=lambda i: (i.axis.extent is not None, i in bound))
-    return (*outer, last)
+def _is_gathered(part: Summand, equation: Equation) -> bool:
+    """Whether a part reaches every entry of the target, in the loops over the target's own indices."""
+    return part.target.indices == equation.indices and not part.guards
 
 
 def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
@@ -177,7 +178,3 @@ def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, .
         label = unused(index.axis.name, taken, "'")
         named.append(index.axis.index(label))
     return body.xreplace(dict(zip(fresh, named, strict=True))), tuple(named)
-
-
-def _entry_at(entry: Entry, index: Index, position: Expr) -> Entry:
-    return Entry(entry.tensor, *(position if i == index else i for i in entry.indices))

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sympy import Expr
 
-from codegen.initial import starts
-from codegen.lines import ADD, INDENT, WIDTH, comment, lines
-from codegen.loops import Assign, nested
-from codegen.schedule import Kernel, Range, kernel, run_time_axis
-from codegen.views import Size, batch_view, laid_out, shape, size_text, tuple_text, view_text
-from derive.formulas.losses import LOSSES
-from derive.formulas.optimisers import OPTIMISERS, Optimiser
-from derive.functions import Sigmoid
-from derive.index import Axis, Tensor
+from codegen import data
+from codegen.about import About, about
+from codegen.arguments import Rows
+from codegen.fixed import constants
+from codegen.functions import fitted
+from codegen.lines import ADD, INDENT, WIDTH
+from codegen.module import Module
+from codegen.training import gathered
+from derive.index import Axis
 from derive.network import Network
-from derive.program import Derivation, Equation, Program
-from derive.text import text
+from derive.program import Derivation, Program
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -31,36 +28,7 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
     autoescape=False,
 )
-
-OWN_NAMES = frozenset(
-    {
-        *(
-            "theta",
-            "gradient",
-            "work",
-            "real",
-            "math",
-            "np",
-            "npt",
-            "njit",
-            "Array",
-            "Labels",
-            "FAST",
-            "OPTIMIZERS",
-            "Parameters",
-            "NamedTuple",
-            "Any",
-        ),
-        *("init", "predict", "loss", "gradients", "train", "max", "min", "abs", "range", "float", "int"),
-    }
-)
-
-MEANINGS = {
-    "labels": "a label for each example, [N]",
-    "values": "a row of values for each example, [N, {columns}]",
-    "unit": "a row of numbers in [0, 1] for each example, [N, {columns}]",
-    "probabilities": "a row of probabilities for each example, [N, {columns}]",
-}
+TEMPLATES.filters["fitted"] = fitted
 
 
 def render(derivation: Derivation, network: Network) -> str:
@@ -68,178 +36,104 @@ def render(derivation: Derivation, network: Network) -> str:
 
     Raises ValueError when the program has no axis of run-time extent, or a name that the module needs for itself.
     """
-    return TEMPLATES.get_template("module.py.j2").render(_Module(derivation, network).values())
+    return module_text(derivation, network.program(mode="inference"), about(network))
 
 
-@dataclass(frozen=True)
-class _Module:
-    """What the template shows of one network."""
+def module_text(derivation: Derivation, inference: Program, words: About) -> str:
+    """The module of a derivation.
 
-    derivation: Derivation
-    network: Network
-
-    @property
-    def program(self) -> Program:
-        return self.derivation.computed
-
-    def values(self) -> dict[str, object]:
-        program, network = self.program, self.network
-        run_time_axis(program)
-        _check_names(program)
-        prediction, loss, *derivatives = program.outputs
-        ranges = self._ranges(prediction)
-        kernels = {
-            "predict": kernel(program, [prediction], {}),
-            "loss": kernel(program, [loss], ranges),
-            "gradients": kernel(program, [loss, *derivatives], ranges),
-        }
-        shown = [
-            self._kernel(kernels["predict"], "predict", f"{prediction.name} for a batch of examples.", [prediction]),
-            self._kernel(kernels["loss"], "loss", "The loss of a batch.", []),
-            self._kernel(kernels["gradients"], "gradients", "The loss of a batch; its derivatives go into `gradient`.", derivatives),
-        ]
-        return {
-            "name": network.name,
-            "summary": self._summary(),
-            "axes": "\n".join(["Axes:", *(f"{INDENT}{_axis(a)}" for a in program.axes)]),
-            "inputs": network.inputs,
-            "classes": network.outputs,
-            "columns": network.outputs,
-            "mean": network.loss.reduction == "mean",
-            "prediction": self._prediction(prediction),
-            "parameters": self._parameters(),
-            "kernels": shown,
-            "reorders": any(f" {ADD}(" in line for k in kernels.values() for line in lines(k.body, set())),
-            "products": any("np.dot(" in line for k in kernels.values() for line in lines(k.body, set())),
-            "optimisers": [_optimiser(name, o, program.parameters) for name, o in OPTIMISERS.items()],
-            "work": {name: size_text(k.work) if k.workspace else "" for name, k in kernels.items()},
-            "inside": {"examples": self._inside("examples", program.inputs[0]), "targets": self._inside("targets", program.targets[0])},
-            "targets": self._targets(),
-            "gather": self._gather(),
-        }
-
-    # -- prose ---------------------------------------------------------------------------------------------------------
-
-    def _summary(self) -> str:
-        network = self.network
-        layers = [f"{layer.units} {layer.activation.kind}" for layer in network.layers]
-        options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
-        summary = f"{network.name}: {' - '.join([str(network.inputs), *layers])}, {network.loss.kind} ({network.loss.reduction}{options})."
-        return summary if len(summary) + 3 <= WIDTH else f"{network.name}: {len(layers)} layers, {network.loss.kind}."
-
-    def _prediction(self, tensor: Tensor) -> dict[str, object]:
-        equation = next(e for e in self.derivation.forward.equations if e.tensor == tensor)
-        columns = self.network.outputs
-        flipped = self._flipped(tensor)
-        return {
-            "name": tensor.name,
-            "meaning": equation.note.removeprefix("prediction: "),
-            "columns": columns,
-            "allocated": f"({columns}, N)" if flipped else f"(N, {columns})",
-            "returned": f"np.ascontiguousarray({tensor.name}.T)" if flipped else tensor.name,
-        }
-
-    # -- arrays --------------------------------------------------------------------------------------------------------
-
-    def _flipped(self, tensor: Tensor) -> bool:
-        """Whether the program holds one example in a column of this tensor."""
-        return len(tensor.axes) == 2 and tensor.axes[1] == run_time_axis(self.program)
-
-    def _inside(self, name: str, tensor: Tensor) -> str:
-        return f"np.ascontiguousarray({name}.T)" if self._flipped(tensor) else name
-
-    def _parameters(self) -> list[dict[str, object]]:
-        first = {s.tensor: s for s in starts(self.derivation.forward)}
-        return [
-            {
-                "name": v.tensor.name,
-                "shape": ", ".join(shape(v.tensor)),
-                "tuple": tuple_text(shape(v.tensor)),
-                "view": view_text("theta", v),
-                "start": first[v.tensor].text,
-                "why": first[v.tensor].why,
-            }
-            for v in laid_out(self.program.parameters)
-        ]
-
-    def _targets(self) -> dict[str, object]:
-        tensor, kind = self.program.targets[0], self.network.loss.targets
-        return {
-            "kind": kind,
-            "name": tensor.name,
-            "type": "Labels" if tensor.values else "Array",
-            "columns": 0 if tensor.values else self.network.outputs,
-            "meaning": MEANINGS[kind].format(columns=self.network.outputs),
-            "converted": "" if tensor.values else " and y",
-        }
-
-    def _gather(self) -> dict[str, str]:
-        x, y = self.program.inputs[0], self.program.targets[0]
-        return {
-            "examples": batch_view("X_batch", self.network.inputs, self._flipped(x)),
-            "place": "i, n" if self._flipped(x) else "n, i",
-            "examples_size": size_text(Size(each=self.network.inputs)),
-            "targets": f"{y.name}_batch[0:N]" if y.values else batch_view(f"{y.name}_batch", self.network.outputs, self._flipped(y)),
-            "target_place": "c, n" if self._flipped(y) else "n, c",
-            "targets_size": size_text(Size(each=1 if y.values else self.network.outputs)),
-        }
-
-    def _ranges(self, prediction: Tensor) -> Mapping[Tensor, Range]:
-        """A loss of probabilities demands predictions in [0, 1], unless they come from the logistic function."""
-        loss = LOSSES[self.network.loss.kind, self.network.loss.targets]
-        equation = self.program.defining(prediction)
-        if not loss.unit_prediction or equation is None or isinstance(equation.body, Sigmoid):
-            return {}
-        return {prediction: Range(0, 1, f"{self.network.loss.kind} takes probabilities")}
-
-    # -- kernels -------------------------------------------------------------------------------------------------------
-
-    def _kernel(self, k: Kernel, name: str, purpose: str, results: Sequence[Tensor]) -> dict[str, object]:
-        gradients = results if name == "gradients" else ()
-        arrays = {t.name: "Labels" if t.values else "Array" for t in k.inputs}
-        arguments = ["theta: Array", *(f"{n}: {kind}" for n, kind in arrays.items())]
-        arguments += ["gradient: Array"] if gradients else [f"{t.name}: Array" for t in results]
-        arguments += ["work: Array"] if k.workspace else []
-        taken = {*OWN_NAMES, *(t.name for t in self.program.given), *(e.tensor.name for e in self.program.equations)}
-        body = lines(k.body, taken)
-        views = [f"{v.tensor.name} = {view_text('theta', v)}" for v in laid_out(self.program.parameters) if v.tensor in k.parameters]
-        views += [f"{v.tensor.name} = {view_text('gradient', v)}" for v in laid_out(gradients)]
-        views += [f"{v.tensor.name} = {view_text('work', v)}" for v in k.workspace]
-        head: list[str] = []
-        if any(re.search(r"\breal\(", line) for line in body):
-            head.append("real = theta.dtype.type")
-        if any(re.search(r"\bN\b", line) for line in (*views, *(b for b in body if not b.strip().startswith("#")))):
-            x = self.program.inputs[0]
-            head.append(f"N = {x.name}.shape[{1 if self._flipped(x) else 0}]")
-        returned = [] if name == "predict" else [f"return float({self.program.outputs[1].name})"]
-        return {
-            "name": f"_{name}",
-            "signature": ", ".join(arguments),
-            "returns": "float" if returned else "None",
-            "purpose": purpose,
-            "lines": [*(INDENT + line for line in (*head, *views)), *body, *(INDENT + line for line in returned)],
-        }
+    inference: the program whose first output `predict` computes, of the same parameters and statistics, without random data.
+    Raises ValueError as `render` does.
+    """
+    return TEMPLATES.get_template("module.py.j2").render(_shown(Module(derivation, inference, words)))
 
 
-def _optimiser(name: str, optimiser: Optimiser, parameters: Sequence[Tensor]) -> dict[str, object]:
-    total = laid_out(parameters)[-1].stop.fixed
-    axis = Axis("k", "K", total)
-    k = axis.index()
-    theta, gradient, rate = Tensor("theta", [axis])[k], Tensor("gradient", [axis])[k], Tensor("rate")[()]
-    body: Expr = optimiser.formula(theta, gradient, rate)
-    update = Assign(Equation(theta.tensor, (k,), body), theta, body)
-    shown = comment(f"theta[k] <- {text(body)}", 1)
-    return {"name": name, "source": optimiser.source, "lines": [*shown, *_without_comments(lines(nested([k], update), set()))]}
+def _shown(module: Module) -> dict[str, object]:
+    """What the template shows."""
+    every = [line for k in module.kernels.values() for line in k.lines]
+    X, y, *weights = (d.rows for d in module.data)
+    return {
+        "about": module.about,
+        "notes": _notes(module),
+        "axes": "\n".join(["Axes:", *(f"{INDENT}{_axis(a)}" for a in module.computed.axes)]),
+        "X": data.examples(X),
+        "y": data.targets(y, module.about, module.forward),
+        "weights": data.weights(weights[0]) if weights else None,
+        "weighted": module.weighted,
+        "prediction": _array(module.prediction) | {"meaning": _meaning(module)},
+        "losses": _array(module.losses) if module.losses else None,
+        "constants": constants(module.forward),
+        "parameters": list(module.stored.fields()),
+        "start": _start(module),
+        "newton": module.newton,
+        "derivatives": module.products.shown(),
+        "optimisers": module.stored.optimisers(),
+        "draws": module.draws,
+        "statistics": _statistics(module),
+        "kernels": list(module.kernels.values()),
+        "calls": module.calls,
+        "work": module.work,
+        "reorders": any(f" {ADD}(" in line for line in every),
+        "products": any("np.dot(" in line for line in every),
+        "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
+        "fewest": module.fewest,
+        "train": {"arguments": module.training_arguments, "gather": gathered(module.data), **module.training_calls},
+        **_signatures(module),
+    }
 
 
-def _without_comments(rows: Sequence[str]) -> list[str]:
-    return [row for row in rows if not row.strip().startswith("#")]
+def _notes(module: Module) -> str:
+    """What is to be known of random data and of running statistics."""
+    notes: list[str] = []
+    if module.forward.draws:
+        text = f"loss, gradients and train draw {module.draws.names} at random, predict does not."
+        notes.append(f"{text} The same seed gives the same numbers: `masks` shows them.")
+    if module.forward.statistics:
+        names = ", ".join(s.tensor.name for s in module.forward.statistics)
+        text = f"Parameters end with running statistics ({names}): predict reads them, train replaces them after every step."
+        notes.append(f"{text} Their gradient is 0, since loss and gradients use those of the batch.")
+    return "".join(f"{line}\n" for note in notes for line in textwrap.wrap(note, WIDTH - 10))
 
 
-def _check_names(program: Program) -> None:
-    for tensor in (*program.given, *(e.tensor for e in program.equations)):
-        if tensor.name in OWN_NAMES or not tensor.name.isidentifier():
-            raise ValueError(f"{program.name}: a generated module has another use for the name {tensor.name}")
+def _array(rows: Rows) -> dict[str, str]:
+    """An array that a function gives."""
+    name = rows.tensor.name
+    return {"name": name, "shape": rows.shape, "allocated": rows.allocated, "returned": rows.outside(name)}
+
+
+def _meaning(module: Module) -> str:
+    equation = module.inference.defining(module.prediction.tensor)
+    meaning = equation.note.removeprefix("prediction: ") if equation else ""
+    return f", {meaning}" if meaning else ""
+
+
+def _start(module: Module) -> Mapping[str, str]:
+    """What Parameters hold and how they start."""
+    held, start = "The weights and biases", "Random weights and zero biases"
+    if not module.stored.ordinary:
+        held, start = "What is learned", "Random weights, and numbers for the rest"
+    return {"held": held + (", then the running statistics" if module.forward.statistics else ""), "text": start}
+
+
+def _statistics(module: Module) -> Mapping[str, int] | None:
+    if not module.forward.statistics:
+        return None
+    return {"size": module.stored.statistics, "start": module.stored.learned}
+
+
+def _signatures(module: Module) -> Mapping[str, str]:
+    """The arguments of loss and gradients beside p, X and y, and the check that they share with train."""
+    weighted, arrays = module.weighted, ", ".join(["theta", *(d.checked for d in module.data)])
+    kinds = ", ".join(["Array", *(d.rows.type for d in module.data)])
+    taken = "p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike"
+    declared = taken + (", sample_weight: npt.ArrayLike | None" if weighted else "")
+    options = ", sample_weight: npt.ArrayLike | None = None" if weighted else ""
+    return {
+        "taken": taken,
+        "options": options + (", seed: int | np.random.Generator = 0" if module.forward.draws else ""),
+        "checked": f"{arrays} = _batch(p, X, y{', sample_weight' if weighted else ''})",
+        "batch": f"def _batch({declared}) -> tuple[{kinds}]:",
+    }
 
 
 def _axis(axis: Axis) -> str:

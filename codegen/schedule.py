@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.flat import flattened
-from codegen.fusion import contracted, fused, in_registers, reordered
-from codegen.loops import Demand, Statement, accesses, entries, nested
-from codegen.nests import loop_order, statements
+from codegen.fusion import contracted, fused, tracked_once
+from codegen.loops import Demand, Statement, accesses, entries, nested, with_entries
+from codegen.nests import statements
+from codegen.order import loop_order
+from codegen.registers import in_registers, reordered
 from codegen.views import Size, View, laid_out
-from derive.index import Axis, Tensor
+from derive.index import Axis, Entry, Tensor
 from derive.program import Equation, Program, needed
 
 
@@ -31,8 +33,7 @@ class Kernel:
     """The statements that compute some outputs of a program, and the arrays that they work on."""
 
     body: tuple[Statement, ...]
-    inputs: tuple[Tensor, ...]  # inputs and targets that it reads
-    parameters: tuple[Tensor, ...]  # parameters that it reads
+    given: tuple[Tensor, ...]  # given tensors that it reads
     workspace: tuple[View, ...]  # intermediate arrays, in one flat vector
 
     @property
@@ -50,14 +51,15 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     flat = flattened(replace(program, equations=wanted, outputs=()))
     taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
-    body = contracted(fused(scheduled), (*outputs, *program.given), taken)
+    body = contracted(tracked_once(fused(scheduled)), (*outputs, *program.given), taken)
     body = tuple(reordered(s) for s in in_registers(body, taken))
     used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
+    real = {t: Tensor(t.name, t.axes) for t in arrays if t.values}  # positions are kept among real numbers
+    arrays = [real.get(t, t) for t in arrays]
     return Kernel(
-        body,
-        tuple(t for t in (*program.inputs, *program.targets) if t in used),
-        tuple(t for t in program.parameters if t in used),
+        tuple(with_entries(s, lambda e: Entry(real.get(e.tensor, e.tensor), *e.indices)) for s in body) if real else body,
+        tuple(t for t in program.given if t in used),
         laid_out(arrays),
     )
 

@@ -7,14 +7,14 @@ such a sum is the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from sympy import Expr
 
 from derive.algebra import cancel, cost, sum_out
-from derive.index import Entry, Index, Partial, Size, Sum, inline, rewrite
+from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
 from derive.program import Equation, Fact, Step
 from derive.reuse import stored
 from derive.template import Renaming
@@ -75,29 +75,35 @@ def solved(
     equations = tuple(dict.fromkeys(link.equation for link in links))
     names = tuple(dict.fromkeys(e.tensor.name for e in equations))
     steps.to("local derivative", total(chained(local)), names)
-    local = [[_stored(t, (k.equation, *equations, *beside)) for t in terms] for k, terms in zip(links, local, strict=True)]
+    storing = {link.equation: dict.fromkeys((link.equation, *equations, *beside)) for link in links}
+    local = [[_stored(t, storing[link.equation]) for t in terms] for link, terms in zip(links, local, strict=True)]
     steps.to("stored value", total(chained(local)), (*names, *(e.tensor.name for e in beside)))
-    steps.to("delta elimination", total([eliminate(t) for t in chained(local)]))
-    steps.to("collect", cancel(steps.now))
+    parts = [total([eliminate(t) for t in link.chained(ts)]) for link, ts in zip(links, local, strict=True)]
+    steps.to("delta elimination", sp.Add(*parts))
+    steps.to("collect", min((sp.Add(*map(cancel, parts)), cancel(steps.now)), key=cost))
     for equation in known:
         _substitute(steps, equation, facts)
     return steps
 
 
 def _substitute(steps: Steps, known: Equation, facts: Sequence[Fact]) -> None:
-    """Put in an equation where the result is shorter than with its name."""
+    """Put in an equation where the result is shorter than with its name, or no longer divides by a value that the equation divides by.
+
+    Where such a value is rounded to 0, only the result has a number for what cancels.
+    """
     trial = Steps(steps.indices, steps.now)
     trial.to("substitute", inline(steps.now, known.tensor, known.indices, known.body), (known.tensor.name,))
     trial.to("delta elimination", sum_out(trial.now))
     for fact in facts:
         trial.to("fact", trial.now.xreplace({fact.left: fact.right}), (), fact.meaning)
     trial.to("cancel", cancel(trial.now))
-    if _length(trial.now) < _length(steps.now):
+    before, after = _divisors(steps.now) | _divisors(known.body), _divisors(trial.now)
+    if _length(trial.now) < _length(steps.now) or after < before:
         steps.steps += trial.steps
         steps.now = trial.now
 
 
-def _stored(term: Term, equations: Sequence[Equation]) -> Term:
+def _stored(term: Term, equations: Iterable[Equation]) -> Term:
     """The term in the values that the equations store."""
     slope = term.coefficient
     for equation in equations:
@@ -110,7 +116,12 @@ def _length(e: Expr) -> int:
     return cost(rewrite(e, lambda node: sp.S.One if isinstance(node, Size) else None))
 
 
+def _divisors(e: Expr) -> set[Tensor]:
+    """The tensors with axes that an expression divides by."""
+    below = [node.base for node in sp.preorder_traversal(e) if isinstance(node, sp.Pow) and node.exp.is_negative]
+    return {tensor for base in below for tensor in tensors(base) if tensor.axes}
+
+
 def fresh(equation: Equation) -> Equation:
     """The equation at indices that occur nowhere else."""
-    new = tuple(i.axis.fresh() for i in equation.indices)
-    return Equation(equation.tensor, new, equation.body.xreplace(dict(zip(equation.indices, new, strict=True))), equation.number)
+    return equation.at({i: i.axis.fresh() for i in equation.indices})

@@ -5,142 +5,92 @@ Which activations, losses and parameters exist is read from the tables of formul
 
 from __future__ import annotations
 
-import keyword
-import re
-import sys
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Unpack, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    GetJsonSchemaHandler,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationError, model_validator
 
-from derive import choices, toml
+from derive import toml
+from derive.choices import OWN, activation_schema
+from derive.graph import INPUT, Graph, graph
+from derive.layer_spec import Layer
+from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, check_penalties, hints
+from derive.names import Name
+from derive.parameters import MAX_AXES
+from derive.program import ProductKind, ProgramError
 from derive.spec_errors import SpecError, problems, shown, wrong
 
 if TYPE_CHECKING:
-    from derive.build import Examples
+    from derive.build import Examples, Mode
     from derive.program import Program
 
 Convention = Literal["rows", "columns", "xw"]
 
-MAX_NAME = 64
 MAX_UNITS = 1_000_000
 MAX_LAYERS = 1000
 MAX_PARAMETERS = 100_000_000
 
-NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]*$"
-NAME_RULE = f"letters, digits and underscores, at most {MAX_NAME}, the first a letter"
-OTHER_MODULES = frozenset({"numpy", "numba", "llvmlite", "scipy", "sympy", "derive", "codegen", "chainrule", "generated", "networks"})
+PRODUCTS_RULE = 'a list of "jvp", "jacobian" and "hvp", each at most once'
 
 
-def checked_name(name: str) -> str:
-    """The name itself, if a Python module or variable may have it: raises the spec's error otherwise."""
-    if len(name) > MAX_NAME or not re.match(NAME_PATTERN, name) or name.endswith("\n"):
-        raise wrong(f"found {shown(name)}", NAME_RULE)
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise wrong(f"found {shown(name)}, a keyword of Python", f"another name: {NAME_RULE}")
-    if name in sys.stdlib_module_names or name in OTHER_MODULES:
-        raise wrong(f"found {shown(name)}, which would hide the Python module of that name", f"another name: {NAME_RULE}")
-    return name
+def checked_products(products: tuple[ProductKind, ...]) -> tuple[ProductKind, ...]:
+    """The products themselves, if none stands twice: raises the spec's error otherwise."""
+    for k, kind in enumerate(products):
+        if kind in products[:k]:
+            raise wrong(f"found {shown(kind)} twice", PRODUCTS_RULE, k)
+    return products
 
 
-Name = Annotated[
-    StrictStr,
-    AfterValidator(checked_name),
-    Field(description=NAME_RULE, json_schema_extra={"pattern": NAME_PATTERN, "maxLength": MAX_NAME}),
-]
+Products = Annotated[tuple[ProductKind, ...], AfterValidator(checked_products), Field(json_schema_extra={"uniqueItems": True})]
 Count = Annotated[StrictInt, Field(ge=1, le=MAX_UNITS, description=f"a whole number from 1 to {MAX_UNITS}")]
+Axes = Annotated[tuple[Count, ...], Field(min_length=1, max_length=MAX_AXES)]
 
 
 class Part(BaseModel, frozen=True, extra="forbid"):
     """A piece of a spec: immutable, and strict about its keys."""
 
 
-class Activation(Part, frozen=True, extra="allow"):
-    """An activation by name, with the parameters of its formula as further keys (all of them, once validated)."""
+class Tokens(Part, frozen=True):
+    """Inputs that are labels: positions in a vocabulary."""
 
-    kind: StrictStr
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Activation) else choices.activation(given)
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The numbers that the formula takes, by name, defaults included."""
-        return dict(self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return choices.activation_schema()
-
-
-class Loss(Part, frozen=True, extra="allow"):
-    """A loss by name, with the options of its formula as further keys (all of them, once validated)."""
-
-    kind: StrictStr
-    reduction: Literal["mean", "sum"] = "mean"
-    targets: StrictStr
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: object) -> object:
-        return given if isinstance(given, Loss) else choices.loss(given)
-
-    @property
-    def options(self) -> dict[str, bool]:
-        """The options of the formula by name, defaults included."""
-        return dict(self.model_extra or {})
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return choices.loss_schema()
-
-
-class Dense(Part, frozen=True):
-    """A fully connected layer: every output is a weighted sum of all inputs, plus a bias, through an activation."""
-
-    kind: Literal["dense"]
-    units: Count
-    activation: Activation = Field(default_factory=lambda: Activation(kind="identity"), description="the name of an activation, or a table")
-    bias: StrictBool = Field(default=True, description="true or false")
-    name: Name | None = Field(default=None, description=NAME_RULE)
+    shape: tuple[Count, ...] = Field(max_length=MAX_AXES, description=f"a list of at most {MAX_AXES} whole numbers: the axes of an example")
+    tokens: Count = Field(description="the size of the vocabulary")
 
 
 class NetworkFields(TypedDict):
     """What `Network(...)` takes: the keys of a spec file."""
 
     name: str
-    inputs: int
-    layers: Sequence[Dense | Mapping[str, object]]
+    inputs: int | Sequence[int] | Tokens | Mapping[str, object]
+    layers: Sequence[Layer | Mapping[str, object]]
     loss: str | Loss | Mapping[str, object]
+    penalties: NotRequired[Sequence[Penalty | Mapping[str, object]]]
     convention: NotRequired[Convention]
+    products: NotRequired[Sequence[ProductKind]]
 
 
 class Network(Part, frozen=True, title="A network of chainrule"):
     """A network: its inputs, its layers, its loss, and the convention in which its mathematics is written."""
 
     name: Name
-    inputs: Count
-    loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(choices.LOSS_KINDS))
+    inputs: Count | Axes | Tokens = Field(
+        description=f"the axes of an example: a whole number from 1 to {MAX_UNITS}, a list of them such as [1, 8, 8], "
+        "or {{ shape = [16], tokens = 100 }} for labels".replace("{{", "{").replace("}}", "}")
+    )
+    loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(LOSS_KINDS))
+    penalties: tuple[Penalty, ...] = Field(
+        default=(), max_length=MAX_LAYERS, description='a list of tables such as { kind = "l2", strength = 0.01 }'
+    )
     convention: Convention = Field(
         default="rows", description='"rows" (Z = H W^T + 1 b^T), "columns" (z = W h + b) or "xw" (Z = H W + 1 b^T)'
     )
-    layers: tuple[Dense, ...] = Field(
+    products: Products = Field(default=(), description=PRODUCTS_RULE)
+    layers: tuple[Layer, ...] = Field(
         min_length=1, max_length=MAX_LAYERS, description=f'a list of 1 to {MAX_LAYERS} tables such as {{ kind = "dense", units = 16 }}'
     )
 
@@ -160,33 +110,75 @@ class Network(Part, frozen=True, title="A network of chainrule"):
                 raise wrong(
                     f"found {shown(layer.name)}, the name of layers[{first}] too", "a name that no other layer has", "layers", k, "name"
                 )
-        if self.size > MAX_PARAMETERS:
-            raise wrong(f"found {self.size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
+            if layer.name == INPUT:
+                raise wrong(f"found {shown(INPUT)}", "another name: that one means the network's input", "layers", k, "name")
+        size = self._graph.size
+        if size > MAX_PARAMETERS:
+            raise wrong(f"found {size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
+        check_lists(self.loss, self.outputs)
+        if self.penalties or any(OWN in (layer.kind, layer.activation.kind) for layer in self.layers):
+            program = self.program()  # formulas of the user's own may not fit what they read
+            check_penalties(self.penalties, [tensor.name for tensor in program.parameters])
         return self
+
+    @model_validator(mode="after")
+    def _check_products(self) -> Network:
+        from derive.products import demand_jacobian  # which reads programs, as the builder does
+
+        try:
+            if "jacobian" in self.products:
+                demand_jacobian(self.program())
+        except ProgramError as error:
+            raise wrong(f'found "jacobian", but {error}', 'products without "jacobian"', "products") from None
+        return self
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return graph(self)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The axes of an example."""
+        match self.inputs:
+            case Tokens():
+                return self.inputs.shape
+            case int():
+                return (self.inputs,)
+            case _:
+                return self.inputs
+
+    @property
+    def tokens(self) -> int | None:
+        """The size of the vocabulary where the inputs are labels."""
+        return self.inputs.tokens if isinstance(self.inputs, Tokens) else None
 
     @property
     def outputs(self) -> int:
-        """The units of the last layer."""
-        return self.layers[-1].units
+        """The extent of the last axis of what the loss reads."""
+        return self._graph.values[self._graph.loss[0]].extents[-1] or 1
 
     @property
     def size(self) -> int:
         """The number of parameters."""
-        widths = (self.inputs, *(layer.units for layer in self.layers))
-        return sum(layer.units * (into + layer.bias) for into, layer in zip(widths, self.layers, strict=False))
+        return sum(math.prod(axis.extent or 1 for axis in tensor.axes) for tensor in self.program().parameters)
 
-    def program(self, convention: Convention | None = None, examples: Examples = "batch") -> Program:
-        """The forward program, in the network's own convention unless another is asked for."""
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What is allowed, but probably not meant."""
+        last = self._graph.loss[0]
+        return hints(self.loss, self._graph.applied(last)) if last else ()
+
+    def program(self, convention: Convention | None = None, examples: Examples = "batch", mode: Mode = "training") -> Program:
+        """The forward program, in the network's own convention unless another is asked for; see `derive.build.program`."""
         from derive import build  # the builder reads networks, so it cannot be imported first
 
-        return build.program(self, convention, examples)
+        return replace(build.program(self, convention, examples, mode), products=self.products)
 
     def to_toml(self) -> str:
         """The spec file that describes this network: `loads(network.to_toml()) == network`."""
         fields = self.model_dump(exclude_none=True, exclude_defaults=True)
-        fields["loss"] = choices.short(fields["loss"], choices.loss(self.loss.kind))
-        for layer, table in zip(self.layers, fields["layers"], strict=True):
-            table["activation"] = choices.short(layer.activation.model_dump(), choices.activation(layer.activation.kind))
+        fields["loss"] = self.loss.short()
+        fields["layers"] = [layer.short() for layer in self.layers]
         return toml.spec_text(fields)
 
 
@@ -206,4 +198,6 @@ def loads(text: str, source: str = "<text>") -> Network:
 
 def json_schema() -> dict[str, object]:
     """The JSON Schema of spec files, for editors that complete and check them."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Network.model_json_schema()}
+    schema = Network.model_json_schema()
+    schema["$defs"]["Activation"] = activation_schema()  # which the tables of layers refer to
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -9,7 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import sympy as sp
 from pydantic.json_schema import JsonSchemaValue
+from sympy import Expr
 
 from derive.formulas.operation import Number, Parameter
 from derive.spec_errors import one_of, shown, wrong
@@ -17,6 +19,7 @@ from derive.spec_errors import one_of, shown, wrong
 SMALLEST, LARGEST = 1e-30, 1e30  # in size: such a number and its inverse are float32 numbers
 MAX_COUNT = 1_000_000
 MAX_NUMBERS = 100_000
+MAX_AXES = 6
 
 
 def completed(table: Mapping[str, object], parameters: Mapping[str, Parameter]) -> dict[str, Number]:
@@ -50,15 +53,37 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
                 raise wrong(f"found {shown(given)}", right, name)
             return given
         case "count":
-            if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= MAX_COUNT:
+            if isinstance(given, bool) or not isinstance(given, int) or not _least(parameter) <= given <= _most(parameter):
                 raise wrong(f"found {shown(given)}", right, name)
             return given
-        case "reals":
-            if not isinstance(given, list | tuple) or not 1 <= len(cast(Sequence[object], given)) <= MAX_NUMBERS:
+        case "counts":
+            counts = items(given) or ()
+            whole = tuple(n for n in counts if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MAX_COUNT)
+            if not 1 <= len(counts) <= MAX_AXES or len(whole) < len(counts):
                 raise wrong(f"found {shown(given)}", right, name)
-            return tuple(_real(name, item, parameter, right) for item in cast(Sequence[object], given))
+            return whole
+        case "reals":
+            found = items(given)
+            if found is None or not 1 <= len(found) <= MAX_NUMBERS:
+                raise wrong(f"found {shown(given)}", right, name)
+            return tuple(_real(name, item, parameter, right) for item in found)
         case "real":
             return _real(name, given, parameter, right)
+
+
+def symbolic(values: Mapping[str, Number]) -> dict[str, Expr | bool | int]:
+    """The numbers as formulas take them, lists left out: whole numbers and switches as they are, others as exact decimals."""
+    return {name: v if isinstance(v, int) else exact(v) for name, v in values.items() if isinstance(v, int | float)}
+
+
+def exact(number: float) -> sp.Rational:
+    """The decimal number that a person wrote: 0.1 is 1/10."""
+    return sp.Rational(repr(number))
+
+
+def items(given: object) -> Sequence[object] | None:
+    """The items of a list, None for anything else."""
+    return cast(Sequence[object], given) if isinstance(given, list | tuple) else None
 
 
 def rule(parameter: Parameter) -> str:
@@ -67,7 +92,9 @@ def rule(parameter: Parameter) -> str:
         case "switch":
             return "true or false"
         case "count":
-            return f"a whole number from {_least(parameter)} to {MAX_COUNT}"
+            return f"a whole number from {_least(parameter)} to {_most(parameter)}"
+        case "counts":
+            return f"a list of 1 to {MAX_AXES} whole numbers from 1 to {MAX_COUNT}"
         case "reals":
             return f"a list of {_adjective(parameter)}"
         case "real":
@@ -81,7 +108,10 @@ def schema(parameter: Parameter) -> JsonSchemaValue:
         case "switch":
             kind: dict[str, Any] = {"type": "boolean"}
         case "count":
-            kind = {"type": "integer", "minimum": _least(parameter), "maximum": MAX_COUNT}
+            kind = {"type": "integer", "minimum": _least(parameter), "maximum": _most(parameter)}
+        case "counts":
+            whole: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}
+            kind = {"type": "array", "items": whole, "minItems": 1, "maxItems": MAX_AXES}
         case "reals":
             kind = {"type": "array", "items": {"type": "number", **_schema_bounds(parameter)}, "minItems": 1, "maxItems": MAX_NUMBERS}
         case "real":
@@ -122,6 +152,10 @@ def _bounds(parameter: Parameter) -> str:
 
 def _least(parameter: Parameter) -> int:
     return 1 if parameter.least is None else int(parameter.least)
+
+
+def _most(parameter: Parameter) -> int:
+    return MAX_COUNT if parameter.most is None else int(parameter.most)
 
 
 def _schema_bounds(parameter: Parameter) -> dict[str, float]:

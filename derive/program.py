@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import sympy as sp
 from sympy import Basic, Expr
 from sympy.core.relational import Relational
 
+from derive.family import Family, gradient_of
 from derive.index import Axis, Entry, Index, InRange, Tensor, free_indices, tensors
+
+ProductKind = Literal["jvp", "jacobian", "hvp"]
 
 
 class ProgramError(ValueError):
@@ -35,6 +39,11 @@ class Equation:
     def reads(self) -> tuple[Tensor, ...]:
         return tensors(self.body)
 
+    def at(self, places: Mapping[Index, Index]) -> Equation:
+        """The equation with other indices on both sides."""
+        rule: dict[Basic, Basic] = {**places}
+        return replace(self, indices=tuple(places.get(i, i) for i in self.indices), body=self.body.xreplace(rule))
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -55,6 +64,9 @@ class Floors:
     reason: str = ""
 
 
+Start = Expr | Literal["weight", "normal"]  # how a parameter starts: a number, or random numbers
+
+
 @dataclass(frozen=True)
 class Constant:
     """A given tensor of one axis whose entries the spec fixes (class weights)."""
@@ -73,7 +85,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A given tensor that training replaces after every step by what an equation computes (a running mean)."""
+    """A given tensor that training replaces after every step by what an equation computes (a running mean); itself in inference."""
 
     tensor: Tensor
     start: Expr
@@ -84,7 +96,8 @@ class Statistic:
 class Program:
     """A list of equations in the order of computation.
 
-    Given beside inputs, targets and parameters: constants of the spec, random data, running statistics. No gradient is taken of these.
+    Given beside inputs, targets and parameters: constants of the spec, random data, running statistics, and directions to differentiate
+    along. No gradient is taken of these. products: what is to be derived beside the gradients.
     """
 
     name: str
@@ -98,6 +111,9 @@ class Program:
     constants: tuple[Constant, ...] = ()
     draws: tuple[Draw, ...] = ()
     statistics: tuple[Statistic, ...] = ()
+    starts: dict[Tensor, Start] = field(default_factory=dict[Tensor, "Start"])  # of parameters; "weight" is decided by their readers
+    directions: tuple[Tensor, ...] = ()
+    products: tuple[ProductKind, ...] = ()
 
     def __post_init__(self) -> None:
         check(self)
@@ -122,6 +138,15 @@ class Program:
                 found.setdefault(tensor, []).append(equation)
         return found
 
+    @cached_property
+    def varying(self) -> frozenset[Tensor]:
+        """The tensors that change with an input or a parameter: no gradient is taken of any other."""
+        found = {*self.inputs, *self.parameters}
+        for equation in self.equations:
+            if any(t in found for t in equation.reads):
+                found.add(equation.tensor)
+        return frozenset(found)
+
     @property
     def given(self) -> tuple[Tensor, ...]:
         return (*self.inputs, *self.targets, *self.parameters, *self.fixed)
@@ -129,7 +154,12 @@ class Program:
     @property
     def fixed(self) -> tuple[Tensor, ...]:
         """The given tensors that the loss is never differentiated by, targets aside."""
-        return tuple(given.tensor for given in (*self.constants, *self.draws, *self.statistics))
+        return (*(given.tensor for given in (*self.constants, *self.draws, *self.statistics)), *self.directions)
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """What is computed for its own sake: the outputs, and what running statistics are replaced by."""
+        return (*self.outputs, *(s.update for s in self.statistics if s.update in self._definitions and s.update not in self.outputs))
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -158,7 +188,37 @@ class Derived:
 
     equation: Equation
     steps: tuple[Step, ...]
-    of: Tensor | None = None  # the tensor whose gradient this is; None for a forward equation in stable form
+    of: Tensor | None = None  # the tensor whose gradient this is (in a product: whose derivative); None for an equation in stable form
+
+
+@dataclass(frozen=True)
+class Product:
+    """Derivatives beside the gradients of the loss.
+
+    jvp: of the prediction along a direction of parameters and inputs. hvp: of the gradients along a direction of the parameters, the
+    Hessian times that direction. jacobian: of every output of an example by every input of it.
+
+    family: what the derivatives are called. moved: the given tensors that derivatives are taken by; ends: the tensors that they
+    are taken of. way: from the moved tensors forward, or from the ends in reverse. derived: the equations with their steps,
+    each with the tensor (`of`) that its derivative belongs to.
+    """
+
+    kind: ProductKind
+    way: Literal["forward", "reverse"]
+    family: Family
+    moved: tuple[Tensor, ...]
+    ends: tuple[Tensor, ...]
+    derived: tuple[Derived, ...] = ()
+
+    @property
+    def directions(self) -> tuple[Tensor, ...]:
+        """The tensors that hold the direction; none where the derivatives have axes for all directions."""
+        return () if self.family.along else tuple(map(self.family.of, self.moved))
+
+    @property
+    def results(self) -> tuple[Tensor, ...]:
+        """What the product is computed for."""
+        return tuple(map(self.family.of, self.ends if self.way == "forward" else self.moved))
 
 
 @dataclass(frozen=True)
@@ -166,34 +226,53 @@ class Derivation:
     """The forward program, its gradients with all steps, and the program that is computed.
 
     `backward` holds every gradient that the derivation shows, in the order of computation. `stable` holds the equations of
-    `computed` that differ from the mathematical ones, with the steps that led to them. `computed` is forward and backward
-    in numerically stable form, shared parts named, nothing that the gradients do not need.
+    `computed` that differ from the mathematical ones, with the steps that led to them. `computed` is forward, backward and products
+    in numerically stable form, shared parts named, nothing that the outputs do not need.
     """
 
     forward: Program
     backward: tuple[Derived, ...]
     stable: tuple[Derived, ...]
     computed: Program
+    products: tuple[Product, ...] = ()
 
     @cached_property
     def mathematical(self) -> Program:
-        """The forward equations and all gradients as they are derived: without stable forms and without shared parts."""
-        return with_gradients(self.forward, self.backward)
+        """The forward equations, all gradients and all products as they are derived: without stable forms and without shared parts."""
+        return with_products(with_gradients(self.forward, self.backward), self.products)
+
+    @property
+    def derived(self) -> tuple[Derived, ...]:
+        """The gradients, then the derivatives of the products."""
+        return (*self.backward, *(d for product in self.products for d in product.derived))
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        """The equations of `mathematical`, whether they make a program or not."""
+        return (*self.forward.equations, *(d.equation for d in self.derived))
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """The given tensors, those that hold directions included."""
+        return (*self.forward.given, *(t for product in self.products for t in product.directions))
 
     def gradient(self, tensor: Tensor) -> Derived:
         """The derived equation of dL/d(tensor)."""
         return next(d for d in self.backward if d.of == tensor)
 
 
-def gradient_of(tensor: Tensor) -> Tensor:
-    """The tensor that holds dL/d(tensor): same axes, name with a d in front."""
-    return Tensor("d" + tensor.name, tensor.axes)
-
-
 def with_gradients(program: Program, backward: Sequence[Derived]) -> Program:
     """The program followed by its gradients; those of the parameters become outputs. Raises ProgramError where names collide."""
     equations = (*program.equations, *(d.equation for d in backward))
     return replace(program, equations=equations, outputs=(*program.outputs, *map(gradient_of, program.parameters)))
+
+
+def with_products(program: Program, products: Sequence[Product]) -> Program:
+    """The program followed by its products: their results become outputs. Raises ProgramError where names collide."""
+    equations = (*program.equations, *(d.equation for p in products for d in p.derived))
+    directions = (*program.directions, *(t for p in products for t in p.directions))
+    outputs = (*program.outputs, *(t for p in products for t in p.results))
+    return replace(program, equations=equations, outputs=outputs, directions=directions)
 
 
 def renumber(equations: tuple[Equation, ...], start: int = 1) -> tuple[Equation, ...]:

@@ -7,6 +7,8 @@ result is kept only if no new denominator appears, or y/x could replace a logist
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy as sp
 from sympy import Basic, Expr
 
@@ -21,9 +23,12 @@ def stored(slope: Expr, equation: Equation) -> Expr:
     if isinstance(body, sp.Piecewise):
         return _stored_in_branches(slope, equation)
     whole = slope.xreplace({body: value})
-    replaced = (_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value))
+    replaced = [_replace(whole, kernel, solution, equation.indices) for kernel, solution in _solutions(body, value)]
+    others = [e for e in (whole, *replaced) if e is not None and e != slope]
+    if not others:
+        return slope
     below = _denominators(slope)
-    candidates = [slope, *(e for e in (whole, *replaced) if e is not None and _denominators(e) <= below)]
+    candidates = [slope, *(e for e in others if _denominators(e) <= below)]
     return min(candidates, key=lambda e: (cost(e), str(e)))
 
 
@@ -38,7 +43,8 @@ def _stored_in_branches(slope: Expr, equation: Equation) -> Expr:
     return sp.Piecewise(*cases)
 
 
-def _solutions(body: Expr, value: Entry) -> list[tuple[Expr, Expr]]:
+@lru_cache(maxsize=1024)
+def _solutions(body: Expr, value: Entry) -> tuple[tuple[Expr, Expr], ...]:
     """Every kernel of the body that `value = body` determines, with its solution.
 
     One that adds other entries to the value is none: exp(x) = l + y x, for l = exp(x) - y x, loses digits that exp(x) has.
@@ -54,7 +60,7 @@ def _solutions(body: Expr, value: Entry) -> list[tuple[Expr, Expr]]:
             solution = sp.cancel(-equation.coeff(symbol, 0) / equation.coeff(symbol, 1))
             if not any(part.is_Add and part.free_symbols - {v} for part in sp.fraction(solution)):
                 found.append((atom, solution.xreplace(back).xreplace({v: value})))
-    return found
+    return tuple(found)
 
 
 def _replace(slope: Expr, kernel: Expr, solution: Expr, indices: tuple[Index, ...]) -> Expr | None:

@@ -131,7 +131,9 @@ def _right(field: FieldInfo) -> str:
 
 
 def _choices(field: FieldInfo) -> list[str]:
-    return [str(a) for a in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
+    """The words that a field takes, or that the items of a list take."""
+    choice = next((a for a in (field.annotation, *get_args(field.annotation)) if get_origin(a) is Literal), None)
+    return [str(a) for a in get_args(choice)]
 
 
 def _field_at(model: type[BaseModel], path: Path) -> FieldInfo:

@@ -9,13 +9,14 @@ from functools import cached_property
 import sympy as sp
 from sympy import Expr
 
+from derive.family import GRADIENT, Family
 from derive.index import ArgMax, Axis, Entry, Index, Indicator, Size, Tensor, rename
-from derive.program import Equation, Fact, Step, gradient_of
+from derive.program import Equation, Fact, Step
 
 
 @dataclass(frozen=True)
 class Renaming:
-    """A one-to-one renaming of tensors and axes; gradients are renamed with their tensors."""
+    """A one-to-one renaming of tensors and axes; derivatives are renamed with their tensors."""
 
     tensors: Mapping[Tensor, Tensor]
     axes: Mapping[Axis, Axis]
@@ -49,15 +50,16 @@ class Renaming:
         return Step(step.rule, self.expr(step.before), self.expr(step.after), self.indices(step.indices), uses, step.because)
 
 
-def canonical(equations: Sequence[Equation], more: Sequence[Tensor]) -> Renaming:
+def canonical(equations: Sequence[Equation], more: Sequence[Tensor], families: Sequence[Family] = (GRADIENT,)) -> Renaming:
     """T0, T1, ... for the tensors and a0, a1, ... for the axes of equations, in the order in which they first occur.
 
-    A tensor that is the gradient of another of them becomes that one's gradient, dT0. Axes keep their extents where positions are
-    computed: there the extents decide whether a read needs a guard.
+    families: a tensor that is a derivative of another of them, its gradient for one, becomes that one's derivative, dT0; each
+    family is one of derivatives of the families before it too. Axes keep their extents where positions are computed: there the
+    extents decide whether a read needs a guard.
     """
     found = dict.fromkeys([*more, *(t for e in equations for t in (e.tensor, *e.reads))])
-    gradients = {gradient_of(t): t for t in found}
-    plain = [t for t in found if t not in gradients]
+    derivatives = {d for t in found for d in _derivatives(t, families)}
+    plain = [t for t in found if t not in derivatives]
     axes: dict[Axis, Axis] = {}
     placed = any(_computes_positions(e.body) for e in equations)
     for tensor in plain:
@@ -68,8 +70,17 @@ def canonical(equations: Sequence[Equation], more: Sequence[Tensor]) -> Renaming
         values = axes[tensor.values] if tensor.values else None
         general = Tensor(f"T{k}", [axes[a] for a in tensor.axes], values, tensor.sign)
         tensors[tensor] = general
-        tensors[gradient_of(tensor)] = gradient_of(general)
+        named = [f.renamed(axes) for f in families]
+        tensors |= zip(_derivatives(tensor, families), _derivatives(general, named), strict=True)
     return Renaming(tensors, axes)
+
+
+def _derivatives(tensor: Tensor, families: Sequence[Family]) -> list[Tensor]:
+    """The tensors that hold its derivatives, and derivatives of these."""
+    found = [tensor]
+    for family in families:
+        found += [family.of(t) for t in found]
+    return found[1:]
 
 
 def _computes_positions(e: Expr) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,15 +56,21 @@ def spec_text(fields: Mapping[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
-    """A value in TOML. Names and kinds hold nothing that would need an escape."""
+    """A value in TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Mapping):
         table = cast(Mapping[str, object], value)
-        return "{ " + ", ".join(f"{key} = {_value(below)}" for key, below in table.items()) + " }"
-    return f'"{value}"'
+        return "{ " + ", ".join(f"{_key(key)} = {_value(below)}" for key, below in table.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, cast(Sequence[object], value))) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _too_large(found: str) -> Problem:

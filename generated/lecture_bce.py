@@ -420,7 +420,7 @@ def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
     wrong = np.argwhere(~((values >= 0) & (values <= 1)))
     if wrong.size > 0:
         n, c = wrong[0]
-        raise ValueError(f"the target of example {n}, output {c}, is {values[n, c]}: a number in [0, 1] is needed")
+        raise ValueError(f"y[{n}, {c}] is {values[n, c]}: a number in [0, 1] is needed")
     return _converted("y", values, dtype)
 
 

@@ -47,9 +47,14 @@ def text_of(network: Network) -> str:
 
 def interpreted(network: Network) -> Any:
     """The module of a network, run by Python."""
+    return interpreted_text(network.name, text_of(network))
+
+
+def interpreted_text(name: str, text: str) -> Any:
+    """A module from its text, run by Python."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("numba.config.DISABLE_JIT", 1)
-        module: Any = imported(network.name, text_of(network), f"<{network.name}>")
+        module: Any = imported(name, text, f"<{name}>")
     module.math = NUMPY_MATH
     return module
 

@@ -2,61 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from hypothesis import strategies as st
 
 from derive import Network
+from derive.choices import needed
 from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.losses import LOSSES
 from derive.network import Convention
 from derive.program import Program
+from tests import oracles
+from tests.operation_cases import Arrays, others, targets
 
-Arrays = dict[str, np.ndarray]
-
-# Options of the activations that are not PyTorch's defaults, so that a parameter that is lost shows.
-OPTIONS: dict[str, dict[str, float]] = {"leaky_relu": {"slope": 0.2}, "elu": {"alpha": 0.7}, "softplus": {"beta": 1.5, "threshold": 12.0}}
-
-
-def leaky_relu(x: torch.Tensor, slope: float = 0.01) -> torch.Tensor:
-    return F.leaky_relu(x, slope)
-
-
-# What PyTorch calls each activation. One that is missing here is refused by name in the tests that need it; no other test does.
-TORCH: dict[str, Callable[..., torch.Tensor]] = {
-    "identity": torch.clone,
-    "relu": torch.relu,
-    "leaky_relu": leaky_relu,
-    "elu": F.elu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "softplus": F.softplus,
-    "silu": F.silu,
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "softmax": partial(torch.softmax, dim=-1),
-}
 CONVENTIONS: list[Convention] = ["rows", "columns", "xw"]
+
+# What PyTorch has no function for, or none that is good to float64, is left to tests/test_operations.py.
+KINDS = sorted(kind for kind in ACTIVATIONS if oracles.activation(kind))
+HALVED = ("glu", "maxout")  # these want an even number of units and give half of them
 
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters, examples as rows of X, and targets."""
+    """Parameters, examples as rows of X, targets, and weights of the examples if the loss has them."""
 
     parameters: Arrays
     X: np.ndarray
     y: np.ndarray
+    weights: np.ndarray | None = None
 
     def given(self, program: Program) -> Arrays:
         """The given tensors in the order of the program's own axes."""
-        data = {program.inputs[0].name: self.X, program.targets[0].name: self.y}
+        constants = {c.tensor.name: np.array([float(v) for v in c.values]) for c in program.constants}
+        rows = (self.X, self.y, *([] if self.weights is None else [self.weights]))
+        data = {t.name: a for t, a in zip((*program.inputs, *program.targets), rows, strict=True)}
         columns = program.inputs[0].axes[0].extent is not None
-        return {**{name: a.T if columns else a for name, a in data.items()}, **self.parameters}
+        return {**constants, **{name: a.T if columns else a for name, a in data.items()}, **self.parameters}
 
 
 @st.composite
@@ -64,44 +47,42 @@ def networks(draw: st.DrawFn, max_layers: int = 6) -> Network:
     """Depth 1 to 6, widths 1 to 9 pairwise different, every activation, loss, reduction and convention of the catalogue."""
     depth = draw(st.integers(1, max_layers))
     widths = draw(st.lists(st.integers(1, 9), min_size=depth + 1, max_size=depth + 1, unique=True))
-    loss, targets = draw(st.sampled_from(sorted(LOSSES)))
-    formula = LOSSES[loss, targets]
-    activations = st.sampled_from(sorted(ACTIVATIONS))
+    loss, target = draw(st.sampled_from(sorted(key for key, loss in LOSSES.items() if len(loss.values) == 1)))
+    formula = LOSSES[loss, target]
+    options = others(formula.parameters, widths[-1]) if draw(st.booleans()) else {}
+    positive = options.get("log_input") is False  # a logarithm is taken of the prediction
     layers: list[dict[str, object]] = []
     for units in widths[1:]:
-        last = len(layers) == depth - 1
-        # a softmax of one unit is exactly 1, where binary cross-entropy is infinite
-        inside = ["sigmoid", "softmax"] if units > 1 else ["sigmoid"]
-        kind = draw(st.sampled_from(inside) if last and formula.unit_prediction else activations)
-        options = OPTIONS.get(kind, {}) if draw(st.booleans()) else {}
-        layers.append({"kind": "dense", "units": units, "activation": {"kind": kind, **options}, "bias": draw(st.booleans())})
-    table: dict[str, object] = {"kind": loss, "reduction": draw(st.sampled_from(["mean", "sum"]))}
-    if sum(kind == loss for kind, _ in LOSSES) > 1:
-        table["targets"] = targets
-    table |= {option: draw(st.booleans()) for option in formula.options}
+        allowed = [kind for kind in KINDS if kind not in HALVED or units % 2 == 0]
+        if len(layers) == depth - 1:
+            # a softmax of one unit is exactly 1, where binary cross-entropy is infinite
+            inside = ["sigmoid", "softmax"] if units > 1 else ["sigmoid"]
+            plain = [kind for kind in allowed if kind not in HALVED]
+            allowed = inside if formula.unit_prediction or positive else plain
+        layers.append({"kind": "dense", "units": units, "activation": _activation(draw, allowed), "bias": draw(st.booleans())})
+    table: dict[str, object] = {"kind": loss, "targets": target, **options, "sample_weights": draw(st.booleans())}
+    table["reduction"] = draw(st.sampled_from(["mean", "sum", "none"]))
     convention = draw(st.sampled_from(CONVENTIONS))
     return Network(name="random_network", inputs=widths[0], layers=layers, loss=table, convention=convention)
 
 
+def _activation(draw: st.DrawFn, kinds: list[str]) -> dict[str, object]:
+    kind = draw(st.sampled_from(kinds))
+    parameters = ACTIVATIONS[kind].parameters
+    return {"kind": kind, **(others(parameters, 1) if draw(st.booleans()) or needed(parameters) else {})}
+
+
 def point(network: Network, examples: int, seed: int) -> Point:
     """Parameters of the size that keeps activations near 1, so that no gradient vanishes."""
-    rng = np.random.default_rng(seed)
+    rng, program = np.random.default_rng(seed), network.program()
     parameters: Arrays = {}
-    for tensor in network.program().parameters:
+    for tensor in program.parameters:
         shape = tuple(a.extent or 0 for a in tensor.axes)
-        parameters[tensor.name] = rng.normal(size=shape) / np.sqrt(max(shape[-1] if len(shape) == 2 else 4, 1))
-    X = rng.normal(size=(examples, network.inputs))
-    shape = (examples, network.outputs)
-    match LOSSES[network.loss.kind, network.loss.targets].target:
-        case "labels":
-            y = rng.integers(0, network.outputs, examples)
-        case "probabilities":
-            y = rng.dirichlet(np.ones(network.outputs), examples)
-        case "unit":
-            y = rng.uniform(size=shape)
-        case "values":
-            y = rng.normal(size=shape)
-    return Point(parameters, X, y)
+        parameters[tensor.name] = np.asarray(rng.normal(size=shape)) / np.sqrt(max(shape[-1] if len(shape) == 2 else 4, 1))
+    X = rng.normal(size=(examples, *network.shape))
+    target, *weights = program.targets
+    y = targets(network, (examples,) if len(target.axes) == 1 else (examples, network.outputs), rng)
+    return Point(parameters, X, y, rng.uniform(0.2, 2.0, examples) if weights else None)
 
 
 def autograd(network: Network, at: Point) -> tuple[float, Arrays, np.ndarray]:
@@ -111,23 +92,15 @@ def autograd(network: Network, at: Point) -> tuple[float, Arrays, np.ndarray]:
     for number, layer in enumerate(network.layers, 1):
         weight = leaves[f"W{number}"]
         h = h @ (weight if network.convention == "xw" else weight.T)
-        h = h + leaves[f"b{number}"] if layer.bias else h
-        kind = layer.activation.kind
-        assert kind in TORCH, f"what does PyTorch call {kind}? It needs a line in the table TORCH of tests/random_networks.py"
-        h = TORCH[kind](h, **layer.activation.parameters)
-    target, reduction = torch.tensor(at.y), network.loss.reduction
-    match network.loss.kind:
-        case "softmax_cross_entropy":
-            loss = F.cross_entropy(h, target, reduction=reduction)
-        case "negative_log_likelihood":
-            loss = F.nll_loss(h, target, reduction=reduction)
-        case "binary_cross_entropy":
-            loss = F.binary_cross_entropy(h, target, reduction=reduction)
-        case "binary_cross_entropy_with_logits":
-            loss = F.binary_cross_entropy_with_logits(h, target, reduction=reduction)
-        case kind:
-            assert kind == "mean_squared_error", f"what does PyTorch call {kind}? It needs a case in tests/random_networks.py"
-            loss = F.mse_loss(h, target, reduction=reduction) * (0.5 if network.loss.options["half"] else 1.0)
+        h = h + leaves[f"b{number}"] if f"b{number}" in leaves else h
+        function = oracles.activation(layer.activation.kind)
+        assert function is not None, f"PyTorch has no {layer.activation.kind}, or none that is good to float64"
+        learned = {name: leaves[f"{name}{number}"] for name in layer.activation.operation.learned}
+        h = function(h, **layer.activation.parameters, **learned)
+    each = oracles.loss(network.loss)
+    assert each is not None, f"PyTorch has no {network.loss.kind}"
+    target = torch.tensor(at.y)
+    loss = oracles.reduced(network.loss, each(h, target), target, None if at.weights is None else torch.tensor(at.weights))
     loss.backward()  # pyright: ignore[reportUnknownMemberType] (PyTorch leaves the parameters of backward untyped)
     gradients = {name: leaf.grad.numpy() for name, leaf in leaves.items() if leaf.grad is not None}
     return loss.item(), gradients, h.detach().numpy()

@@ -416,9 +416,9 @@ def test_wrong_settings_are_refused(labelled: Any, setting: dict[str, Any], mess
 @pytest.mark.parametrize(
     ("loss", "y", "message"),
     [
-        ("binary_cross_entropy_with_logits", [[0.5, 1], [0, 1.5]], r"example 1, output 1, is 1.5: a number in \[0, 1\]"),
-        ("binary_cross_entropy_with_logits", [[NAN, 1], [0, 1]], "example 0, output 0, is nan"),
-        ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [0.5, 0.4]], "row 1 of y sums to 0.9"),
+        ("binary_cross_entropy_with_logits", [[0.5, 1], [0, 1.5]], r"y\[1, 1\] is 1.5: a number in \[0, 1\]"),
+        ("binary_cross_entropy_with_logits", [[NAN, 1], [0, 1]], r"y\[0, 0\] is nan"),
+        ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [0.5, 0.4]], r"y\[1\] sums to 0.9"),
         ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, 0.5], [1.5, -0.5]], r"y\[1, 1\] is -0.5"),
         ({"kind": CROSS_ENTROPY, "targets": "probabilities"}, [[0.5, NAN], [1, 0]], r"y\[0, 1\] is nan"),
         ("mean_squared_error", [[0.5, 1], [1, NAN]], r"y\[1, 1\] is nan: numbers are needed"),

@@ -21,7 +21,7 @@ SPECS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 def test_a_shipped_module_is_right(path: Path) -> None:
     network = derive.load(path)
     module = cast(Module, importlib.import_module(f"generated.{path.stem}"))
-    found = verify_at(network, derive.differentiate(network.program()), module, sample(network, module, 7, 0))
+    found = verify_at(derive.differentiate(network.program()), network.program(), module, sample(network, module, 7, 0))
     assert found.holds, found
     assert all(row.order is not None and abs(row.order - 2) <= 0.05 for row in found.rows if not row.kinks)
 

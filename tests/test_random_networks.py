@@ -35,7 +35,7 @@ def test_gradients_agree_with_autograd(network: Network, examples: int, seed: in
 def check_verified(network: Network, examples: int, seed: int) -> None:
     """The module as Python runs it: against finite differences, the order of the Taylor remainder, and the plain evaluation."""
     module = interpreted(network)
-    done = verify_at(network, differentiate(network.program()), module, sample(network, module, examples, seed), seed)
+    done = verify_at(differentiate(network.program()), network.program(), module, sample(network, module, examples, seed), seed)
     assert done.holds, done
 
 

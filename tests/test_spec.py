@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from sympy import Expr
 
 import derive
-from derive.choices import LARGEST, LOSS_KINDS, SMALLEST
-from derive.formulas.activations import ACTIVATIONS, Elementwise, Parameter
+from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.losses import LOSSES
+from derive.formulas.operation import Operation, Parameter
+from derive.loss_spec import LOSS_KINDS
 from derive.network import MAX_LAYERS, Convention, Network
 from derive.toml import MAX_BYTES
+from tests.operation_cases import others
 
 NETWORKS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 
@@ -64,12 +66,12 @@ MISTAKES = {
     "unknown layer": ('kind = "dense", units = 3', 'kind = "dens", units = 3', ['layers[0].kind: found "dens"', '"dense"']),
     "unknown activation": ('"relu"', '"relo"', ['layers[0].activation: found "relo"', 'did you mean "relu"?']),
     "unknown activation in a table": ('"relu"', '{ kind = "tahn" }', ['layers[0].activation.kind: found "tahn"', 'did you mean "tanh"?']),
-    "activation without a kind": ('"relu"', "{ slope = 1 }", ["layers[0].activation.kind: missing"]),
+    "activation without a kind": ('"relu"', "{ negative_slope = 1 }", ["layers[0].activation.kind: missing"]),
     "activation of a wrong type": ('"relu"', "7", ["layers[0].activation: found 7", "name of a known activation"]),
     "unknown parameter": (
         '"relu"',
-        '{ kind = "leaky_relu", slop = 1 }',
-        ["activation.slop: found an unknown key of leaky_relu", '"slope"?'],
+        '{ kind = "leaky_relu", negative_slop = 1 }',
+        ["activation.negative_slop: found an unknown key of leaky_relu", '"negative_slope"?'],
     ),
     "parameter of another": ('"relu"', '{ kind = "relu", slope = 1 }', ["activation.slope: found an unknown key of relu"]),
     "parameter of a wrong type": ('"relu"', '{ kind = "elu", alpha = "1" }', ['activation.alpha: found "1"', "a finite number"]),
@@ -86,10 +88,14 @@ MISTAKES = {
         '{ kind = "softplus", beta = 1e31 }',
         ["activation.beta: found 1e+31", "of a size from 1e-30 to 1e+30"],
     ),
-    "parameter too small": ('"relu"', '{ kind = "leaky_relu", slope = -1e-31 }', ["slope: found -1e-31", "from 1e-30 to 1e+30 or 0"]),
+    "parameter too small": (
+        '"relu"',
+        '{ kind = "leaky_relu", negative_slope = -1e-31 }',
+        ["slope: found -1e-31", "from 1e-30 to 1e+30 or 0"],
+    ),
     "parameter that must be positive": ('"relu"', '{ kind = "softplus", beta = 0 }', ["activation.beta: found 0", "a positive number"]),
     "unknown loss": ("softmax_cross_entropy", "softmax_crossentropy", ["loss: found", 'did you mean "softmax_cross_entropy"?']),
-    "loss of a wrong type": (LOSS_LINE, "loss = 3", ["loss: found 3", "mean_squared_error"]),
+    "loss of a wrong type": (LOSS_LINE, "loss = 3", ["loss: found 3", "a known loss"]),
     "unknown reduction": (
         LOSS_LINE,
         'loss = { kind = "mean_squared_error", reduction = "men" }',
@@ -192,14 +198,20 @@ def test_a_network_is_immutable() -> None:
 
 
 def test_the_resolved_views() -> None:
-    text = GOOD.replace('"relu"', '{ kind = "leaky_relu", slope = 1 }').replace("units = 2", "units = 2, bias = false")
+    text = GOOD.replace('"relu"', '{ kind = "leaky_relu", negative_slope = 1 }').replace("units = 2", "units = 2, bias = false")
     network = derive.loads(text)
     first, last = network.layers
-    assert (first.activation.kind, first.activation.parameters) == ("leaky_relu", {"slope": 1.0})
+    assert (first.activation.kind, first.activation.parameters) == ("leaky_relu", {"negative_slope": 1.0})
     assert (last.activation.kind, last.activation.parameters) == ("identity", {})
-    assert (first.bias, last.bias, network.convention, network.outputs, network.size) == (True, False, "rows", 2, 15)
+    assert (first.parameters["bias"], last.parameters["bias"], network.convention, network.outputs, network.size) == (
+        True,
+        False,
+        "rows",
+        2,
+        15,
+    )
     loss = network.loss
-    assert (loss.kind, loss.reduction, loss.targets, loss.options) == ("softmax_cross_entropy", "mean", "labels", {})
+    assert (loss.kind, loss.reduction, loss.targets, loss.options) == ("softmax_cross_entropy", "mean", "labels", {"label_smoothing": 0.0})
 
 
 def test_defaults_are_those_of_the_formulas() -> None:
@@ -222,32 +234,41 @@ def test_every_source_text_has_its_network() -> None:
     assert [path.stem for path in NETWORKS] == names
 
 
+UNITS = 4  # of layers that gated and pooled activations can follow
+
+
 def activations() -> st.SearchStrategy[object]:
-    numbers = st.floats(min_value=SMALLEST, max_value=LARGEST)
-    tables = [st.fixed_dictionaries({"kind": st.just(kind), **dict.fromkeys(a.parameters, numbers)}) for kind, a in ACTIVATIONS.items()]
-    return st.sampled_from(list(ACTIVATIONS)) | st.one_of(tables)
+    tables = [{"kind": kind, **others(a.parameters, UNITS)} for kind, a in ACTIVATIONS.items()]
+    own = {"formula": "where(x > 0, x, a * sinh(x) ** k)", "parameters": {"k": 2}, "learned": {"a": 0.5}, "source": 'said "so"\\n'}
+    return st.sampled_from([*(kind for kind in ACTIVATIONS if kind not in ("threshold", "maxout")), *tables, own])
 
 
 def losses() -> st.SearchStrategy[object]:
+    common = {"reduction": st.sampled_from(["mean", "sum", "none", "batchmean"]), "sample_weights": st.booleans()}
     tables = [
-        st.fixed_dictionaries(
-            {"kind": st.just(kind), "targets": st.just(targets), "reduction": st.sampled_from(["mean", "sum"])},
-            optional=dict.fromkeys(loss.options, st.booleans()),
-        )
+        st.fixed_dictionaries({"kind": st.just(kind), "targets": st.just(targets)}, optional={**common, **_options(loss.parameters)})
         for (kind, targets), loss in LOSSES.items()
+        if len(loss.values) == 1
     ]
-    return st.sampled_from(LOSS_KINDS) | st.one_of(tables)
+    own = {"formula": "d = prediction - target\nlog(cosh(k * d))", "parameters": {"k": 0.1}, "targets": "unit"}
+    names = [kind for kind in LOSS_KINDS if all(len(loss.values) == 1 for (name, _), loss in LOSSES.items() if name == kind)]
+    return st.sampled_from([*names, own]) | st.one_of(tables)
+
+
+def _options(parameters: Mapping[str, Parameter]) -> dict[str, st.SearchStrategy[object]]:
+    return {name: st.just(given) for name, given in others(parameters, 2).items()}
 
 
 LAYERS = st.fixed_dictionaries(
-    {"kind": st.just("dense"), "units": st.integers(1, 9)}, optional={"activation": activations(), "bias": st.booleans()}
+    {"kind": st.just("dense"), "units": st.just(UNITS)}, optional={"activation": activations(), "bias": st.booleans()}
 )
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(layers=st.lists(LAYERS, min_size=1, max_size=4), loss=losses(), convention=st.sampled_from(["rows", "columns", "xw"]))
 def test_any_network_round_trips(layers: list[dict[str, object]], loss: str, convention: Convention) -> None:
-    network = derive.Network(name="any", inputs=3, loss=loss, layers=layers, convention=convention)
+    last = {"kind": "dense", "units": 2}
+    network = derive.Network(name="any", inputs=3, loss=loss, layers=[*layers, last], convention=convention)
     assert derive.loads(network.to_toml()) == network
 
 
@@ -262,7 +283,7 @@ def test_the_schema_knows_every_choice() -> None:
     schema = json.loads(json.dumps(derive.json_schema()))
     chosen = schema["$defs"]["Activation"]["anyOf"]
     assert chosen[0]["enum"] == list(ACTIVATIONS)
-    tables = {table["properties"]["kind"]["const"]: table for table in chosen[1:]}
+    tables = {table["properties"]["kind"]["const"]: table for table in chosen[1:-1]}
     assert {kind: sorted(t["properties"]) for kind, t in tables.items()} == {
         k: sorted(["kind", *a.parameters]) for k, a in ACTIVATIONS.items()
     }
@@ -273,10 +294,7 @@ def test_the_schema_knows_every_choice() -> None:
 
 
 def test_a_new_formula_extends_spec_schema_and_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    def scaled(x: Expr, scale: Expr) -> Expr:
-        return scale * x
-
-    monkeypatch.setitem(ACTIVATIONS, "scaled", Elementwise(scaled, "a test", {"scale": Parameter(2.0, positive=True)}))
+    monkeypatch.setitem(ACTIVATIONS, "scaled", Operation("scale * x", "a test", parameters={"scale": Parameter(2.0, above=0)}))
     network = derive.loads(GOOD.replace('"relu"', '"scaled"'))
     assert network.layers[0].activation.parameters == {"scale": 2.0}
     assert '"scaled"' in json.dumps(derive.json_schema())

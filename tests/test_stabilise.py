@@ -24,6 +24,7 @@ shifted = Sum(exp(Z[n, k] - m), k)
 M = AtLeast(m, sp.S.Zero)
 moved = Sum(exp(Z[n, k] - M), k)
 three = exp(x - sp.Abs(x)) + exp(-x - sp.Abs(x)) + exp(-sp.Abs(x))
+LARGEST, LARGER = AtLeast(AtLeast(2 * y, x), sp.S.Zero), AtLeast(2 * x, 2 * y)
 LOWEST, SMALLEST = sp.Integer(-100), sp.Rational(1, 1000)
 FLOORS = Floors(LOWEST, SMALLEST)
 
@@ -116,6 +117,16 @@ CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
         ["softplus form"],
     ),
     "a product of exponentials": (exp(x) * exp(-y) * y, y * exp(x - y), ["one exponential"]),
+    "log of a written sum": (
+        log(exp(x) + 3 * exp(2 * y) + 2),
+        LARGEST + log(exp(x - LARGEST) + 3 * exp(2 * y - LARGEST) + 2 * exp(-LARGEST)),
+        ["softplus form"],
+    ),
+    "a quotient of sums of exponentials": (
+        y * (exp(2 * x) + 3 * exp(2 * y)) / (exp(2 * x) + exp(2 * y)) ** 2,
+        y * exp(-LARGER) * (exp(2 * x - LARGER) + 3 * exp(2 * y - LARGER)) / (exp(2 * x - LARGER) + exp(2 * y - LARGER)) ** 2,
+        ["shift by the maximum"],
+    ),
     "log(1 - x)": (y * log(1 - x), y * Log1p(-x), ["logarithm near 1"]),
     "log(2 + x)": (log(2 + x), log(2 + x), []),
     "exp(x) - 1": (y * (exp(x) - 1), y * Expm1(x), ["exp(x) - 1"]),

@@ -51,6 +51,7 @@ DERIVATIVES: dict[str, tuple[Expr, Expr]] = {
     "a position is constant": (Y[labels[j]] * X[labels[j]], Y[labels[j]] * Delta(labels[j], m)),
     "the largest entry": (Max(X[r], r), Delta(ArgMax(X[r], 0, r), m)),
     "where it is": (W[j] * ArgMax(X[r], 0, r), sp.S.Zero),
+    "a sign is a step function": (sp.sign(X[n]) * X[r], sp.sign(X[n]) * Delta(r, m)),
     "by cases": (sp.Piecewise((0, X[n] <= 0), (X[n], True)), sp.Piecewise((0, X[n] <= 0), (1, True)) * Delta(n, m)),
 }
 

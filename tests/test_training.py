@@ -12,7 +12,7 @@ import pytest
 
 import derive
 from chainrule import cli
-from chainrule.data import check_fit, digits
+from chainrule.data import digits, fitted
 from chainrule.specs import InputError, network_of
 from chainrule.training import Settings, train
 
@@ -42,7 +42,7 @@ def test_a_missing_scikit_learn_is_named_with_its_remedy(monkeypatch: pytest.Mon
 
 MISFITS = {
     "inputs": ({"inputs": 63}, r"^probe: inputs: found 63; right for digits would be 64$"),
-    "outputs": ({"layers": [{"kind": "dense", "units": 9}]}, r"layers\[0\]\.units: found 9; right for the classes of digits would be 10"),
+    "outputs": ({"layers": [{"kind": "dense", "units": 9}]}, r"outputs: found 9; right for the classes of digits would be 10"),
     "loss": (
         {"loss": "mean_squared_error"},
         r"loss: found mean_squared_error, which takes values; right for digits would be one of labels",
@@ -54,7 +54,7 @@ MISFITS = {
 def test_data_that_does_not_fit_is_refused_before_anything_is_built(case: str) -> None:
     changed, message = MISFITS[case]
     fields: dict[str, Any] = {"name": "probe", "inputs": 64, "loss": "softmax_cross_entropy", "layers": [{"kind": "dense", "units": 10}]}
-    check_fit(derive.Network(**fields), digits())
+    fitted(derive.Network(**fields), digits())
     fields |= changed
     with pytest.raises(InputError, match=message):
         train(derive.Network(**fields), digits(), Settings())

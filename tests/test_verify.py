@@ -17,7 +17,7 @@ import derive
 from chainrule import cli, verify
 from chainrule.kinks import kinks, listed
 from chainrule.module import Array, Module, Parameters, arrays, replaced
-from chainrule.sample import Sample, sample
+from chainrule.sample import Sample, in_order, sample
 from chainrule.taylor import remainder
 from chainrule.verify import Verification, verify_at
 from derive import Network
@@ -63,6 +63,12 @@ class Plain:
     def values(self, p: Parameters, x: Array, y: Array) -> dict[str, npt.NDArray[Any]]:
         return evaluate(self.derivation.mathematical, Sample(p, x, y).given(self.derivation.forward))
 
+    def predict(self, p: Parameters, x: Array) -> Array:
+        program = self.derivation.forward
+        y = np.zeros([a.extent or len(x) for a in program.targets[0].axes], np.int64)
+        found = evaluate(program, {**Sample(p, x, y).given(program), program.targets[0].name: y})
+        return in_order(program.outputs[0], found[program.outputs[0].name])
+
     def loss(self, p: Parameters, x: Array, y: Array) -> float:
         return float(evaluate(self.derivation.forward, Sample(p, x, y).given(self.derivation.forward))["L"])
 
@@ -91,7 +97,7 @@ def plain(of: Network, fault: Fault = no_fault, loss_fault: float = 0.0) -> Modu
 
 def verified(of: Network, fault: Fault = no_fault, at: Sample | None = None) -> Verification:
     module = plain(of, fault)
-    return verify_at(of, derivation(of), module, at or sample(of, module, 7, 0))
+    return verify_at(derivation(of), of.program(), module, at or sample(of, module, 7, 0))
 
 
 @pytest.mark.parametrize("path", [p for p in NETWORKS if p.stem != "digits"], ids=lambda p: p.stem)
@@ -135,7 +141,7 @@ def test_a_planted_fault_is_found_by_every_column(fault: str) -> None:
 
 def test_a_wrong_loss_is_found() -> None:
     of = network()
-    result = verify_at(of, derivation(of), plain(of, loss_fault=1e-9), sample(of, plain(of), 7, 0))
+    result = verify_at(derivation(of), of.program(), plain(of, loss_fault=1e-9), sample(of, plain(of), 7, 0))
     assert all(row.holds for row in result.rows)
     assert not result.loss_holds
     assert not result.holds
@@ -189,7 +195,7 @@ def test_kinks_are_those_of_the_formulas() -> None:
         return [str(boundary.body) for boundary in kinks(network(activation).program()).boundaries]
 
     assert boundaries("tanh") == []
-    assert boundaries("relu") == boundaries({"kind": "leaky_relu", "slope": 0.3}) == ["A1[n,j]"]
+    assert boundaries("relu") == boundaries({"kind": "leaky_relu", "negative_slope": 0.3}) == ["A1[n,j]"]
     assert boundaries({"kind": "softplus", "beta": 2, "threshold": 5}) == ["A1[n,j] - 5/2"]
 
 

@@ -16,7 +16,7 @@ RENDERERS = {"latex": render_latex, "markdown": render_markdown}
 
 
 def render(derivation: Derivation, network: Network, format: Format) -> str:  # noqa: A002 - the word that a caller expects
-    """The document of a derivation of a network: set-up, forward pass, backward pass with all steps, stable form, update, summary.
+    """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary.
 
     The same arguments give the same bytes. Raises ValueError for an unknown format.
     """

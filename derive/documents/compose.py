@@ -1,4 +1,4 @@
-"""A derivation as a document: set-up, forward pass, chain, backward pass, stable form, update, summary."""
+"""A derivation as a document: set-up, forward pass, chain, backward pass, products, stable form, update, summary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from derive.documents.document import Block, Code, Document, Formula, Math, Para
 from derive.documents.forward import forward_pass, matrix_rows
 from derive.documents.local import local, slope
 from derive.documents.notation import Notation, in_shape, notation
+from derive.documents.products import products
 from derive.documents.setup import setup
 from derive.documents.signs import parenthesised
 from derive.documents.words import activation_of, explain, heading, operator
@@ -27,6 +28,7 @@ def compose(derivation: Derivation, network: Network) -> Document:
         *chain(derivation, how),
         *local(derivation, how),
         *_backward(derivation, how),
+        *products(derivation, how),
         *_stable(derivation, how),
         _update(derivation, how),
         _summary(derivation, how),
@@ -121,6 +123,10 @@ def _update(derivation: Derivation, how: Notation) -> Section:
         gradient = derivation.gradient(parameter).equation
         body = rule(Entry(parameter, *gradient.indices), gradient.entry, eta.entry())
         form = how.matrix(body, gradient.indices)
+        if form is None:  # more than two axes: the rule holds entry by entry, so it holds for any axes
+            along = gradient.indices[0]
+            whole = [Tensor(t.name, (along.axis,))[along] for t in (parameter, gradient.tensor)]
+            form = how.matrix(rule(whole[0], whole[1], eta.entry()), (along,))
         rows.append(Row(how.name(parameter), form or how.index(body, gradient.indices), r"\leftarrow"))
     words: Text = ("One step of gradient descent with learning rate ", Math(r"\eta"), ", for every parameter ", Math(r"\theta"), ":")
     return Section(("Update",), (Paragraph(words), Formula(tuple(rows))))

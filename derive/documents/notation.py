@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import sympy as sp
 from sympy import Expr
 
 from derive.documents.document import Ref, Row, Text
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter, Written
-from derive.documents.symbols import Symbols, shape_latex
-from derive.index import Entry, Index, Tensor
+from derive.documents.symbols import MARKS, Symbols, shape_latex
+from derive.index import Delta, Entry, Index, InRange, Size, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
-from derive.program import Derivation, Equation, Program
+from derive.program import Derivation, Equation, Product, Program
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Notation:
     symbols: Symbols
     onehots: OneHots
     numbers: Mapping[str, str]  # the number of the equation that defines a tensor, by the tensor's name
+    first: int = 1  # the first position on an axis: 0 where formulas calculate with positions
 
     def index(self, e: Expr, indices: Sequence[Index]) -> str:
         """An expression in index form; `indices` are those of the left-hand side."""
@@ -73,12 +75,27 @@ def in_shape(latex: str, tensor: Tensor) -> str:
 
 def notation(derivation: Derivation) -> Notation:
     """The notation of a derivation. A tensor that is computed in a stable form keeps the number of its mathematical equation."""
-    forward, backward, stable = derivation.forward, derivation.backward, derivation.stable
-    equations = [*(d.equation for d in stable), *forward.equations, *(d.equation for d in backward)]
-    tensors = {t.name: t for t in (*forward.given, *(e.tensor for e in equations))}
-    gradients = {d.equation.tensor.name: d.of for d in backward if d.of is not None}
+    forward = derivation.forward
+    equations = [*(d.equation for d in derivation.stable), *derivation.equations]
+    tensors = {t.name: t for t in (*derivation.given, *(e.tensor for e in equations))}
+    gradients = {d.equation.tensor.name: d.of for d in derivation.backward if d.of is not None}
+    derivatives = {p.family.of(t).name: (MARKS[p.kind], t) for p in derivation.products for t in _differentiated(p)}
     onehots = {t: _onehot(t, forward) for t in forward.targets if t.values is not None}
-    return Notation(Symbols(tensors, gradients), onehots, {e.tensor.name: e.number for e in equations})
+    numbers = {e.tensor.name: e.number for e in equations}
+    return Notation(Symbols(tensors, gradients, derivatives), onehots, numbers, 0 if any(map(_calculates, equations)) else 1)
+
+
+def _calculates(equation: Equation) -> bool:
+    """Whether an equation calculates with positions, which it counts from 0."""
+    nodes = (n for n in sp.preorder_traversal(equation.body) if isinstance(n, Entry | Delta | InRange))
+    places = (place for node in nodes for place in (node.indices if isinstance(node, Entry) else node.args))
+    return any(not isinstance(place, Index | Entry | Size) for place in places)
+
+
+def _differentiated(product: Product) -> Iterator[Tensor]:
+    """The tensors that a product's directions and derivatives belong to."""
+    yield from product.moved
+    yield from (d.of for d in product.derived if d.of is not None)
 
 
 def _onehot(labels: Tensor, program: Program) -> Tensor:

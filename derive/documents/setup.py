@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import sympy as sp
@@ -11,10 +12,13 @@ from sympy.logic.boolalg import Boolean
 
 from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation
-from derive.documents.symbols import index_letter, shape_latex, size_letter
-from derive.documents.words import activation_of, heading, operator, spoken
+from derive.documents.setup_tables import axes, axis_row, tensor_rows
+from derive.documents.symbols import index_letter, shape_latex
+from derive.documents.words import activation_of, operator, spoken
+from derive.formulas.losses import TARGETS
 from derive.functions import AtLeast
-from derive.index import Axis, Entry, Tensor
+from derive.index import Entry
+from derive.layer_spec import Layer
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
 from derive.terms import derivative
@@ -25,90 +29,49 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     forward = derivation.forward
     blocks: list[Block] = [
         Paragraph(_network(network)),
-        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation)), 2),
+        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(tensor_rows(forward, network, notation)), 2),
         Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
         *_onehot_definitions(notation),
-        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward)), 1),
+        Table(
+            (("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(axis_row(axis, notation.first) for axis in axes(forward)), 1
+        ),
         Paragraph(("Conventions:",)),
         Items(tuple(_conventions(derivation, notation))),
     ]
     return Section(("Set-up",), tuple(blocks))
 
 
+def _layer(layer: Layer) -> str:
+    """What a layer is called in the list of them: 64 units (ReLU)."""
+    units = layer.parameters.get("units")
+    name = spoken(layer.kind) if layer.kind != "dense" else ""
+    size = f"{units} unit{'s' if units != 1 else ''}" if units is not None else ""
+    activation = f" ({spoken(layer.activation.kind)})" if layer.kind == "dense" or layer.activation.kind != "identity" else ""
+    return " of ".join(part for part in (name, size) if part) + activation
+
+
 def _network(network: Network) -> Text:
-    layers = [f"{layer.units} unit{'s' if layer.units > 1 else ''} ({spoken(layer.activation.kind)})" for layer in network.layers]
-    options = "".join(f", {name}" for name, on in network.loss.options.items() if on)
-    loss = f"{spoken(network.loss.kind)}{options}, reduction: {network.loss.reduction}"
-    inputs = f"{network.inputs} input{'s' if network.inputs > 1 else ''}"
+    layers = [_layer(layer) for layer in network.layers]
+    options = network.loss.described
+    loss = f"{spoken(network.loss.kind)}{f', {options}' if options else ''}, reduction: {network.loss.reduction}"
+    count = math.prod(network.shape)
+    inputs = f"{' x '.join(map(str, network.shape)) or 1} input{'s' if count > 1 else ''}"
+    inputs += f" that are labels of {network.tokens} kinds" if network.tokens else ""
     return ("Network ", Code(network.name), f": {inputs}, then {', '.join(layers)}. Loss: {loss}.")
-
-
-# -- tensors and axes --------------------------------------------------------------------------------------------------
-
-
-def _tensor_rows(program: Program, network: Network, notation: Notation) -> Iterator[tuple[Text, ...]]:
-    for tensor in program.inputs:
-        yield _tensor_row(tensor, ("inputs",), notation)
-    for tensor in program.targets:
-        yield _tensor_row(tensor, (_target_role(tensor),), notation)
-    for tensor in program.parameters:
-        yield _tensor_row(tensor, _parameter_words(tensor, network), notation)
-    for equation in program.equations:
-        yield _tensor_row(equation.tensor, (heading(equation),), notation)
-
-
-def _target_role(tensor: Tensor) -> str:
-    if tensor.values is None:
-        return "targets"
-    return "labels: the class of each example" if tensor.axes else "label: the class of the example"
-
-
-def _tensor_row(tensor: Tensor, meaning: Text, notation: Notation) -> tuple[Text, ...]:
-    symbolic, numeric = (_space(tensor, numbers=numbers) for numbers in (False, True))
-    return ((Math(notation.name(tensor)),), (Code(tensor.name),), meaning, (Math(symbolic),), (Math(numeric),))
-
-
-def _parameter_words(tensor: Tensor, network: Network) -> Text:
-    """The role of a parameter by its rank, and the layer whose number is in its name."""
-    role = "weights" if len(tensor.axes) == 2 else "biases"
-    number = int("".join(filter(str.isdigit, tensor.name)))
-    name = network.layers[number - 1].name
-    return (f"{role} of layer {number}{f', {name}' if name else ''}",)
-
-
-def _space(tensor: Tensor, *, numbers: bool) -> str:
-    if tensor.values is None:
-        return shape_latex(tensor, numbers=numbers)
-    count = tensor.values.extent
-    last = str(count) if numbers and count else size_letter(tensor.values)
-    above = f"^{{{size_letter(tensor.axes[0])}}}" if tensor.axes else ""
-    listed = r"1, \dots, " if last not in ("1", "2") else "1, " if last == "2" else ""
-    return rf"\lbrace {listed}{last} \rbrace{above}"
-
-
-def _axes(program: Program) -> tuple[Axis, ...]:
-    """All axes, from the inputs to the loss."""
-    computed = (e.tensor for e in program.equations)
-    return tuple(dict.fromkeys(axis for tensor in (*program.inputs, *computed) for axis in tensor.axes))
-
-
-def _axis_row(axis: Axis) -> tuple[Text, ...]:
-    letter = index_letter(axis.name)
-    size = size_letter(axis)
-    extent: Text = (Math(size), ", known when it runs") if axis.extent is None else (Math(f"{size} = {axis.extent}"),)
-    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size}"),), extent)
 
 
 def _onehot_words(notation: Notation) -> Text:
     names = [Math(notation.name(onehot)) for onehot in notation.onehots.values()]
-    return ("The labels as a one-hot tensor ", *names, " (the code counts classes from 0 and never forms it):")
+    counts = "the code counts classes from 0 and never forms it" if notation.first else "the code never forms it"
+    return ("The labels as a one-hot tensor ", *names, f" ({counts}):")
 
 
 def _target_words(program: Program, network: Network, notation: Notation) -> Text:
     facts = [Math(f"{notation.index(f.left, f.indices)} = {notation.index(f.right, f.indices)}") for f in program.facts]
-    kinds = {"unit": "are numbers from 0 to 1", "probabilities": "are probabilities", "values": "may have any values"}
+    kind = network.loss.targets
+    meaning = "may have any values" if kind == "values" else f"are {TARGETS[kind]}"
     known: Text = (" (declared: ", *facts, ")") if facts else ()
-    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {kinds[network.loss.targets]}", *known, ".")
+    return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {meaning}", *known, ".")
 
 
 def _onehot_definitions(notation: Notation) -> Iterator[Formula]:
@@ -180,13 +143,19 @@ def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
 def _layout(program: Program, notation: Notation) -> Text:
     """Where the examples and the weights' axes stand, as the tensors' axes tell."""
     inputs = program.inputs[0]
-    features = next(a for a in inputs.axes if a.extent is not None)
-    weight = next(t for t in program.parameters if features in t.axes)
-    if len(inputs.axes) == 1:
+    first = inputs.axes[0]
+    if all(a.extent is not None for a in inputs.axes):
         examples: Text = ("The derivation is of one example; vectors are columns. ",)
+    elif len(inputs.axes) == 2:
+        examples = ("The examples are the ", "rows" if first.extent is None else "columns", " of ", Math(notation.name(inputs)), ". ")
     else:
-        examples = ("The examples are the ", "columns" if inputs.axes[0] == features else "rows", " of ", Math(notation.name(inputs)), ". ")
-    order = "inputs by outputs" if weight.axes[0] == features else "outputs by inputs"
+        place = "first" if first.extent is None else "last"
+        examples = (f"The examples stand along the {place} axis of ", Math(notation.name(inputs)), ". ")
+    weight = next((t for t in program.parameters if program.starts.get(t) == "weight" and len(t.axes) == 2), None)
+    if weight is None:
+        return examples
+    reader = program.reading(weight)[0]
+    order = "outputs by inputs" if weight.axes[0] in reader.tensor.axes else "inputs by outputs"
     return (*examples, f"Weights are {order}: ", Math(rf"{notation.name(weight)} \in {shape_latex(weight)}"), ".")
 
 

@@ -13,6 +13,7 @@ from derive.domains.number import Domain, Number
 Variable = tuple[str, tuple[int, ...]]  # the entry of a tensor: name and place
 Tangents = Mapping[Variable, Number]
 NONE: Tangents = {}
+MOTION: Variable = ("", ())  # how far along a direction, where that is all that derivatives are taken by
 
 
 class Dual(Number):

@@ -5,12 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from sympy import Expr
-
-from derive.formulas.operation import Operation, Parameter
-from derive.index import Entry, Index, Sum, Tensor
+from derive.formulas.operation import Operation, Parameter, Start
 
 UNITS = {"units": Parameter(kind="count")}
 BIAS = {"bias": Parameter(True, "switch")}
@@ -34,6 +29,14 @@ def _pooled(size: str) -> str:
     return f"({size} - kernel_size) // stride + 1"
 
 
+def _gates(letters: str) -> dict[str, Start]:
+    """The learned tensors of a recurrent layer's gates."""
+    found: dict[str, Start] = {}
+    for gate in letters:
+        found |= {f"W{gate}[j, k]": "weight", f"U{gate}[j, j]": "weight", f"b{gate}[j]": 0}
+    return found
+
+
 LAYERS: dict[str, Operation] = {
     "dense": Operation(
         "Y[..., j] = sum(k, X[..., k] * W[j, k]) + where(bias, b[j], 0)",
@@ -46,7 +49,7 @@ LAYERS: dict[str, Operation] = {
     "add": Operation("Y[...] = A[...] + B[...]", "He et al. 2016", reads=("A[...]", "B[...]")),
     "multiply": Operation("Y[...] = A[...] * B[...]", "gating", reads=("A[...]", "B[...]")),
     "concatenate": Operation(
-        "Y[..., m] = A[..., m] + B[..., m - size(j)]",
+        "Y[..., m] = A[..., position(m)] + B[..., m - size(j)]",
         "torch.cat",
         reads=("A[..., j]", "B[..., k]"),
         axes={"m": "size(j) + size(k)"},
@@ -55,6 +58,14 @@ LAYERS: dict[str, Operation] = {
         "Y[n, f] = sum(..., X[n, ...] * delta(f, position(...)))",
         "torch.nn.Flatten",
         reads=("X[n, ...]",),
+        axes={"f": "size(...)"},
+    ),
+    "reshape": Operation(
+        """F[n, f] = sum(..., X[n, ...] * delta(f, position(...)))
+        Y[n, shape] = F[n, position(shape)]""",
+        "torch.Tensor.view",
+        reads=("X[n, ...]",),
+        parameters={"shape": Parameter(kind="counts", meaning="the axes of an example")},
         axes={"f": "size(...)"},
     ),
     "embedding": Operation(
@@ -114,8 +125,8 @@ LAYERS: dict[str, Operation] = {
         },
         learned={"gamma[i]": 1, "beta[i]": 0},
         statistics={"running_mean[i]": 0, "running_variance[i]": 1},
-        inference="""Y[n, i, ...] = (X[n, i, ...] - running_mean[i]) / sqrt(running_variance[i] + eps) * where(affine, gamma[i], 1)
-            + where(affine, beta[i], 0)""",
+        inference="""Y[n, i, ...] = ((X[n, i, ...] - running_mean[i]) / sqrt(running_variance[i] + eps) * where(affine, gamma[i], 1)
+            + where(affine, beta[i], 0))""",
     ),
     "dropout": Operation(
         "Y[...] = X[...] * M[...] / (1 - p)",
@@ -205,8 +216,8 @@ LAYERS: dict[str, Operation] = {
         K[..., t, f] = sum(d, X[..., t, d] * Wk[f, d]) + where(bias, bk[f], 0)
         V[..., t, f] = sum(d, X[..., t, d] * Wv[f, d]) + where(bias, bv[f], 0)
         S[..., h, t, s] = sum(e, Q[..., t, position(h, e)] * K[..., s, position(h, e)]) / sqrt(size(e))
-        P[..., h, t, s] = where(causal, at_most(s, t), 1) * exp(S[..., h, t, s])
-            / sum(r, where(causal, at_most(r, t), 1) * exp(S[..., h, t, r]))
+        P[..., h, t, s] = (where(causal, at_most(s, t), 1) * exp(S[..., h, t, s])
+            / sum(r, where(causal, at_most(r, t), 1) * exp(S[..., h, t, r])))
         O[..., t, h, e] = sum(s, P[..., h, t, s] * V[..., s, position(h, e)])
         Y[..., t, g] = sum(h, e, O[..., t, h, e] * Wo[g, position(h, e)]) + where(bias, bo[g], 0)""",
         "Vaswani et al. 2017, section 3.2.2; torch.nn.MultiheadAttention",
@@ -245,11 +256,7 @@ LAYERS: dict[str, Operation] = {
         reads=("X[..., t, k]",),
         parameters=UNITS | BIAS | {"sequence": Parameter(False, "switch")},
         axes={"j": "units"},
-        learned={
-            name: start
-            for gate in "ifgo"
-            for name, start in ((f"W{gate}[j, k]", "weight"), (f"U{gate}[j, j]", "weight"), (f"b{gate}[j]", 0))
-        },
+        learned=_gates("ifgo"),
         state=("C", "H"),
         steps="t",
     ),
@@ -263,24 +270,8 @@ LAYERS: dict[str, Operation] = {
         reads=("X[..., t, k]",),
         parameters=UNITS | BIAS | {"sequence": Parameter(False, "switch")},
         axes={"j": "units"},
-        learned={
-            **{
-                name: start
-                for gate in "rzg"
-                for name, start in ((f"W{gate}[j, k]", "weight"), (f"U{gate}[j, j]", "weight"), (f"b{gate}[j]", 0))
-            },
-            "bh[j]": 0,
-        },
+        learned={**_gates("rzg"), "bh[j]": 0},
         state=("H",),
         steps="t",
     ),
 }
-
-
-Convention = str  # "rows", "columns" or "xw"
-
-
-def dense(x: Callable[[Index], Entry], weight: Callable[[Index, Index], Entry], bias: Tensor | None, j: Index, i: Index) -> Expr:
-    """A[..., j] = sum_i X[..., i] W[j, i] + b[j]; `weight(j, i)` knows which of its axes is the output's."""
-    product = Sum(x(i) * weight(j, i), i)
-    return product if bias is None else product + bias[j]

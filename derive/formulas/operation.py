@@ -20,13 +20,15 @@ class Parameter:
     """A number that a formula takes from the spec.
 
     kind: "real"; "count", a whole number; "switch", true or false, which chooses between formulas before anything is derived;
-    "reals", a list of numbers, one a class or an output. default: None where the spec must give it (for "reals": where it
-    may be left out); the name of another parameter where it is the same as that one.
+        "reals", a list of numbers, one a class or an output; "counts", a list of whole numbers, each the extent of an axis: the
+        list's name in the formula stands for these axes.
+    default: None where the spec must give it (for "reals": where it may be left out); the name of another parameter where it is
+        the same as that one.
     above, least, most: what it must be greater than, at least, at most.
     """
 
     default: Number | None = None
-    kind: Literal["real", "count", "switch", "reals"] = "real"
+    kind: Literal["real", "count", "switch", "reals", "counts"] = "real"
     above: float | None = None
     least: float | None = None
     most: float | None = None

@@ -97,7 +97,6 @@ class Tensor(sp.Atom):
     axes: tuple[Axis, ...]
     values: Axis | None
     sign: Sign
-    _iterable = False  # else SymPy would read X[0], X[1], ... without end
 
     def __new__(cls, name: str, axes: Sequence[Axis] = (), values: Axis | None = None, sign: Sign = "real") -> Self:
         made = sp.Atom.__new__(cls)
@@ -110,6 +109,8 @@ class Tensor(sp.Atom):
 
     def __getnewargs__(self) -> tuple[object, ...]:
         return (self.name, self.axes, self.values, self.sign)
+
+    __iter__ = None  # indexing alone would make a sequence without an end of it, which SymPy would walk
 
     def __getitem__(self, indices: Expr | int | tuple[Expr | int, ...]) -> Entry:
         return Entry(self, *(indices if isinstance(indices, tuple) else (indices,)))

@@ -7,10 +7,9 @@ from sympy import Expr
 from sympy.logic.boolalg import Boolean
 
 from derive.functions import where
-from derive.index import Binder, rewrite
 from derive.language.errors import Place, wrong
 from derive.language.limits import MAX_PARTS
-from derive.language.sound import check_parts
+from derive.language.sound import check_parts, number, sound
 from derive.language.tree import Comparison
 
 RELATIONS = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge}
@@ -20,9 +19,11 @@ FLIPPED: dict[Comparison, Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "
 def choice(operator: Comparison, left: Expr, right: Expr, then: Expr, otherwise: Expr, at: Place) -> Expr:
     """`then` where the comparison holds, `otherwise` elsewhere and for NaN.
 
-    A choice inside of the comparison moves outward: where(where(c, p, q) > r, a, b) = where(c, where(p > r, a, b), where(q > r, a, b)).
+    A choice that is a term or a factor of what is compared moves outward:
+    where(where(c, p, q) > r, a, b) = where(c, where(p > r, a, b), where(q > r, a, b)).
+    Raises FormulaError where one stands deeper, in a function or a sum over an index.
     """
-    check_parts(at, _leaves(left, at) * _leaves(right, at), left, right, then, otherwise)
+    check_parts(at, _cases(left, at) * _cases(right, at), left, right, then, otherwise)
     return _chosen(operator, left, right, then, otherwise, at)
 
 
@@ -40,46 +41,53 @@ def minimum(a: Expr, b: Expr, at: Place) -> Expr:
     return choice(">=", a, b, b, a, at)
 
 
-def compared(operator: Comparison, left: Expr, right: Expr) -> Boolean:
-    """The comparison as SymPy's, constants on the right."""
-    if left.is_number and not right.is_number:
+def compared(operator: Comparison, left: Expr, right: Expr, at: Place) -> Boolean:
+    """The comparison as SymPy's, constants on the right; two constants are compared as floats."""
+    if left.is_number and right.is_number:
+        left, right = (e if e.is_Rational else sp.Float(number(e, at)) for e in (left, right))
+    elif left.is_number:
         operator, left, right = FLIPPED[operator], right, left
     return RELATIONS[operator](left, right)
 
 
 def _chosen(operator: Comparison, left: Expr, right: Expr, then: Expr, otherwise: Expr, at: Place) -> Expr:
-    inner = _choices(left) or _choices(right)
-    if inner:
-        (first, condition), *others = inner[0].args
+    outward = [*_choices(left), *_choices(right)]
+    if outward:
+        (first, condition), *others = outward[0].args
         branches: list[Expr] = []
         for value in (first, sp.Piecewise(*others)):
-            moved = [_put(e, inner[0], value) for e in (left, right, then, otherwise)]
+            moved = [_put(e, outward[0], value, at) for e in (left, right, then, otherwise)]
             branches.append(_chosen(operator, moved[0], moved[1], moved[2], moved[3], at))
         return where(condition, branches[0], branches[1])
-    condition = compared(operator, left, right)
+    if left.has(sp.Piecewise) or right.has(sp.Piecewise):
+        raise wrong(at, "a comparison of a function or sum of choices", "an equation of its own for what is compared")
+    condition = compared(operator, left, right, at)
     if condition == sp.true or condition == sp.false:
         return then if condition == sp.true else otherwise
-    if condition.has(sp.Piecewise):
-        raise wrong(at, "a comparison of a sum or maximum of choices", "an equation of its own for what is compared")
     return where(condition, then, otherwise)
 
 
-def _put(e: Expr, old: Expr, new: Expr) -> Expr:
-    return rewrite(e, lambda node: new if node == old else None)
-
-
 def _choices(e: Expr) -> list[sp.Piecewise]:
-    """The outermost choices in an expression, but for those below a binder, in the order of occurrence."""
+    """The choices that are terms or factors of an expression, in the order of occurrence."""
     if isinstance(e, sp.Piecewise):
         return [e]
-    return [] if isinstance(e, Binder) else [found for arg in e.args for found in _choices(arg)]
+    return [found for arg in e.args for found in _choices(arg)] if isinstance(e, sp.Add | sp.Mul) else []
 
 
-def _leaves(e: Expr, at: Place) -> int:
+def _put(e: Expr, old: Expr, new: Expr, at: Place) -> Expr:
+    """The expression with another term or factor in the place of a choice."""
+    if e == old:
+        return new
+    if not isinstance(e, sp.Add | sp.Mul):
+        return e
+    return sound(e.func(*[_put(arg, old, new, at) for arg in e.args]), at)
+
+
+def _cases(e: Expr, at: Place) -> int:
     """How many cases there are when the choices of an expression have moved outward."""
     total = 1
     for found in dict.fromkeys(_choices(e)):
-        total *= sum(_leaves(value, at) for value, _ in found.args)
+        total *= sum(_cases(value, at) for value, _ in found.args)
         if total > MAX_PARTS:
             raise wrong(at, "a comparison of too many choices", "an equation of its own for what is compared")
     return total

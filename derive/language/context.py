@@ -72,7 +72,8 @@ class Context:
         if name in self.later:
             return wrong(at, f"{quoted(name)} before the equation that defines it", "that equation further up")
         known = [*self.scope.values]
-        return wrong(at, f"{quoted(name)}, a name that means nothing here", f"one of {several(known)}" + guess(name, known))
+        right = f"one of {several(known)}" + guess(name, known) if known else "numbers and functions: there are no values here"
+        return wrong(at, f"{quoted(name)}, a name that means nothing here", right)
 
     def no_letter(self, node: Name) -> FormulaError:
         if node.name in self.scope.values:

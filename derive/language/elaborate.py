@@ -9,7 +9,7 @@ from derive.index import AtMost, Axis, Delta, Index, InRange, Max, Sum
 from derive.language.axes import BINDERS, placed
 from derive.language.choose import choice, compared
 from derive.language.context import Context
-from derive.language.errors import guess, quoted, several, wrong
+from derive.language.errors import counted, guess, quoted, several, wrong
 from derive.language.functions import CALLS, CONSTANTS, ONE, TWO
 from derive.language.positions import affine, index, is_label, label, size
 from derive.language.scope import Operand
@@ -20,6 +20,13 @@ from derive.language.tree import Call, Compare, Name, Negative, Node, Not, Numbe
 
 def elaborated(node: Node, context: Context) -> Expr:
     """The value of a node. Raises FormulaError where it has none."""
+    try:
+        return _value(node, context)
+    except ArithmeticError:  # SymPy evaluates constants to tell their sign, and some cannot be evaluated
+        raise wrong(node.at, "a constant that cannot be computed", "the number that it is") from None
+
+
+def _value(node: Node, context: Context) -> Expr:
     match node:
         case Number():
             return sp.Rational(node.value.numerator, node.value.denominator)
@@ -87,7 +94,8 @@ def _read(node: Read, context: Context) -> Expr:
     groups = placed(node.positions, tensor.axes)
     if groups is None:
         wanted = f"{quoted(_example(node.name, tensor.axes))} or `...`" if tensor.axes else quoted(node.name)
-        raise wrong(node.at, f"{len(node.positions)} positions of {quoted(node.name)}, which has {len(tensor.axes)} axes", wanted)
+        found = f"{counted(len(node.positions), 'position')} of {quoted(node.name)}"
+        raise wrong(node.at, f"{found}, whose axes are {several(a.name for a in tensor.axes)}", wanted)
     positions: list[Expr] = []
     guards: list[Expr] = []
     for position, axes in zip(node.positions, groups, strict=True):
@@ -173,7 +181,7 @@ def _call(node: Call, context: Context) -> Expr:
         raise wrong(node.at, "`position` as a number", "it in positions only, as in `X[n, position(i, j)]`")
     wanted = CALLS[name].count(",") + 1
     if len(given) != wanted:
-        raise wrong(node.at, f"{len(given)} arguments of {quoted(name)}", quoted(CALLS[name]))
+        raise wrong(node.at, f"{counted(len(given), 'argument')} of {quoted(name)}", quoted(CALLS[name]))
     if name in ONE:
         return ONE[name](elaborated(given[0], context), node.at)
     if name in TWO:
@@ -221,7 +229,7 @@ def _where(node: Call, context: Context) -> Expr:
         raise _no_condition(condition, context)
     left, right = elaborated(condition.left, context), elaborated(condition.right, context)
     if not (left.has(sp.Piecewise) or right.has(sp.Piecewise)):
-        known = compared(condition.operator, left, right)
+        known = compared(condition.operator, left, right, condition.at)
         if known == sp.true or known == sp.false:
             return elaborated(then if known == sp.true else otherwise, context)
     return choice(condition.operator, left, right, elaborated(then, context), elaborated(otherwise, context), node.at)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MAX_SHOWN = 40  # characters of what was found
+MAX_LISTED = 12  # words of a list of what would be right
 
 
 class Place(NamedTuple):
@@ -44,5 +45,11 @@ def guess(word: str, known: Iterable[str]) -> str:
 
 
 def several(words: Iterable[str]) -> str:
-    """`a`, `b`, `c`; "none" for no words."""
-    return ", ".join(map(quoted, words)) or "none"
+    """`a`, `b`, `c`, the first few; "none" for no words."""
+    every = [quoted(word) for word in words]
+    return ", ".join(every[:MAX_LISTED]) + (", ..." if len(every) > MAX_LISTED else "") or "none"
+
+
+def counted(number: int, word: str) -> str:
+    """1 argument, 2 arguments"""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

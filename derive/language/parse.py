@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NoReturn, cast
 
-from derive.language.errors import FormulaError, Place, quoted, wrong
+from derive.language.errors import Place, quoted, wrong
 from derive.language.limits import (
+    MAX_CALLS,
     MAX_DECIMAL_EXPONENT,
     MAX_DIGITS,
     MAX_EQUATIONS,
@@ -26,26 +27,11 @@ from derive.language.limits import (
     MAX_NESTING,
     MAX_POSITIONS,
 )
+from derive.language.syntax_errors import COMPARISONS, INSTEAD, unexpected
 from derive.language.tokens import Token, tokens
 from derive.language.tree import Call, Compare, Comparison, Name, Negative, Node, Not, Number, Power, Read, Rest, Series, Statement
 
 LEVELS = (("+", "-"), ("*", "/", "//"))
-COMPARISONS = ("<", "<=", ">", ">=")
-INSTEAD = {
-    "if": "`where(condition, a, b)`",
-    "and": "one comparison; put a `where` inside a `where` for more",
-    "or": "one comparison; put a `where` inside a `where` for more",
-    "for": "a sum over an index, such as `sum(k, X[n, k] * W[j, k])`",
-    "=": "one `=` in an equation, after its left side",
-    "==": "`delta(a, b)` for equal positions, `=` after the left side of an equation, or one of < <= > >=",
-    "<": "no comparison here: it can only be the first argument of `where`",
-    "//": "`/`",
-    "(": "an operator such as `*` before `(`",
-    "[": "an operator; only a name can have positions in brackets",
-    ")": "no `)` here, or a `(` before",
-    "]": "no `]` here, or a `[` before",
-    ",": "no `,` here",
-}
 
 
 @dataclass(frozen=True)
@@ -101,6 +87,7 @@ class _Parser:
         self.tokens = found
         self.place = 0
         self.nesting = 0
+        self.calls = 0
 
     @property
     def next(self) -> Token:
@@ -194,7 +181,7 @@ class _Parser:
             return Number(token.at, number(token))
         if token.kind == "name":
             if self.next.text == "(":
-                return Call(token.at, token.text, self._list(")"))
+                return self._call(token)
             if self.next.text == "[":
                 positions = self._list("]")
                 if len(positions) > MAX_POSITIONS:
@@ -207,7 +194,15 @@ class _Parser:
             inner = self._condition()
             self._close(")", token)
             return inner
-        raise unexpected(token, "a number, a name or `(`")
+        raise unexpected(token, token, "a number, a name or `(`")
+
+    def _call(self, name: Token) -> Call:
+        self.calls += 1
+        if self.calls > MAX_CALLS:
+            raise wrong(name.at, f"more than {MAX_CALLS} functions inside one another", "equations of their own for the inner ones")
+        arguments = self._list(")")
+        self.calls -= 1
+        return Call(name.at, name.text, arguments)
 
     def _list(self, end: str) -> tuple[Node, ...]:
         """What stands between brackets, separated by commas."""
@@ -241,19 +236,7 @@ class _Parser:
             raise wrong(token.at, f"more than {MAX_NESTING} levels of nesting", "a flatter formula, or several equations")
 
     def _unexpected(self, wanted: str) -> NoReturn:
-        raise unexpected(self.next, wanted)
-
-
-def unexpected(token: Token, wanted: str) -> FormulaError:
-    """The error for a token that cannot stand where it does."""
-    if token.kind == "end":
-        return wrong(token.at, "the end of the formula" if not token.text else "the end of the line or a `;`", wanted)
-    key = "<" if token.text in COMPARISONS else token.text
-    if key in INSTEAD and wanted.startswith("an operator"):
-        return wrong(token.at, quoted(token.text), INSTEAD[key])
-    if token.text == "...":
-        return wrong(token.at, "`...`", f"{wanted}; `...` stands in brackets, or in sum(...), mean(...), max(...) and size(...)")
-    return wrong(token.at, quoted(token.text), wanted)
+        raise unexpected(self.next, self.tokens[max(self.place - 1, 0)], wanted)
 
 
 def number(token: Token) -> Fraction:

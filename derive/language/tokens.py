@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 
 from derive.language.errors import Place, quoted, wrong
 from derive.language.limits import MAX_NAME, MAX_TEXT
-from derive.language.lookalikes import meant, named
 
-Kind = Literal["number", "name", "rest", "operator", "end"]
+Kind = Literal["number", "name", "rest", "operator", "end", "unknown"]
 
 PATTERN = re.compile(
     r"""(?P<space>[ \t\r]+)
@@ -29,7 +28,10 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of a formula, the last of them an empty "end". Raises FormulaError at a character that no token begins with."""
+    """The tokens of a formula, the last of them an empty "end"; a character that no token begins with is "unknown".
+
+    Raises FormulaError where the formula or a name is too long.
+    """
     if len(text) > MAX_TEXT:
         raise wrong(Place(1, 1), f"a formula of {len(text)} characters", f"at most {MAX_TEXT}")
     found: list[Token] = []
@@ -38,7 +40,9 @@ def tokens(text: str) -> list[Token]:
         match = PATTERN.match(text, position)
         at = Place(line, position - begins + 1)
         if match is None:
-            raise wrong(at, named(text[position]), meant(text[position]))
+            found.append(Token("unknown", text[position], at))
+            position += 1
+            continue
         position = match.end()
         kind, word = match.lastgroup, match.group()
         if kind == "space":

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 
-import sympy as sp
 from sympy import Expr
 
-from derive.index import Entry, Index, Partial, Sum, Tensor, tensors
-from derive.program import Derivation, Derived, Program, Step, gradient_of
+from derive.index import tensors
+from derive.program import Derivation, Derived, Step
 from derive.proof.claim import Claim, Finding, decide
 from derive.proof.complete import check_complete, leading
 from derive.proof.network import check_computed
+from derive.proof.rules import chain_rule, family_of, product_of
 from derive.proof.sampling import Setting, setting
 from derive.proof.verdict import Verdict
 from derive.text import text
@@ -21,18 +21,18 @@ from derive.text import text
 def prove(derivation: Derivation, seed: int = 0) -> Iterator[Verdict]:
     """Check a derivation: one verdict for each check, in a fixed order; a failed check is a verdict, never an exception.
 
-    First every step, then that the steps of an equation form a chain, then that each gradient collects all equations that read its
-    tensor, then the computed program against the mathematical one, then the gradients of the parameters through the whole network, then
-    that nothing is missing.
+    First every step, then that the steps of an equation form a chain, then that each derivative collects all that its chain rule does,
+    then the computed program against the mathematical one, then the gradients of the parameters and the products through the
+    whole network, then that nothing is missing.
     seed: what the random points are drawn from.
     """
     tested = setting(derivation)
-    derived = (*derivation.backward, *derivation.stable)
+    derived = (*derivation.derived, *derivation.stable)
     for one in derived:
         yield from _steps(derivation, tested, one, seed)
     for one in derived:
         yield _chain(derivation, one)
-    for one in derivation.backward:
+    for one in derivation.derived:
         yield _complete(derivation, tested, one, seed)
     yield from check_computed(derivation, tested, seed)
     yield from check_complete(derivation)
@@ -43,7 +43,8 @@ def prove(derivation: Derivation, seed: int = 0) -> Iterator[Verdict]:
 
 def _steps(derivation: Derivation, tested: Setting, derived: Derived, seed: int) -> Iterator[Verdict]:
     refused = dict.fromkeys(_not_yet_derived(derivation, derived), "which is not derived yet")
-    if derived.of is not None:
+    product = product_of(derivation, derived)
+    if derived.of is not None and (product is None or product.way == "reverse"):
         behind = leading(derivation.forward, derived.of)
         refused |= dict.fromkeys(sorted(behind), f"but the gradient has to hold for all values of {derived.of.name}")
     for k, step in enumerate(derived.steps, 1):
@@ -63,8 +64,8 @@ def _step(tested: Setting, step: Step, refused: Mapping[str, str], seed: str) ->
 
 
 def _not_yet_derived(derivation: Derivation, derived: Derived) -> tuple[str, ...]:
-    """The gradients that a step of a gradient may not rely on: its own and the later ones."""
-    names = [d.equation.tensor.name for d in derivation.backward]
+    """The derivatives that a step of a derivative may not rely on: its own and the later ones."""
+    names = [d.equation.tensor.name for d in derivation.derived]
     own = derived.equation.tensor.name
     return tuple(names[names.index(own) :]) if derived.of is not None else ()
 
@@ -92,8 +93,8 @@ def _broken(derivation: Derivation, derived: Derived) -> str | None:
         return f"the last step ends in {text(steps[-1].after)}, but the equation says {text(equation.body)}"
     if any(step.indices != equation.indices for step in steps):
         return "a step is about other indices than the equation"
-    if derived.of is not None and equation.tensor != gradient_of(derived.of):
-        return f"the gradient of {derived.of.name} has another name or other axes"
+    if derived.of is not None and equation.tensor != family_of(derivation, derived).of(derived.of):
+        return f"the derivative that belongs to {derived.of.name} has another name or other axes"
     if derived.of is None and equation not in derivation.computed.equations:
         return "the computed program does not hold this equation"
     return None
@@ -103,34 +104,19 @@ def _start(derivation: Derivation, derived: Derived) -> Expr | None:
     """What a chain has to start from: the chain rule, or the mathematical body; None for a new name."""
     equation = derived.equation
     if derived.of is not None:
-        return _chain_rule(derivation.forward, derived.of, equation.indices)
-    for known in (*derivation.forward.equations, *(d.equation for d in derivation.backward)):
+        return chain_rule(derivation, derived)
+    for known in derivation.equations:
         if known.tensor == equation.tensor:
             return known.body.xreplace(dict(zip(known.indices, equation.indices, strict=True)))
     return None
 
 
-def _chain_rule(program: Program, tensor: Tensor, indices: tuple[Index, ...]) -> Expr:
-    """dL/dX = the sum, over all equations for some T that read X and lead to the loss, of dL/dT dT/dX."""
-    loss = program.outputs[-1]
-    relevant = leading(program, loss)
-    terms: list[Expr] = []
-    for equation in program.reading(tensor):
-        if equation.tensor.name in relevant:
-            fresh = tuple(i.axis.fresh() for i in equation.indices)
-            upstream = sp.S.One if equation.tensor == loss else Entry(gradient_of(equation.tensor), *fresh)
-            terms.append(Sum(upstream * Partial(Entry(equation.tensor, *fresh), Entry(tensor, *indices)), *fresh))
-    return sp.Add(*terms)
-
-
-# -- whole gradients -----------------------------------------------------------------------------------------------
+# -- whole derivatives ---------------------------------------------------------------------------------------------
 
 
 def _complete(derivation: Derivation, tested: Setting, derived: Derived, seed: int) -> Verdict:
-    """That a gradient is the sum over ALL readers of its tensor, as the forward program itself names them."""
-    assert derived.of is not None
-    equation = derived.equation
-    whole = _chain_rule(derivation.forward, derived.of, equation.indices)
+    """That a derivative is the whole sum of its chain rule, over all equations as the program itself names them."""
+    equation, whole = derived.equation, chain_rule(derivation, derived)
     finding = _underived(derivation, derived, whole)
     if finding is None:
         uses = tuple(dict.fromkeys(name for step in derived.steps for name in step.uses if name in tested.definitions))
@@ -139,11 +125,10 @@ def _complete(derivation: Derivation, tested: Setting, derived: Derived, seed: i
 
 
 def _underived(derivation: Derivation, derived: Derived, whole: Expr) -> Finding | None:
-    """What the chain rule for a gradient needs and nobody has derived before."""
+    """What the chain rule for a derivative needs and nobody has derived before."""
     later = _not_yet_derived(derivation, derived)
-    known = [d.equation.tensor for d in derivation.backward if d.equation.tensor.name not in later]
-    forward = [*derivation.forward.given, *(e.tensor for e in derivation.forward.equations)]
+    known = [*derivation.given, *(e.tensor for e in derivation.equations if e.tensor.name not in later)]
     for tensor in tensors(whole):
-        if tensor not in known and tensor not in forward:
+        if tensor not in known:
             return Finding("inspection", False, f"{tensor.name} is not derived before")
     return None

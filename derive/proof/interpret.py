@@ -14,7 +14,7 @@ from typing import TypeVar
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.domains.dual import Dual, DualDomain
+from derive.domains.dual import MOTION, NONE, Dual, DualDomain
 from derive.domains.number import Domain, Number
 from derive.functions import Stable
 from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Partial, Size, free_indices
@@ -30,7 +30,7 @@ V = TypeVar("V")
 class Interpreter:
     """The values of tensors at one point, and of expressions over them.
 
-    extents: how many positions each axis has. equations: the forward equations by name, for local derivatives. floors: the bounds
+    extents: how many positions each axis has. equations: by name those that local derivatives are of. floors: the bounds
     that a program declares as conventions; a point at which one of them binds raises Outside, since nothing is claimed there.
     `reached` records which branches of every formula by cases were taken, by their numbers.
     """
@@ -91,6 +91,16 @@ class Interpreter:
                 dual.tables[name] = {p: domain.variable(v, (name, p)) for p, v in table.items()}
             else:
                 dual.tables[name] = {p: Dual(self.domain, v) for p, v in table.items()}
+        return dual
+
+    def moved(self, directions: Mapping[str, Table]) -> Interpreter:
+        """The same point on dual numbers, with one variable along which the entries of the named tensors move as the tables say."""
+        domain = DualDomain(self.domain)
+        dual = Interpreter(domain, self.extents, self.equations, self.floors)
+        dual.labels, dual.reached = dict(self.labels), self.reached
+        for name, table in self.tables.items():
+            steps = directions.get(name, {})
+            dual.tables[name] = {p: Dual(self.domain, v, {MOTION: steps[p]} if p in steps else NONE) for p, v in table.items()}
         return dual
 
     # -- expressions -----------------------------------------------------------------------------------------------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-from derive.domains.dual import Dual
 from derive.domains.number import Outside, Unsupported
+from derive.family import gradient_of
 from derive.index import Tensor
-from derive.program import Derivation, Equation, Program, gradient_of
+from derive.program import Derivation, Equation
 from derive.proof.claim import DIGITS
+from derive.proof.differentiated import slopes, true_product
 from derive.proof.interpret import Interpreter, Table
 from derive.proof.meaning import Meaningless
 from derive.proof.sampling import DRAWS, Setting, Style, point
@@ -34,26 +34,27 @@ class _Run:
 
 @dataclass(frozen=True)
 class _World:
-    """One point of the given tensors: the mathematical and the computed equations run on it, and the true gradients."""
+    """One point of the given tensors: the mathematical and the computed equations run on it, and what is true there."""
 
     mathematical: _Run
     computed: _Run
-    gradients: Mapping[str, Table]  # by the parameter's name
+    true: Mapping[str, Table]  # the gradients of the parameters and the results of products, by their own names
 
 
 def check_computed(derivation: Derivation, setting: Setting, seed: int) -> Iterator[Verdict]:
-    """A verdict for each computed tensor that the mathematics defines too, then one for the gradient of each parameter."""
+    """A verdict for each computed tensor that the mathematics defines too, then one for each gradient and product as a whole."""
     try:
         worlds = _worlds(derivation, setting, seed)
     except (Unsupported, Meaningless) as failure:
         yield Verdict("", "computed value", DIGITS.name, False, f"cannot be tested: {failure}", derivation.computed.name)
         return
-    mathematical = {e.tensor.name for e in (*derivation.forward.equations, *(d.equation for d in derivation.backward))}
+    mathematical = {e.tensor.name for e in derivation.equations}
     for equation in derivation.computed.equations:
         if equation.tensor.name in mathematical and not equation.tensor.values:
             yield _value(equation, worlds)
-    for parameter in derivation.forward.parameters:
-        yield _gradient(derivation, parameter, worlds)
+    results = (t for product in derivation.products for t in product.results)
+    for result in (*map(gradient_of, derivation.forward.parameters), *results):
+        yield _whole(derivation, result, worlds)
 
 
 def _value(equation: Equation, worlds: list[_World]) -> Verdict:
@@ -63,13 +64,12 @@ def _value(equation: Equation, worlds: list[_World]) -> Verdict:
     return _verdict(equation.number, "computed value", text(equation.entry), failure, pairs)
 
 
-def _gradient(derivation: Derivation, parameter: Tensor, worlds: list[_World]) -> Verdict:
-    gradient = gradient_of(parameter)
-    equation = derivation.computed.defining(gradient)
+def _whole(derivation: Derivation, result: Tensor, worlds: list[_World]) -> Verdict:
+    equation = derivation.computed.defining(result)
     if equation is None:
-        return Verdict("", "whole network", "inspection", False, f"{gradient.name} is not computed", text(gradient.entry()))
-    failure = next((f for w in worlds if (f := w.computed.failures.get(gradient.name))), None)
-    pairs = [] if failure else [(w.gradients[parameter.name], w.computed.tables()[gradient.name]) for w in worlds]
+        return Verdict("", "whole network", "inspection", False, f"{result.name} is not computed", text(result.entry()))
+    failure = next((f for w in worlds if (f := w.computed.failures.get(result.name))), None)
+    pairs = [] if failure else [(w.true[result.name], w.computed.tables()[result.name]) for w in worlds]
     return _verdict(equation.number, "whole network", text(equation.entry), failure, pairs)
 
 
@@ -95,7 +95,7 @@ def _worlds(derivation: Derivation, setting: Setting, seed: int) -> list[_World]
     """Points of two sizes; more of them while the gradient of some parameter is 0 at all."""
     worlds: list[_World] = []
     for k in range(POINTS + MORE_POINTS):
-        dead = [p for p in derivation.forward.parameters if not any(_nonzero(w.gradients[p.name]) for w in worlds)]
+        dead = [p for p in derivation.forward.parameters if not any(_nonzero(w.true[gradient_of(p).name]) for w in worlds)]
         if k >= POINTS and not dead:
             break
         worlds.append(_world(derivation, setting, k % len(setting.sizes), f"{seed}/computed/{k}"))
@@ -104,13 +104,11 @@ def _worlds(derivation: Derivation, setting: Setting, seed: int) -> list[_World]
 
 def _world(derivation: Derivation, setting: Setting, size: int, seed: str) -> _World:
     """Raises Unsupported where no point lies in the domain of all equations."""
-    forward = derivation.forward
-    mathematics = (*forward.equations, *(d.equation for d in derivation.backward))
     for draw in range(DRAWS):
         try:
             style = Style(2.0 / (1 + draw / 4), size=size)
-            given = point(setting, DIGITS, style, f"{seed}/{draw}", forward.given, facts=setting.facts)
-            return _World(_run(given, mathematics), _run(given, derivation.computed.equations), _slopes(given, forward))
+            given = point(setting, DIGITS, style, f"{seed}/{draw}", derivation.given, facts=setting.facts)
+            return _World(_run(given, derivation.equations), _run(given, derivation.computed.equations), _true(given, derivation))
         except Outside:
             continue
     raise Unsupported("no point lies in the domain of all equations")
@@ -126,13 +124,11 @@ def _run(given: Interpreter, equations: Iterable[Equation]) -> _Run:
     return run
 
 
-def _slopes(given: Interpreter, forward: Program) -> Mapping[str, Table]:
-    """The gradient of the loss by every parameter, from one run of the forward program on dual numbers."""
-    names = [t.name for t in forward.parameters]
-    dual = given.differentiated(names)
-    for equation in forward.equations:
-        dual.define(equation)
-    loss = dual.tables[forward.outputs[-1].name][()]
-    assert isinstance(loss, Dual)
-    zero = given.domain.constant(Fraction(0))
-    return {name: {p: loss.tangents.get((name, p), zero) for p in given.tables[name]} for name in names}
+def _true(given: Interpreter, derivation: Derivation) -> Mapping[str, Table]:
+    """The gradients of the parameters and the results of the products, from runs of the forward program on dual numbers."""
+    forward = derivation.forward
+    by = slopes(given, forward)
+    true = {gradient_of(t).name: by[t.name] for t in forward.parameters}
+    for product in derivation.products:
+        true |= true_product(given, forward, product)
+    return true

@@ -43,7 +43,7 @@ class Setting:
 
     sizes: tuple[Extents, ...]
     definitions: Mapping[str, Equation]  # every named tensor's equation, the mathematical one where there are two
-    forward: Mapping[str, Equation]
+    differentiated: Mapping[str, Equation]  # those that a derivation differentiates: forward equations, and for products gradients
     unit: frozenset[str]  # tensors whose entries lie between 0 and 1
     floors: tuple[Expr, ...]
     facts: tuple[Fact, ...]
@@ -52,12 +52,13 @@ class Setting:
 def setting(derivation: Derivation) -> Setting:
     """The sizes and the definitions that every claim of a derivation is tested with."""
     program = derivation.forward
-    equations = [*derivation.computed.equations, *(d.equation for d in derivation.backward), *program.equations]
+    equations = [*derivation.computed.equations, *(d.equation for d in derivation.derived), *program.equations]
+    differentiated = (*(d.equation for d in derivation.backward if derivation.products), *program.equations)
     bounds = (bound for f in program.floors.values() for bound in (f.log, f.denominator) if bound is not None)
     return Setting(
         tiny_extents(derivation),
         {e.tensor.name: e for e in equations},
-        {e.tensor.name: e for e in program.equations},
+        {e.tensor.name: e for e in differentiated},
         frozenset(name for e in program.equations for name in _under_log(e.body)),
         tuple(bounds),
         program.facts,
@@ -71,7 +72,7 @@ def point(
 
     Raises Outside where the drawn numbers lie outside a formula's domain.
     """
-    interpreter = Interpreter(domain, setting.sizes[style.size], setting.forward, setting.floors)
+    interpreter = Interpreter(domain, setting.sizes[style.size], setting.differentiated, setting.floors)
     drawing = _Drawing(setting, interpreter, seed, style, frozenset(uses))
     drawing.impose(facts)
     for tensor in read:
@@ -80,13 +81,13 @@ def point(
 
 
 def reads(setting: Setting, *expressions: Expr) -> tuple[Tensor, ...]:
-    """The tensors that expressions need, those of the forward equations behind local derivatives included."""
+    """The tensors that expressions need, those of the equations behind local derivatives included."""
     found: list[Tensor] = []
     for e in expressions:
         found += tensors(e)
         for node in sp.preorder_traversal(e):
-            if isinstance(node, Partial) and node.of.tensor.name in setting.forward:
-                found += setting.forward[node.of.tensor.name].reads
+            if isinstance(node, Partial) and node.of.tensor.name in setting.differentiated:
+                found += setting.differentiated[node.of.tensor.name].reads
     return tuple(dict.fromkeys(found))
 
 
@@ -128,7 +129,8 @@ class _Drawing:
     def _entry(self, tensor: Tensor, reach: float, rng: Random, special: Fraction | None) -> Number:
         domain = self.interpreter.domain
         if tensor.name in self.setting.unit and not (self.style.edge and special is not None):
-            return domain.random(rng, 0.02, 0.98)
+            scale = min(reach, 1.0)
+            return domain.random(rng, 0.02 * scale, 0.98 * scale)
         if tensor.sign == "positive":
             return domain.random(rng, reach / 100, reach)
         if special is not None and (special >= 0 or tensor.sign == "real"):
@@ -171,10 +173,15 @@ class _Drawing:
 
 
 def _under_log(e: Expr) -> Iterable[str]:
-    """The names of the tensors whose entries a logarithm is taken of, but not of their exponential."""
+    """The names of the tensors whose entries a logarithm is taken of, but not of their exponential.
+
+    The logarithm of an entry that is not negative asks for no more than its sign says.
+    """
     for node in sp.preorder_traversal(e):
         if isinstance(node, sp.log):
-            yield from _outside_exp(node.args[0])
+            rest = [f for f in sp.Mul.make_args(node.args[0]) if not (f.is_number and f.is_positive)]
+            if not (len(rest) == 1 and isinstance(rest[0], Entry) and rest[0].tensor.sign == "nonnegative"):
+                yield from _outside_exp(node.args[0])
 
 
 def _outside_exp(e: Basic) -> Iterable[str]:

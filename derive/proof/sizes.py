@@ -66,7 +66,7 @@ def _assigned(
 
 
 def _formulas(derivation: Derivation) -> list[Expr]:
-    derived = (*derivation.backward, *derivation.stable)
+    derived = (*derivation.derived, *derivation.stable)
     equations = [*derivation.forward.equations, *derivation.computed.equations, *(d.equation for d in derived)]
     steps = [e for d in derived for s in d.steps for e in (s.before, s.after)]
     return list(dict.fromkeys([e for equation in equations for e in (equation.entry, equation.body)] + steps))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import cmp_to_key, reduce
 
 import sympy as sp
 from sympy import Expr
@@ -81,7 +81,7 @@ def largest_of(exponents: Sequence[Expr]) -> Expr:
         if low == -high:
             return high * sp.Abs(unit)
         exponents = [u for u, t in times.items() if t in (low, high)]
-    first, *others = sorted(exponents, key=lambda u: u.is_number)
+    first, *others = sorted(exponents, key=cmp_to_key(lambda u, v: u.is_number - v.is_number or u.compare(v)))
     return reduce(AtLeast, others, first)
 
 

@@ -27,6 +27,7 @@ class mpf:
 class MPContext:
     dps: int
     prec: int
+    def workdps(self, n: int) -> AbstractContextManager[None]: ...
     @property
     def pi(self) -> mpf: ...
     @property

@@ -1,0 +1,211 @@
+"""The parts of a module: its data, its vectors, its kernels and how they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import sympy as sp
+
+from codegen import batch, names, newton
+from codegen.about import About
+from codegen.arguments import Rows
+from codegen.derivatives import Products
+from codegen.fixed import Draws
+from codegen.functions import Function, Functions, Results
+from codegen.parameters import Stored
+from codegen.schedule import Range, run_time_axis
+from codegen.training import Argument, Taken, arguments
+from codegen.views import Size, size_text
+from derive.compute import computed_program
+from derive.family import gradient_of
+from derive.formulas.optimisers import OPTIMISERS
+from derive.functions import Sigmoid
+from derive.index import Binder, Entry, Tensor
+from derive.program import Derivation, Program, needed
+
+
+@dataclass(frozen=True)
+class Module:
+    """The parts of the module of a derivation.
+
+    inference: the program whose first output `predict` computes.
+    Raises ValueError when no module can be made of the programs.
+    """
+
+    derivation: Derivation
+    inference: Program
+    about: About
+
+    def __post_init__(self) -> None:
+        given = (*self.forward.inputs, *self.forward.targets)
+        run_time_axis(self.forward)
+        if len(self.forward.inputs) != 1 or len(self.forward.targets) not in (1, 2):
+            raise ValueError(f"{self.forward.name}: a module takes X, y and at most weights, not {', '.join(t.name for t in given)}")
+        if not self.forward.parameters:
+            raise ValueError(f"{self.forward.name}: a module needs parameters that training can change")
+        names.check(self.computed)
+        names.check(self.inference)
+
+    # -- data and vectors ----------------------------------------------------------------------------------------------
+
+    @property
+    def forward(self) -> Program:
+        return self.derivation.forward
+
+    @property
+    def computed(self) -> Program:
+        return self.derivation.computed
+
+    @cached_property
+    def stored(self) -> Stored:
+        """The parameters and statistics."""
+        return Stored(self.forward)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The random data."""
+        return Draws(self.forward)
+
+    @cached_property
+    def data(self) -> list[Taken]:
+        """X, y and, where the loss has them, the weights of the examples."""
+        tensors = (*self.forward.inputs, *self.forward.targets)
+        return [Taken(self.rows(t), checked) for t, checked in zip(tensors, ("examples", "targets", "weights"), strict=False)]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the caller may weigh the examples."""
+        return len(self.data) > 2 and self.about.weighted
+
+    @cached_property
+    def prediction(self) -> Rows:
+        return self.rows(self.inference.outputs[0])
+
+    @cached_property
+    def losses(self) -> Rows | None:
+        """The losses that the loss sums up, where they are an output of the program: `loss` gives them one by one."""
+        between = self.forward.outputs[1:-1]
+        return self.rows(between[0]) if between else None
+
+    @cached_property
+    def weight(self) -> sp.Expr:
+        """What the loss of a batch counts by in that of an epoch."""
+        return batch.weight(self.forward)
+
+    @property
+    def weighed(self) -> bool:
+        """Whether that depends on more than the number of examples."""
+        return self.weight.has(Entry, Binder)
+
+    @property
+    def fewest(self) -> dict[str, int]:
+        """The fewest examples that a loss with its gradients, and a step of training, can do with."""
+        return {"loss": batch.fewest(self.computed, self.computed.outputs), "step": batch.fewest(self.computed, self.computed.results)}
+
+    def rows(self, tensor: Tensor) -> Rows:
+        return Rows(tensor, run_time_axis(self.forward), names.LOCAL | {t.name for t in self.forward.given})
+
+    # -- kernels -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Function]:
+        """The kernels by name."""
+        write = Functions({"theta": self.stored.views, "draws": self.draws.views}, names.OWN)
+        prediction, loss = self.inference.outputs[0], self.forward.outputs[-1]
+        losses = Results(number=loss) if self.losses is None else Results([self.losses.tensor])
+        vectors = {"gradient": tuple(map(gradient_of, self.forward.parameters))}
+        vectors |= {"statistics": tuple(self.stored.updates)} if self.forward.statistics else {}
+        predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
+        found = {
+            "predict": write.function("_predict", predicts, self._predicting(), Results([prediction])),
+            "loss": write.function("_loss", f"{finds}.", self.computed, losses, self._ranges()),
+            "gradients": write.function(
+                "_gradients",
+                f"{finds}; its derivatives go into `gradient`.",
+                self.computed,
+                Results(vectors=vectors, number=loss),
+                self._ranges(),
+            ),
+        }
+        if self.weighed:
+            program, purpose = batch.weighing(self.forward, self.weight), "What the mean of the losses of a batch divides by."
+            found["weight"] = write.function(f"_{batch.WEIGHT.name}", purpose, program, Results(number=program.outputs[0]))
+        return found | self.products.kernels()
+
+    @cached_property
+    def products(self) -> Products:
+        """The derivatives beside the gradients."""
+        vectors = {"theta": self.stored.views, "draws": self.draws.views}
+        return Products(self.derivation, vectors, names.OWN, self._ranges())
+
+    def _predicting(self) -> Program:
+        """The computed program of the prediction: the derivation's own where inference is no other than training."""
+        outputs = self.inference.outputs[:1]
+        alone, own = (needed(program.equations, outputs) for program in (self.inference, self.forward))
+        if alone == own:
+            return self.computed
+        return computed_program(replace(self.inference, equations=alone, outputs=outputs, facts=(), floors={}))[1]
+
+    def _ranges(self) -> Mapping[Tensor, Range]:
+        """What the loss demands of predictions, unless they come from the logistic function."""
+        prediction = self.forward.outputs[0]
+        equation = self.computed.defining(prediction)
+        if self.about.predictions is None or equation is None or isinstance(equation.body, Sigmoid):
+            return {}
+        return {prediction: self.about.predictions}
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> dict[str, str]:
+        """The calls of the kernels in the public functions, where arrays are as they have been checked."""
+        moved = self.products.moved()
+        values = {**self._values, "direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
+        return {name: k.call(values) for name, k in self.kernels.items()}
+
+    @property
+    def _values(self) -> dict[str, str]:
+        """Data and constants as the public functions hand them to kernels."""
+        constants = {c.tensor.name: f"{c.tensor.name}.astype(theta.dtype)" for c in self.forward.constants}
+        return {**{d.name: d.inside for d in self.data}, **constants}
+
+    @property
+    def newton(self) -> dict[str, object] | None:
+        """What the template shows of Newton's method: it needs products of the Hessian, and a loss that is no random number."""
+        if "hvp" not in self.kernels or self.forward.draws:
+            return None
+        return newton.shown(self.kernels, self._values, self.stored.learned, _text(self._longest("gradients", "hvp")))
+
+    @property
+    def work(self) -> dict[str, str]:
+        """The lengths of the workspaces of the kernels; empty where there is none."""
+        return {name: _text(k.work) for name, k in self.kernels.items()}
+
+    @property
+    def training_calls(self) -> dict[str, str]:
+        """The calls of the kernels in the training loop."""
+        return {name: k.call({d.name: d.checked for d in self.data}) for name, k in self.kernels.items()}
+
+    @property
+    def training_arguments(self) -> list[Argument]:
+        constants = [Argument(c.tensor.name, "Array", f"{c.tensor.name}.astype(dtype)") for c in self.forward.constants]
+        sizes = {
+            "draws": self.draws.size,
+            "statistics": str(self.stored.statistics or ""),
+            "work": _text(self._longest("gradients", "weight")),
+        }
+        memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
+        gradient = Argument("gradient", "Array", "np.empty_like(theta)")
+        return arguments(self.data, len(OPTIMISERS) > 1, [gradient, *memory], constants)
+
+    def _longest(self, *names: str) -> Size:
+        """A workspace that is long enough for several kernels."""
+        used = [k.work for name, k in self.kernels.items() if name in names]
+        return Size(max(w.fixed for w in used), max(w.each for w in used))
+
+
+def _text(size: Size) -> str:
+    """A length as Python; empty for none."""
+    return "" if size == Size() else size_text(size)

@@ -1,0 +1,46 @@
+"""Sums that are products of whole matrices, after merging axes that lie side by side in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import sympy as sp
+
+from codegen.loops import MatrixProduct
+from codegen.positions import in_row_major_order
+from codegen.summands import Summand
+from derive.index import Entry, Index
+from derive.program import Equation
+
+PRODUCT_EXTENTS = 256
+
+
+def matrix_product(equation: Equation, part: Summand) -> MatrixProduct | None:
+    """The product out[a,b] = sum_k left[a,k] right[k,b], either factor possibly transposed, where that is what a part of an equation is.
+
+    Each of a, b and k may be several indices, which stand side by side and in the same order wherever they occur: in memory, they are
+    one. None where a loop nest is better.
+    """
+    factors, out = sp.Mul.make_args(part.value), in_row_major_order(part.target)
+    if len(factors) != 2 or part.guards or out is None:
+        return None
+    for left, right in (factors, factors[::-1]):
+        if not isinstance(left, Entry) or not isinstance(right, Entry):
+            return None
+        first, second = in_row_major_order(left), in_row_major_order(right)
+        if first is None or second is None:
+            return None
+        rows, columns = (tuple(i for i in out if i in held) for held in (first, second))
+        inner = tuple(i for i in first if i not in out)
+        if not (rows and columns and inner) or out != rows + columns:
+            continue
+        if first in (rows + inner, inner + rows) and second in (inner + columns, columns + inner):
+            return MatrixProduct(equation, part.target, left, right, len(rows), len(inner)) if _pays((rows, inner, columns)) else None
+    return None
+
+
+def _pays(groups: Sequence[Sequence[Index]]) -> bool:
+    """Whether a call to the matrix product beats a loop nest: the extents known now must be large enough."""
+    known = [math.prod(i.axis.extent or 0 for i in group) for group in groups if all(i.axis.extent is not None for i in group)]
+    return math.prod(sorted(known)[:2]) >= PRODUCT_EXTENTS

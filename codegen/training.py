@@ -1,0 +1,73 @@
+"""The training loop of a module: what it is handed, and how it gathers a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codegen.arguments import Rows
+from codegen.lines import INDENT
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Data that a public function takes for every example, and its name once it has been checked."""
+
+    rows: Rows
+    checked: str  # examples, targets, weights
+
+    @property
+    def name(self) -> str:
+        """Its name in the mathematics."""
+        return self.rows.tensor.name
+
+    @property
+    def batch(self) -> str:
+        """The name of the memory for a batch."""
+        return f"{self.name}_batch"
+
+    @property
+    def inside(self) -> str:
+        """The checked array as a kernel takes it."""
+        return self.rows.inside(self.checked)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of the training loop, with what the public function hands over."""
+
+    name: str
+    type: str
+    value: str
+
+
+def arguments(data: Sequence[Taken], several: bool, vectors: Sequence[Argument], constants: Sequence[Argument]) -> list[Argument]:
+    """The arguments of the training loop.
+
+    several: whether there is more than one optimiser to choose from; vectors: memory that the loop writes to; constants: arrays of
+    fixed numbers.
+    """
+    integers = "npt.NDArray[np.int64]"
+    return [
+        Argument("theta", "Array", "theta"),
+        *(Argument(d.name, d.rows.type, d.checked) for d in data),
+        *constants,
+        Argument("epochs", "int", "epochs"),
+        Argument("batch_size", "int", "N"),
+        *([Argument("optimizer", "int", "OPTIMIZERS.index(optimizer)")] if several else []),
+        Argument("rate", "Real", "rate"),
+        Argument("shuffle", "bool", "shuffle"),
+        Argument("rng", "np.random.Generator", "np.random.default_rng(seed)"),
+        Argument("order", integers, "order"),
+        *(Argument(d.batch, d.rows.type, f"np.empty({d.rows.size}, {'np.int64' if d.rows.tensor.values else 'dtype'})") for d in data),
+        *vectors,
+        Argument("losses", "npt.NDArray[np.float64]", "losses"),
+    ]
+
+
+def gathered(data: Sequence[Taken]) -> list[str]:
+    """The statements that copy the examples of a batch into its memory."""
+    views = [f"{d.checked} = {d.rows.view(d.batch)}" for d in data]
+    n = data[0].rows.place[0]
+    copies = [line for d in data for line in d.rows.gathered(d.name, d.checked, f"order[start + {n}]")]
+    return [*views, f"for {n} in range(N):", *(INDENT + line for line in copies)]

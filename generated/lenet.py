@@ -1,0 +1,752 @@
+"""lenet: 1 x 8 x 8 - conv2d relu - max_pool2d - conv2d relu - flatten - 32 relu - 10 identity, softmax_cross_entropy (mean).
+
+Axes:
+    n  examples (N)
+    i  inputs (D = 1)
+    h  inputs (N_h = 8)
+    w  inputs (N_w = 8)
+    o  conv2d 1 (N_o = 6)
+    r1  conv2d 1 (N_r1 = 3)
+    s1  conv2d 1 (N_s1 = 3)
+    p  conv2d 3 (N_p = 16)
+    r3  conv2d 3 (N_r3 = 3)
+    s3  conv2d 3 (N_s3 = 3)
+    j  hidden layer 5 (H = 32)
+    f  flatten 4 (N_f = 64)
+    c  classes (C = 10)
+    t1  conv2d 1 (N_t1 = 8)
+    u1  conv2d 1 (N_u1 = 8)
+    t2  max pool2d 2 (N_t2 = 4)
+    u2  max pool2d 2 (N_u2 = 4)
+    t3  conv2d 3 (N_t3 = 2)
+    u3  conv2d 3 (N_u3 = 2)
+
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
+
+    p = init(seed=0)
+    p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
+    P = predict(p, X)
+
+X holds numbers for each example, [N, 1, 8, 8]; y holds a label for each example, [N].
+Everything is computed in the type of the parameters, float32 or float64. X may be of any type of real numbers and in any
+order in memory: what is not a contiguous array of the parameters' type is copied into one.
+NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Array = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
+
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+OPTIMIZERS = ("sgd",)
+
+
+class Parameters(NamedTuple):
+    """The weights and biases: arrays of one type, float32 or float64. Gradients have the same names and shapes."""
+
+    W1: Array  # [6, 1, 3, 3]
+    b1: Array  # [6]
+    W3: Array  # [16, 6, 3, 3]
+    b3: Array  # [16]
+    W5: Array  # [32, 64]
+    b5: Array  # [32]
+    W6: Array  # [10, 32]
+    b6: Array  # [10]
+
+
+def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+    """Random weights and zero biases; the same seed gives the same numbers."""
+    rng = np.random.default_rng(seed)
+    p = Parameters(
+        W1=rng.standard_normal((6, 1, 3, 3)) * math.sqrt(2 / 9),  # He: about half of the activations are near zero
+        b1=np.zeros(6),
+        W3=rng.standard_normal((16, 6, 3, 3)) * math.sqrt(2 / 54),  # He: about half of the activations are near zero
+        b3=np.zeros(16),
+        W5=rng.standard_normal((32, 64)) * math.sqrt(2 / 64),  # He: about half of the activations are near zero
+        b5=np.zeros(32),
+        W6=rng.uniform(-1, 1, (10, 32)) * math.sqrt(6 / (32 + 10)),  # Glorot
+        b6=np.zeros(10),
+    )
+    return _unpack(_pack(p).astype(_real_type(dtype)))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:54].reshape(6, 1, 3, 3)
+    b1 = theta[54:60]
+    W3 = theta[60:924].reshape(16, 6, 3, 3)
+    b3 = theta[924:940]
+    W5 = theta[940:2988].reshape(32, 64)
+    b5 = theta[2988:3020]
+    W6 = theta[3020:3340].reshape(10, 32)
+    b6 = theta[3340:3350]
+    A1 = work[0:8]
+    H1 = work[8:72].reshape(8, 8)
+    H2 = work[72:168].reshape(6, 4, 4)
+    A3 = work[168:170]
+    exp_Z = work[170:180]
+    H4 = work[180 : 180 + 64 * N].reshape(N, 64)
+    A5 = work[180 + 64 * N : 180 + 96 * N].reshape(N, 32)
+    H5 = work[180 + 96 * N : 180 + 128 * N].reshape(N, 32)
+    Z = work[180 + 128 * N : 180 + 138 * N].reshape(N, 10)
+    for n in range(N):
+        for o in range(6):
+            for t1 in range(8):
+                # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
+                #     t1 - 1 < N_h]
+                for u1 in range(8):
+                    A1[u1] = b1[o]
+                for i in range(1):
+                    for r1 in range(max(0, 1 - t1), min(9 - t1, 3)):
+                        for s1 in range(3):
+                            for u1 in range(max(0, 1 - s1), min(9 - s1, 8)):
+                                A1[u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
+                # (2)  H1[n,o,t1,u1] = where(A1[n,o,t1,u1] <= 0, 0, A1[n,o,t1,u1])
+                for u1 in range(8):
+                    H1[t1, u1] = max(A1[u1], real(0))
+            for t2 in range(4):
+                for u2 in range(4):
+                    # (3a)  max_H1[n,o,t2,u2] = max_r2,s2 H1[n,o,2 t2 + r2,2 u2 + s2]
+                    max_H1 = real(-np.inf)
+                    for r2 in range(2):
+                        for s2 in range(2):
+                            max_H1 = np.maximum(max_H1, H1[2 * t2 + r2, 2 * u2 + s2])
+                    # (3b)  H2[n,o,t2,u2] = max_H1[n,o,t2,u2]
+                    H2[o, t2, u2] = max_H1
+        for p in range(16):
+            for t3 in range(2):
+                # (4)  A3[n,p,t3,u3] = b3[p] + sum_o,r3,s3 H2[n,o,r3 + t3,s3 + u3] W3[p,o,r3,s3]
+                for u3 in range(2):
+                    A3[u3] = b3[p]
+                for o in range(6):
+                    for r3 in range(3):
+                        for u3 in range(2):
+                            sum_A3 = A3[u3]
+                            for s3 in range(3):
+                                sum_A3 += H2[o, r3 + t3, s3 + u3] * W3[p, o, r3, s3]
+                            A3[u3] = sum_A3
+                for u3 in range(2):
+                    # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
+                    h3 = max(A3[u3], real(0))
+                    # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
+                    H4[n, 4 * p + 2 * t3 + u3] = h3
+    # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
+    np.dot(H4, W5.T, A5)
+    for n in range(N):
+        for j in range(32):
+            A5[n, j] += b5[j]
+            # (8)  H5[n,j] = where(A5[n,j] <= 0, 0, A5[n,j])
+            H5[n, j] = max(A5[n, j], real(0))
+    # (9)  Z[n,c] = b6[c] + sum_j H5[n,j] W6[c,j]
+    np.dot(H5, W6.T, Z)
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (9) continued
+            Z[n, c] += b6[c]
+            # (10a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (10b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            # (10c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+        # (10d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
+        for c in range(10):
+            P[n, c] = exp_Z[c] / sum_exp_Z
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
+    """The loss of a batch."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:54].reshape(6, 1, 3, 3)
+    b1 = theta[54:60]
+    W3 = theta[60:924].reshape(16, 6, 3, 3)
+    b3 = theta[924:940]
+    W5 = theta[940:2988].reshape(32, 64)
+    b5 = theta[2988:3020]
+    W6 = theta[3020:3340].reshape(10, 32)
+    b6 = theta[3340:3350]
+    A1 = work[0:8]
+    H1 = work[8:72].reshape(8, 8)
+    H2 = work[72:168].reshape(6, 4, 4)
+    A3 = work[168:170]
+    H4 = work[170 : 170 + 64 * N].reshape(N, 64)
+    A5 = work[170 + 64 * N : 170 + 96 * N].reshape(N, 32)
+    H5 = work[170 + 96 * N : 170 + 128 * N].reshape(N, 32)
+    Z = work[170 + 128 * N : 170 + 138 * N].reshape(N, 10)
+    for n in range(N):
+        for o in range(6):
+            for t1 in range(8):
+                # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
+                #     t1 - 1 < N_h]
+                for u1 in range(8):
+                    A1[u1] = b1[o]
+                for i in range(1):
+                    for r1 in range(max(0, 1 - t1), min(9 - t1, 3)):
+                        for s1 in range(3):
+                            for u1 in range(max(0, 1 - s1), min(9 - s1, 8)):
+                                A1[u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
+                # (2)  H1[n,o,t1,u1] = where(A1[n,o,t1,u1] <= 0, 0, A1[n,o,t1,u1])
+                for u1 in range(8):
+                    H1[t1, u1] = max(A1[u1], real(0))
+            for t2 in range(4):
+                for u2 in range(4):
+                    # (3a)  max_H1[n,o,t2,u2] = max_r2,s2 H1[n,o,2 t2 + r2,2 u2 + s2]
+                    max_H1 = real(-np.inf)
+                    for r2 in range(2):
+                        for s2 in range(2):
+                            max_H1 = np.maximum(max_H1, H1[2 * t2 + r2, 2 * u2 + s2])
+                    # (3b)  H2[n,o,t2,u2] = max_H1[n,o,t2,u2]
+                    H2[o, t2, u2] = max_H1
+        for p in range(16):
+            for t3 in range(2):
+                # (4)  A3[n,p,t3,u3] = b3[p] + sum_o,r3,s3 H2[n,o,r3 + t3,s3 + u3] W3[p,o,r3,s3]
+                for u3 in range(2):
+                    A3[u3] = b3[p]
+                for o in range(6):
+                    for r3 in range(3):
+                        for u3 in range(2):
+                            sum_A3 = A3[u3]
+                            for s3 in range(3):
+                                sum_A3 += H2[o, r3 + t3, s3 + u3] * W3[p, o, r3, s3]
+                            A3[u3] = sum_A3
+                for u3 in range(2):
+                    # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
+                    h3 = max(A3[u3], real(0))
+                    # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
+                    H4[n, 4 * p + 2 * t3 + u3] = h3
+    # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
+    np.dot(H4, W5.T, A5)
+    for n in range(N):
+        for j in range(32):
+            A5[n, j] += b5[j]
+            # (8)  H5[n,j] = where(A5[n,j] <= 0, 0, A5[n,j])
+            H5[n, j] = max(A5[n, j], real(0))
+    # (9)  Z[n,c] = b6[c] + sum_j H5[n,j] W6[c,j]
+    np.dot(H5, W6.T, Z)
+    sum_L = 0.0
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (9) continued
+            Z[n, c] += b6[c]
+            # (10a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (10b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z = math.exp(Z[n, c] - max_Z)
+            # (10c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z)
+        # (11a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+    # (11a) continued
+    L = -sum_L / real(N)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:54].reshape(6, 1, 3, 3)
+    b1 = theta[54:60]
+    W3 = theta[60:924].reshape(16, 6, 3, 3)
+    b3 = theta[924:940]
+    W5 = theta[940:2988].reshape(32, 64)
+    b5 = theta[2988:3020]
+    W6 = theta[3020:3340].reshape(10, 32)
+    b6 = theta[3340:3350]
+    dW1 = gradient[0:54].reshape(6, 1, 3, 3)
+    db1 = gradient[54:60]
+    dW3 = gradient[60:924].reshape(16, 6, 3, 3)
+    db3 = gradient[924:940]
+    dW5 = gradient[940:2988].reshape(32, 64)
+    db5 = gradient[2988:3020]
+    dW6 = gradient[3020:3340].reshape(10, 32)
+    db6 = gradient[3340:3350]
+    exp_Z = work[0:10]
+    dA3 = work[10:74].reshape(16, 2, 2)
+    dH2 = work[74:90].reshape(4, 4)
+    argmax_H1 = work[90:106].reshape(4, 4)
+    argmax_H1_2 = work[106:122].reshape(4, 4)
+    dH1 = work[122:186].reshape(8, 8)
+    dA1 = work[186:250].reshape(8, 8)
+    A1 = work[250 : 250 + 384 * N].reshape(N, 6, 8, 8)
+    H1 = work[250 + 384 * N : 250 + 768 * N].reshape(N, 6, 8, 8)
+    H2 = work[250 + 768 * N : 250 + 864 * N].reshape(N, 6, 4, 4)
+    A3 = work[250 + 864 * N : 250 + 928 * N].reshape(N, 16, 2, 2)
+    H4 = work[250 + 928 * N : 250 + 992 * N].reshape(N, 64)
+    A5 = work[250 + 992 * N : 250 + 1024 * N].reshape(N, 32)
+    H5 = work[250 + 1024 * N : 250 + 1056 * N].reshape(N, 32)
+    Z = work[250 + 1056 * N : 250 + 1066 * N].reshape(N, 10)
+    dZ = work[250 + 1066 * N : 250 + 1076 * N].reshape(N, 10)
+    dH5 = work[250 + 1076 * N : 250 + 1108 * N].reshape(N, 32)
+    dA5 = work[250 + 1108 * N : 250 + 1140 * N].reshape(N, 32)
+    dH4 = work[250 + 1140 * N : 250 + 1204 * N].reshape(N, 64)
+    for n in range(N):
+        for o in range(6):
+            for t1 in range(8):
+                # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
+                #     t1 - 1 < N_h]
+                for u1 in range(8):
+                    A1[n, o, t1, u1] = b1[o]
+                for i in range(1):
+                    for r1 in range(max(0, 1 - t1), min(9 - t1, 3)):
+                        for s1 in range(3):
+                            for u1 in range(max(0, 1 - s1), min(9 - s1, 8)):
+                                A1[n, o, t1, u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
+                # (2)  H1[n,o,t1,u1] = where(A1[n,o,t1,u1] <= 0, 0, A1[n,o,t1,u1])
+                for u1 in range(8):
+                    H1[n, o, t1, u1] = max(A1[n, o, t1, u1], real(0))
+            for t2 in range(4):
+                for u2 in range(4):
+                    # (3a)  max_H1[n,o,t2,u2] = max_r2,s2 H1[n,o,2 t2 + r2,2 u2 + s2]
+                    max_H1 = real(-np.inf)
+                    for r2 in range(2):
+                        for s2 in range(2):
+                            max_H1 = np.maximum(max_H1, H1[n, o, 2 * t2 + r2, 2 * u2 + s2])
+                    # (3b)  H2[n,o,t2,u2] = max_H1[n,o,t2,u2]
+                    H2[n, o, t2, u2] = max_H1
+        for p in range(16):
+            for t3 in range(2):
+                # (4)  A3[n,p,t3,u3] = b3[p] + sum_o,r3,s3 H2[n,o,r3 + t3,s3 + u3] W3[p,o,r3,s3]
+                for u3 in range(2):
+                    A3[n, p, t3, u3] = b3[p]
+                for o in range(6):
+                    for r3 in range(3):
+                        for u3 in range(2):
+                            sum_A3 = A3[n, p, t3, u3]
+                            for s3 in range(3):
+                                sum_A3 += H2[n, o, r3 + t3, s3 + u3] * W3[p, o, r3, s3]
+                            A3[n, p, t3, u3] = sum_A3
+                for u3 in range(2):
+                    # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
+                    h3 = max(A3[n, p, t3, u3], real(0))
+                    # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
+                    H4[n, 4 * p + 2 * t3 + u3] = h3
+    # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
+    np.dot(H4, W5.T, A5)
+    for n in range(N):
+        for j in range(32):
+            A5[n, j] += b5[j]
+            # (8)  H5[n,j] = where(A5[n,j] <= 0, 0, A5[n,j])
+            H5[n, j] = max(A5[n, j], real(0))
+    # (9)  Z[n,c] = b6[c] + sum_j H5[n,j] W6[c,j]
+    np.dot(H5, W6.T, Z)
+    # start of (11a), (15)
+    sum_L = 0.0
+    db6[:] = real(0)
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (9) continued
+            Z[n, c] += b6[c]
+            # (10a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (10b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            # (10c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+        for c in range(10):
+            # (10d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
+            p_ = exp_Z[c] / sum_exp_Z
+            # (13)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
+            dZ[n, c] = p_ / real(N)
+        # (11a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        # (13) continued
+        dZ[n, y[n]] -= real(1 / N)
+        # (15)  db6[c] = sum_n dZ[n,c]
+        for c in range(10):
+            db6[c] += dZ[n, c]
+    # (11a) continued
+    L = -sum_L / real(N)
+    # (14)  dW6[c,j] = sum_n H5[n,j] dZ[n,c]
+    np.dot(dZ.T, H5, dW6)
+    # (16)  dH5[n,j] = sum_c W6[c,j] dZ[n,c]
+    np.dot(dZ, W6, dH5)
+    # start of (19)
+    db5[:] = real(0)
+    for n in range(N):
+        for j in range(32):
+            # (17)  dA5[n,j] = dH5[n,j] where(A5[n,j] <= 0, 0, 1)
+            dA5[n, j] = real(0) if A5[n, j] <= real(0) else dH5[n, j]
+            # (19)  db5[j] = sum_n dA5[n,j]
+            db5[j] += dA5[n, j]
+    # (18)  dW5[j,f] = sum_n H4[n,f] dA5[n,j]
+    np.dot(dA5.T, H4, dW5)
+    # (20)  dH4[n,f] = sum_j W5[j,f] dA5[n,j]
+    np.dot(dA5, W5, dH4)
+    # start of (23), (24), (28), (29)
+    dW3[:, :, :, :] = real(0)
+    db3[:] = real(0)
+    dW1[:, :, :, :] = real(0)
+    db1[:] = real(0)
+    for n in range(N):
+        for p in range(16):
+            # (24)  db3[p] = sum_n,t3,u3 dA3[n,p,t3,u3]
+            sum_db3 = db3[p]
+            for t3 in range(2):
+                for u3 in range(2):
+                    # (21)  dH3[n,p,t3,u3] = dH4[n,N_u3 (p N_t3 + t3) + u3]
+                    dH3 = dH4[n, 4 * p + 2 * t3 + u3]
+                    # (22)  dA3[n,p,t3,u3] = dH3[n,p,t3,u3] where(A3[n,p,t3,u3] <= 0, 0, 1)
+                    dA3[p, t3, u3] = real(0) if A3[n, p, t3, u3] <= real(0) else dH3
+                    # (24) continued
+                    sum_db3 += dA3[p, t3, u3]
+            db3[p] = sum_db3
+            # (23)  dW3[p,o,r3,s3] = sum_n,t3,u3 H2[n,o,t3 + r3,u3 + s3] dA3[n,p,t3,u3]
+            for o in range(6):
+                for r3 in range(3):
+                    for t3 in range(2):
+                        for u3 in range(2):
+                            for s3 in range(3):
+                                dW3[p, o, r3, s3] += dA3[p, t3, u3] * H2[n, o, r3 + t3, s3 + u3]
+        for o in range(6):
+            for t2 in range(4):
+                for u2 in range(4):
+                    # start of (25), (26a), (26a), (26b)
+                    dH2[t2, u2] = real(0)
+                    best_argmax_H1 = real(-np.inf)
+                    argmax_H1[t2, u2] = real(0)
+                    argmax_H1_2[t2, u2] = real(0)
+                    # (26a)  argmax_H1[n,o,t2,u2] = (argmax_r2,s2 H1[n,o,2 t2 + r2,2 u2 + s2])_r2
+                    for r2 in range(2):
+                        for s2 in range(2):
+                            if H1[n, o, 2 * t2 + r2, 2 * u2 + s2] > best_argmax_H1:
+                                best_argmax_H1 = H1[n, o, 2 * t2 + r2, 2 * u2 + s2]
+                                argmax_H1[t2, u2] = r2
+                                argmax_H1_2[t2, u2] = s2
+            # (25)  dH2[n,o,t2,u2] = sum_p,r3,s3 W3[p,o,r3,s3] dA3[n,p,t2 - r3,u2 - s3] [0 <= u2 - s3 < N_u3] [0 <= t2 - r3 < N_t3]
+            for t3 in range(2):
+                for u3 in range(2):
+                    for r3 in range(3):
+                        for p in range(16):
+                            for s3 in range(3):
+                                dH2[r3 + t3, s3 + u3] += dA3[p, t3, u3] * W3[p, o, r3, s3]
+            # (26c)  dH1[n,o,t1,u1] = sum_t2,u2 [2 u2 + argmax_H1_2[n,o,t2,u2] = u1] [2 t2 + argmax_H1[n,o,t2,u2] = t1] dH2[n,o,t2,u2]
+            for t1 in range(8):
+                for u1 in range(8):
+                    dH1[t1, u1] = real(0)
+            for t2 in range(4):
+                for u2 in range(4):
+                    dH1[2 * t2 + int(argmax_H1[t2, u2]), 2 * u2 + int(argmax_H1_2[t2, u2])] += dH2[t2, u2]
+            # (29)  db1[o] = sum_n,t1,u1 dA1[n,o,t1,u1]
+            sum_db1 = db1[o]
+            for t1 in range(8):
+                for u1 in range(8):
+                    # (27)  dA1[n,o,t1,u1] = dH1[n,o,t1,u1] where(A1[n,o,t1,u1] <= 0, 0, 1)
+                    dA1[t1, u1] = real(0) if A1[n, o, t1, u1] <= real(0) else dH1[t1, u1]
+                    # (29) continued
+                    sum_db1 = _add(sum_db1, dA1[t1, u1])
+            db1[o] = sum_db1
+            # (28)  dW1[o,i,r1,s1] = sum_n,t1,u1 X[n,i,t1 + r1 - 1,u1 + s1 - 1] dA1[n,o,t1,u1] [0 <= u1 + s1 - 1 < N_w] [0 <= t1 + r1 - 1 <
+            #     N_h]
+            for i in range(1):
+                for r1 in range(3):
+                    for t1 in range(max(0, 1 - r1), min(9 - r1, 8)):
+                        for s1 in range(3):
+                            sum_dW1 = dW1[o, i, r1, s1]
+                            for u1 in range(max(0, 1 - s1), min(9 - s1, 8)):
+                                sum_dW1 = _add(sum_dW1, dA1[t1, u1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1])
+                            dW1[o, i, r1, s1] = sum_dW1
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
+    """One step of sgd (Robbins and Monro 1951) on all parameters."""
+    # theta[k] <- theta[k] - rate gradient[k]
+    for k in range(3350):
+        theta[k] -= rate * gradient[k]
+
+
+@njit(error_model="numpy")
+def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
+    """A random order of 0 .. order.size - 1 (Fisher and Yates)."""
+    for k in range(order.size):
+        order[k] = k
+    for k in range(order.size - 1, 0, -1):
+        other = int(rng.random() * (k + 1))
+        order[k], order[other] = order[other], order[k]
+
+
+@njit(error_model="numpy")
+def _train(
+    theta: Array,
+    X: Array,
+    y: Labels,
+    epochs: int,
+    batch_size: int,
+    rate: Real,
+    shuffle: bool,
+    rng: np.random.Generator,
+    order: npt.NDArray[np.int64],
+    X_batch: Array,
+    y_batch: Labels,
+    gradient: Array,
+    work: Array,
+    losses: npt.NDArray[np.float64],
+) -> None:
+    """All epochs of training, in place on theta. The caller allocates everything that this writes to."""
+    for epoch in range(epochs):
+        if shuffle:
+            _shuffle(rng, order)
+        total = 0.0
+        for start in range(0, order.size, batch_size):
+            N = min(batch_size, order.size - start)
+            examples = X_batch[0 : 64 * N].reshape(N, 1, 8, 8)
+            targets = y_batch[0:N]
+            for n in range(N):
+                for i in range(1):
+                    for h in range(8):
+                        for w in range(8):
+                            examples[n, i, h, w] = X[order[start + n], i, h, w]
+                targets[n] = y[order[start + n]]
+            total += N * _gradients(theta, examples, targets, gradient, work)
+            _sgd(theta, gradient, rate)
+        losses[epoch] = total / order.size
+
+
+# -- public functions
+
+
+def predict(p: Parameters, X: npt.ArrayLike) -> Array:
+    """P, softmax: an array [N, 10]. An empty X gives an empty array."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    N = examples.shape[0]
+    P = np.empty((N, 10), theta.dtype)
+    work = np.empty(180 + 138 * N, theta.dtype)
+    if N > 0:
+        _predict(theta, examples, P, work)
+    return P
+
+
+def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The loss of p on the examples X with targets y."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    work = np.empty(170 + 138 * N, theta.dtype)
+    return _loss(theta, examples, targets, work)
+
+
+def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
+    """The loss, and its derivative with respect to every parameter."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    gradient = np.empty_like(theta)
+    work = np.empty(250 + 1204 * N, theta.dtype)
+    L = _gradients(theta, examples, targets, gradient, work)
+    return L, _unpack(gradient)
+
+
+def train(
+    p: Parameters,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    optimizer: str = "sgd",
+    seed: int | np.random.Generator = 0,
+    shuffle: bool = True,
+) -> tuple[Parameters, npt.NDArray[np.float64]]:
+    """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
+
+    Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
+    several calls continue one another. The same seed gives the same bits, for the same number of BLAS threads. The last
+    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    each taken before the step that used it.
+    """
+    theta, examples, targets = _batch(p, X, y)
+    epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+    rate = _rate(learning_rate, theta.dtype)
+    _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
+    dtype = theta.dtype
+    order = np.arange(examples.shape[0], dtype=np.int64)
+    N = min(batch_size, order.size)
+    losses = np.empty(epochs, np.float64)
+    _train(
+        theta,
+        examples,
+        targets,
+        epochs,
+        N,
+        rate,
+        shuffle,
+        np.random.default_rng(seed),
+        order,
+        np.empty(64 * N, dtype),
+        np.empty(N, np.int64),
+        np.empty_like(theta),
+        np.empty(250 + 1204 * N, dtype),
+        losses,
+    )
+    return _unpack(theta), losses
+
+
+# -- checks: a kernel reads memory without asking, so nothing wrong may reach it
+
+
+def _pack(p: Parameters) -> Array:
+    """The parameters as one new vector; refuses other shapes and types."""
+    shapes = {
+        "W1": (6, 1, 3, 3),
+        "b1": (6,),
+        "W3": (16, 6, 3, 3),
+        "b3": (16,),
+        "W5": (32, 64),
+        "b5": (32,),
+        "W6": (10, 32),
+        "b6": (10,),
+    }
+    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+    dtype = _real_type(np.asarray(p[0]).dtype)
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if np.ma.isMaskedArray(array) or np.shape(array) != shape:
+            raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
+        if np.asarray(array).dtype != dtype:
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
+    return np.concatenate([np.ravel(array) for array in p])
+
+
+def _unpack(theta: Array) -> Parameters:
+    """The parameters as views of one vector."""
+    return Parameters(
+        W1=theta[0:54].reshape(6, 1, 3, 3),
+        b1=theta[54:60],
+        W3=theta[60:924].reshape(16, 6, 3, 3),
+        b3=theta[924:940],
+        W5=theta[940:2988].reshape(32, 64),
+        b5=theta[2988:3020],
+        W6=theta[3020:3340].reshape(10, 32),
+        b6=theta[3340:3350],
+    )
+
+
+def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
+    """float32 or float64."""
+    for known in (np.dtype(np.float64), np.dtype(np.float32)):
+        if np.dtype(dtype) == known:
+            return known
+    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+
+
+def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
+    if _masked(values):
+        raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}: real numbers are needed")
+    return array
+
+
+def _masked(values: Any) -> bool:
+    """Whether the values, or the rows in a list, have a mask."""
+    return np.ma.isMaskedArray(values) or (type(values) in (list, tuple) and any(np.ma.isMaskedArray(row) for row in values))
+
+
+def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """X as a contiguous array [N, 1, 8, 8] of the parameters' type, copied where it is not one already."""
+    array = _reals("X", X)
+    if array.ndim != 4 or array.shape[1:] != (1, 8, 8):
+        raise ValueError(f"X has shape {array.shape}: [N, 1, 8, 8] is needed, an example along the first axis")
+    return _converted("X", array, dtype)
+
+
+def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Array:
+    """The array itself where a kernel can read it, else a contiguous copy of the given type; refuses numbers too large for it."""
+    try:
+        with np.errstate(over="raise"):
+            return np.require(array, dtype, ["C", "A", "W"])
+    except FloatingPointError:
+        raise ValueError(f"{name} holds a number that {dtype} cannot") from None
+
+
+def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array; refuses NaN, and says where the first one is."""
+    if np.isnan(np.min(array)):
+        first = np.argwhere(np.isnan(array))[0]
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
+    return array
+
+
+def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
+    """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    if examples.shape[0] == 0:
+        raise ValueError("X holds no examples: the loss of an empty batch is undefined")
+    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+
+
+def _targets(y: npt.ArrayLike, N: int) -> Labels:
+    """y as N labels in 0 .. 9."""
+    labels = _reals("y", y)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"y has dtype {labels.dtype}: labels are integers, the number of each example's class")
+    if labels.shape != (N,):
+        raise ValueError(f"y has shape {labels.shape}: ({N},) is needed, a label for each example")
+    wrong = np.flatnonzero((labels < 0) | (labels >= 10))
+    if wrong.size > 0:
+        raise IndexError(f"y[{wrong[0]}] is {labels[wrong[0]]}: labels are 0 .. 9")
+    return np.require(labels, np.int64, ["C", "A", "W"])
+
+
+def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str) -> None:
+    if not isinstance(value, types):
+        raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
+
+
+def _rate(value: float, dtype: np.dtype[Any]) -> Real:
+    """The learning rate in the parameters' type."""
+    if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            rate = dtype.type(value)
+        if 0 < rate < np.inf:
+            return rate
+    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
+
+
+def _count(name: str, value: int) -> int:
+    """A whole number of at least 1."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
+        raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
+    return int(value)

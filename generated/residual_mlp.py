@@ -1,0 +1,757 @@
+"""residual_mlp: 64 - 32 identity - layer_norm - 48 gelu - 32 identity - add - layer_norm - 10 identity, softmax_cross_entropy (mean).
+
+Axes:
+    n  examples (N)
+    i  inputs (D = 64)
+    j  hidden layer stem (H1 = 32)
+    k  hidden layer 3 (H2 = 48)
+    c  classes (C = 10)
+
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
+
+    p = init(seed=0)
+    p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
+    P = predict(p, X)
+
+X holds an example a row, [N, 64]; y holds a label for each example, [N].
+Everything is computed in the type of the parameters, float32 or float64. X may be of any type of real numbers and in any
+order in memory: what is not a contiguous array of the parameters' type is copied into one.
+NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Array = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
+
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+OPTIMIZERS = ("sgd",)
+
+
+class Parameters(NamedTuple):
+    """What is learned: arrays of one type, float32 or float64. Gradients have the same names and shapes."""
+
+    W1: Array  # [32, 64]
+    b1: Array  # [32]
+    gamma2: Array  # [32]
+    beta2: Array  # [32]
+    W3: Array  # [48, 32]
+    b3: Array  # [48]
+    W4: Array  # [32, 48]
+    b4: Array  # [32]
+    gamma6: Array  # [32]
+    beta6: Array  # [32]
+    W7: Array  # [10, 32]
+    b7: Array  # [10]
+
+
+def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+    """Random weights, and numbers for the rest; the same seed gives the same numbers."""
+    rng = np.random.default_rng(seed)
+    p = Parameters(
+        W1=rng.uniform(-1, 1, (32, 64)) * math.sqrt(6 / (64 + 32)),  # Glorot
+        b1=np.zeros(32),
+        gamma2=np.ones(32),
+        beta2=np.zeros(32),
+        W3=rng.standard_normal((48, 32)) * math.sqrt(2 / 32),  # He: about half of the activations are near zero
+        b3=np.zeros(48),
+        W4=rng.uniform(-1, 1, (32, 48)) * math.sqrt(6 / (48 + 32)),  # Glorot
+        b4=np.zeros(32),
+        gamma6=np.ones(32),
+        beta6=np.zeros(32),
+        W7=rng.uniform(-1, 1, (10, 32)) * math.sqrt(6 / (32 + 10)),  # Glorot
+        b7=np.zeros(10),
+    )
+    return _unpack(_pack(p).astype(_real_type(dtype)))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:2048].reshape(32, 64)
+    b1 = theta[2048:2080]
+    gamma2 = theta[2080:2112]
+    beta2 = theta[2112:2144]
+    W3 = theta[2144:3680].reshape(48, 32)
+    b3 = theta[3680:3728]
+    W4 = theta[3728:5264].reshape(32, 48)
+    b4 = theta[5264:5296]
+    gamma6 = theta[5296:5328]
+    beta6 = theta[5328:5360]
+    W7 = theta[5360:5680].reshape(10, 32)
+    b7 = theta[5680:5690]
+    H5 = work[0:32]
+    exp_Z = work[32:42]
+    H1 = work[42 : 42 + 32 * N].reshape(N, 32)
+    H2 = work[42 + 32 * N : 42 + 64 * N].reshape(N, 32)
+    A3 = work[42 + 64 * N : 42 + 112 * N].reshape(N, 48)
+    H3 = work[42 + 112 * N : 42 + 160 * N].reshape(N, 48)
+    H4 = work[42 + 160 * N : 42 + 192 * N].reshape(N, 32)
+    H6 = work[42 + 192 * N : 42 + 224 * N].reshape(N, 32)
+    Z = work[42 + 224 * N : 42 + 234 * N].reshape(N, 10)
+    # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+    np.dot(X, W1.T, H1)
+    for n in range(N):
+        sum_mean2 = real(0)
+        for j in range(32):
+            # (1) continued
+            H1[n, j] += b1[j]
+            # (2)  mean2[n] = (sum_j H1[n,j])/H1
+            sum_mean2 = _add(sum_mean2, H1[n, j])
+        mean2 = sum_mean2 / real(32)
+        # (3)  variance2[n] = (sum_j (H1[n,j] - mean2[n])**2)/H1
+        sum_variance2 = real(0)
+        for j in range(32):
+            sum_variance2 = _add(sum_variance2, (H1[n, j] - mean2) ** 2)
+        variance2 = sum_variance2 / real(32)
+        # (4)  H2[n,j] = (H1[n,j] - mean2[n]) gamma2[j]/sqrt(1e-05 + variance2[n]) + beta2[j]
+        for j in range(32):
+            H2[n, j] = (H1[n, j] - mean2) * gamma2[j] / math.sqrt(real(1e-05) + variance2) + beta2[j]
+    # (5)  A3[n,k] = b3[k] + sum_j H2[n,j] W3[k,j]
+    np.dot(H2, W3.T, A3)
+    for n in range(N):
+        for k in range(48):
+            A3[n, k] += b3[k]
+            # (6a)  erf_A3[n,k] = erf(sqrt(2) A3[n,k]/2)
+            erf_A3 = math.erf(real(math.sqrt(2) / 2) * A3[n, k])
+            # (6b)  H3[n,k] = (1 + erf_A3[n,k]) A3[n,k]/2
+            H3[n, k] = real(0.5) * (real(1) + erf_A3) * A3[n, k]
+    # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
+    np.dot(H3, W4.T, H4)
+    for n in range(N):
+        sum_mean6 = real(0)
+        for j in range(32):
+            # (7) continued
+            H4[n, j] += b4[j]
+            # (8)  H5[n,j] = H1[n,j] + H4[n,j]
+            H5[j] = H1[n, j] + H4[n, j]
+            # (9)  mean6[n] = (sum_j H5[n,j])/H1
+            sum_mean6 = _add(sum_mean6, H5[j])
+        mean6 = sum_mean6 / real(32)
+        # (10)  variance6[n] = (sum_j (H5[n,j] - mean6[n])**2)/H1
+        sum_variance6 = real(0)
+        for j in range(32):
+            sum_variance6 = _add(sum_variance6, (H5[j] - mean6) ** 2)
+        variance6 = sum_variance6 / real(32)
+        # (11)  H6[n,j] = (H5[n,j] - mean6[n]) gamma6[j]/sqrt(1e-05 + variance6[n]) + beta6[j]
+        for j in range(32):
+            H6[n, j] = (H5[j] - mean6) * gamma6[j] / math.sqrt(real(1e-05) + variance6) + beta6[j]
+    # (12)  Z[n,c] = b7[c] + sum_j H6[n,j] W7[c,j]
+    np.dot(H6, W7.T, Z)
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (12) continued
+            Z[n, c] += b7[c]
+            # (13a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (13b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            # (13c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+        # (13d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
+        for c in range(10):
+            P[n, c] = exp_Z[c] / sum_exp_Z
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
+    """The loss of a batch."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:2048].reshape(32, 64)
+    b1 = theta[2048:2080]
+    gamma2 = theta[2080:2112]
+    beta2 = theta[2112:2144]
+    W3 = theta[2144:3680].reshape(48, 32)
+    b3 = theta[3680:3728]
+    W4 = theta[3728:5264].reshape(32, 48)
+    b4 = theta[5264:5296]
+    gamma6 = theta[5296:5328]
+    beta6 = theta[5328:5360]
+    W7 = theta[5360:5680].reshape(10, 32)
+    b7 = theta[5680:5690]
+    H5 = work[0:32]
+    H1 = work[32 : 32 + 32 * N].reshape(N, 32)
+    H2 = work[32 + 32 * N : 32 + 64 * N].reshape(N, 32)
+    A3 = work[32 + 64 * N : 32 + 112 * N].reshape(N, 48)
+    H3 = work[32 + 112 * N : 32 + 160 * N].reshape(N, 48)
+    H4 = work[32 + 160 * N : 32 + 192 * N].reshape(N, 32)
+    H6 = work[32 + 192 * N : 32 + 224 * N].reshape(N, 32)
+    Z = work[32 + 224 * N : 32 + 234 * N].reshape(N, 10)
+    # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+    np.dot(X, W1.T, H1)
+    for n in range(N):
+        sum_mean2 = real(0)
+        for j in range(32):
+            # (1) continued
+            H1[n, j] += b1[j]
+            # (2)  mean2[n] = (sum_j H1[n,j])/H1
+            sum_mean2 = _add(sum_mean2, H1[n, j])
+        mean2 = sum_mean2 / real(32)
+        # (3)  variance2[n] = (sum_j (H1[n,j] - mean2[n])**2)/H1
+        sum_variance2 = real(0)
+        for j in range(32):
+            sum_variance2 = _add(sum_variance2, (H1[n, j] - mean2) ** 2)
+        variance2 = sum_variance2 / real(32)
+        # (4)  H2[n,j] = (H1[n,j] - mean2[n]) gamma2[j]/sqrt(1e-05 + variance2[n]) + beta2[j]
+        for j in range(32):
+            H2[n, j] = (H1[n, j] - mean2) * gamma2[j] / math.sqrt(real(1e-05) + variance2) + beta2[j]
+    # (5)  A3[n,k] = b3[k] + sum_j H2[n,j] W3[k,j]
+    np.dot(H2, W3.T, A3)
+    for n in range(N):
+        for k in range(48):
+            A3[n, k] += b3[k]
+            # (6a)  erf_A3[n,k] = erf(sqrt(2) A3[n,k]/2)
+            erf_A3 = math.erf(real(math.sqrt(2) / 2) * A3[n, k])
+            # (6b)  H3[n,k] = (1 + erf_A3[n,k]) A3[n,k]/2
+            H3[n, k] = real(0.5) * (real(1) + erf_A3) * A3[n, k]
+    # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
+    np.dot(H3, W4.T, H4)
+    for n in range(N):
+        sum_mean6 = real(0)
+        for j in range(32):
+            # (7) continued
+            H4[n, j] += b4[j]
+            # (8)  H5[n,j] = H1[n,j] + H4[n,j]
+            H5[j] = H1[n, j] + H4[n, j]
+            # (9)  mean6[n] = (sum_j H5[n,j])/H1
+            sum_mean6 = _add(sum_mean6, H5[j])
+        mean6 = sum_mean6 / real(32)
+        # (10)  variance6[n] = (sum_j (H5[n,j] - mean6[n])**2)/H1
+        sum_variance6 = real(0)
+        for j in range(32):
+            sum_variance6 = _add(sum_variance6, (H5[j] - mean6) ** 2)
+        variance6 = sum_variance6 / real(32)
+        # (11)  H6[n,j] = (H5[n,j] - mean6[n]) gamma6[j]/sqrt(1e-05 + variance6[n]) + beta6[j]
+        for j in range(32):
+            H6[n, j] = (H5[j] - mean6) * gamma6[j] / math.sqrt(real(1e-05) + variance6) + beta6[j]
+    # (12)  Z[n,c] = b7[c] + sum_j H6[n,j] W7[c,j]
+    np.dot(H6, W7.T, Z)
+    sum_L = 0.0
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (12) continued
+            Z[n, c] += b7[c]
+            # (13a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (13b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z = math.exp(Z[n, c] - max_Z)
+            # (13c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z)
+        # (14a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+    # (14a) continued
+    L = -sum_L / real(N)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:2048].reshape(32, 64)
+    b1 = theta[2048:2080]
+    gamma2 = theta[2080:2112]
+    beta2 = theta[2112:2144]
+    W3 = theta[2144:3680].reshape(48, 32)
+    b3 = theta[3680:3728]
+    W4 = theta[3728:5264].reshape(32, 48)
+    b4 = theta[5264:5296]
+    gamma6 = theta[5296:5328]
+    beta6 = theta[5328:5360]
+    W7 = theta[5360:5680].reshape(10, 32)
+    b7 = theta[5680:5690]
+    dW1 = gradient[0:2048].reshape(32, 64)
+    db1 = gradient[2048:2080]
+    dgamma2 = gradient[2080:2112]
+    dbeta2 = gradient[2112:2144]
+    dW3 = gradient[2144:3680].reshape(48, 32)
+    db3 = gradient[3680:3728]
+    dW4 = gradient[3728:5264].reshape(32, 48)
+    db4 = gradient[5264:5296]
+    dgamma6 = gradient[5296:5328]
+    dbeta6 = gradient[5328:5360]
+    dW7 = gradient[5360:5680].reshape(10, 32)
+    db7 = gradient[5680:5690]
+    exp_Z = work[0:10]
+    H1 = work[10 : 10 + 32 * N].reshape(N, 32)
+    mean2 = work[10 + 32 * N : 10 + 33 * N]
+    variance2 = work[10 + 33 * N : 10 + 34 * N]
+    H2 = work[10 + 34 * N : 10 + 66 * N].reshape(N, 32)
+    A3 = work[10 + 66 * N : 10 + 114 * N].reshape(N, 48)
+    erf_A3 = work[10 + 114 * N : 10 + 162 * N].reshape(N, 48)
+    H3 = work[10 + 162 * N : 10 + 210 * N].reshape(N, 48)
+    H4 = work[10 + 210 * N : 10 + 242 * N].reshape(N, 32)
+    H5 = work[10 + 242 * N : 10 + 274 * N].reshape(N, 32)
+    mean6 = work[10 + 274 * N : 10 + 275 * N]
+    variance6 = work[10 + 275 * N : 10 + 276 * N]
+    H6 = work[10 + 276 * N : 10 + 308 * N].reshape(N, 32)
+    Z = work[10 + 308 * N : 10 + 318 * N].reshape(N, 10)
+    dZ = work[10 + 318 * N : 10 + 328 * N].reshape(N, 10)
+    dH6 = work[10 + 328 * N : 10 + 360 * N].reshape(N, 32)
+    dH5 = work[10 + 360 * N : 10 + 392 * N].reshape(N, 32)
+    dH4 = work[10 + 392 * N : 10 + 424 * N].reshape(N, 32)
+    dH3 = work[10 + 424 * N : 10 + 472 * N].reshape(N, 48)
+    dA3 = work[10 + 472 * N : 10 + 520 * N].reshape(N, 48)
+    dH2 = work[10 + 520 * N : 10 + 552 * N].reshape(N, 32)
+    dH1 = work[10 + 552 * N : 10 + 584 * N].reshape(N, 32)
+    # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+    np.dot(X, W1.T, H1)
+    for n in range(N):
+        sum_mean2 = real(0)
+        for j in range(32):
+            # (1) continued
+            H1[n, j] += b1[j]
+            # (2)  mean2[n] = (sum_j H1[n,j])/H1
+            sum_mean2 = _add(sum_mean2, H1[n, j])
+        mean2[n] = sum_mean2 / real(32)
+        # (3)  variance2[n] = (sum_j (H1[n,j] - mean2[n])**2)/H1
+        sum_variance2 = real(0)
+        for j in range(32):
+            sum_variance2 = _add(sum_variance2, (H1[n, j] - mean2[n]) ** 2)
+        variance2[n] = sum_variance2 / real(32)
+        # (4)  H2[n,j] = (H1[n,j] - mean2[n]) gamma2[j]/sqrt(1e-05 + variance2[n]) + beta2[j]
+        for j in range(32):
+            H2[n, j] = (H1[n, j] - mean2[n]) * gamma2[j] / math.sqrt(real(1e-05) + variance2[n]) + beta2[j]
+    # (5)  A3[n,k] = b3[k] + sum_j H2[n,j] W3[k,j]
+    np.dot(H2, W3.T, A3)
+    for n in range(N):
+        for k in range(48):
+            A3[n, k] += b3[k]
+            # (6a)  erf_A3[n,k] = erf(sqrt(2) A3[n,k]/2)
+            erf_A3[n, k] = math.erf(real(math.sqrt(2) / 2) * A3[n, k])
+            # (6b)  H3[n,k] = (1 + erf_A3[n,k]) A3[n,k]/2
+            H3[n, k] = real(0.5) * (real(1) + erf_A3[n, k]) * A3[n, k]
+    # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
+    np.dot(H3, W4.T, H4)
+    for n in range(N):
+        sum_mean6 = real(0)
+        for j in range(32):
+            # (7) continued
+            H4[n, j] += b4[j]
+            # (8)  H5[n,j] = H1[n,j] + H4[n,j]
+            H5[n, j] = H1[n, j] + H4[n, j]
+            # (9)  mean6[n] = (sum_j H5[n,j])/H1
+            sum_mean6 = _add(sum_mean6, H5[n, j])
+        mean6[n] = sum_mean6 / real(32)
+        # (10)  variance6[n] = (sum_j (H5[n,j] - mean6[n])**2)/H1
+        sum_variance6 = real(0)
+        for j in range(32):
+            sum_variance6 = _add(sum_variance6, (H5[n, j] - mean6[n]) ** 2)
+        variance6[n] = sum_variance6 / real(32)
+        # (11)  H6[n,j] = (H5[n,j] - mean6[n]) gamma6[j]/sqrt(1e-05 + variance6[n]) + beta6[j]
+        for j in range(32):
+            H6[n, j] = (H5[n, j] - mean6[n]) * gamma6[j] / math.sqrt(real(1e-05) + variance6[n]) + beta6[j]
+    # (12)  Z[n,c] = b7[c] + sum_j H6[n,j] W7[c,j]
+    np.dot(H6, W7.T, Z)
+    # start of (14a), (18)
+    sum_L = 0.0
+    db7[:] = real(0)
+    for n in range(N):
+        max_Z = real(-np.inf)
+        for c in range(10):
+            # (12) continued
+            Z[n, c] += b7[c]
+            # (13a)  max_Z[n] = max_c Z[n,c]
+            max_Z = np.maximum(max_Z, Z[n, c])
+        sum_exp_Z = real(0)
+        for c in range(10):
+            # (13b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
+            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            # (13c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
+            sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+        for c in range(10):
+            # (13d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
+            p = exp_Z[c] / sum_exp_Z
+            # (16)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
+            dZ[n, c] = p / real(N)
+        # (14a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        # (16) continued
+        dZ[n, y[n]] -= real(1 / N)
+        # (18)  db7[c] = sum_n dZ[n,c]
+        for c in range(10):
+            db7[c] += dZ[n, c]
+    # (14a) continued
+    L = -sum_L / real(N)
+    # (17)  dW7[c,j] = sum_n H6[n,j] dZ[n,c]
+    np.dot(dZ.T, H6, dW7)
+    # (19)  dH6[n,j] = sum_c W7[c,j] dZ[n,c]
+    np.dot(dZ, W7, dH6)
+    # start of (20), (21), (27)
+    dgamma6[:] = real(0)
+    dbeta6[:] = real(0)
+    db4[:] = real(0)
+    for n in range(N):
+        sum_dvariance6 = real(0)
+        for j in range(32):
+            # (20)  dgamma6[j] = sum_n (H5[n,j] - mean6[n]) dH6[n,j]/sqrt(1e-05 + variance6[n])
+            dgamma6[j] += (H5[n, j] - mean6[n]) * dH6[n, j] / math.sqrt(real(1e-05) + variance6[n])
+            # (21)  dbeta6[j] = sum_n dH6[n,j]
+            dbeta6[j] += dH6[n, j]
+            # (22)  dvariance6[n] = -(sum_j (H5[n,j] - mean6[n]) gamma6[j] dH6[n,j])/(2 (1e-05 + variance6[n])**(3/2))
+            sum_dvariance6 = _add(sum_dvariance6, (H5[n, j] - mean6[n]) * gamma6[j] * dH6[n, j])
+        dvariance6 = -real(0.5) * sum_dvariance6 / ((real(1e-05) + variance6[n]) * math.sqrt(real(1e-05) + variance6[n]))
+        # (23)  dmean6[n] = dvariance6[n] (sum_j (2 mean6[n] - 2 H5[n,j]))/H1 - (sum_j gamma6[j] dH6[n,j])/sqrt(1e-05 + variance6[n])
+        sum_dmean6 = real(0)
+        for j in range(32):
+            term = (real(2) * mean6[n] - real(2) * H5[n, j]) * dvariance6 / real(32)
+            sum_dmean6 = _add(sum_dmean6, term - gamma6[j] * dH6[n, j] / math.sqrt(real(1e-05) + variance6[n]))
+        dmean6 = sum_dmean6
+        for j in range(32):
+            # (24)  dH5[n,j] = dmean6[n]/H1 + gamma6[j] dH6[n,j]/sqrt(1e-05 + variance6[n]) + 2 (H5[n,j] - mean6[n]) dvariance6[n]/H1
+            term = gamma6[j] * dH6[n, j] / math.sqrt(real(1e-05) + variance6[n])
+            dH5[n, j] = dmean6 / real(32) + real(2) * (H5[n, j] - mean6[n]) * dvariance6 / real(32) + term
+            # (25)  dH4[n,j] = dH5[n,j]
+            dH4[n, j] = dH5[n, j]
+            # (27)  db4[j] = sum_n dH4[n,j]
+            db4[j] += dH4[n, j]
+    # (26)  dW4[j,k] = sum_n H3[n,k] dH4[n,j]
+    np.dot(dH4.T, H3, dW4)
+    # (28)  dH3[n,k] = sum_j W4[j,k] dH4[n,j]
+    np.dot(dH4, W4, dH3)
+    # start of (31)
+    db3[:] = real(0)
+    for n in range(N):
+        for k in range(48):
+            # (29a)  dA3[n,k] = (1/2 + erf_A3[n,k]/2 + sqrt(2) A3[n,k] exp(-A3[n,k]**2/2)/(2 sqrt(pi))) dH3[n,k]
+            term = real(math.sqrt(2) / (2 * math.sqrt(math.pi))) * A3[n, k] * math.exp(-real(0.5) * A3[n, k] ** 2)
+            dA3[n, k] = (real(0.5) + real(0.5) * erf_A3[n, k] + term) * dH3[n, k]
+            # (31)  db3[k] = sum_n dA3[n,k]
+            db3[k] += dA3[n, k]
+    # (30)  dW3[k,j] = sum_n H2[n,j] dA3[n,k]
+    np.dot(dA3.T, H2, dW3)
+    # (32)  dH2[n,j] = sum_k W3[k,j] dA3[n,k]
+    np.dot(dA3, W3, dH2)
+    # start of (33), (34), (39)
+    dgamma2[:] = real(0)
+    dbeta2[:] = real(0)
+    db1[:] = real(0)
+    for n in range(N):
+        sum_dvariance2 = real(0)
+        for j in range(32):
+            # (33)  dgamma2[j] = sum_n (H1[n,j] - mean2[n]) dH2[n,j]/sqrt(1e-05 + variance2[n])
+            dgamma2[j] += (H1[n, j] - mean2[n]) * dH2[n, j] / math.sqrt(real(1e-05) + variance2[n])
+            # (34)  dbeta2[j] = sum_n dH2[n,j]
+            dbeta2[j] += dH2[n, j]
+            # (35)  dvariance2[n] = -(sum_j (H1[n,j] - mean2[n]) gamma2[j] dH2[n,j])/(2 (1e-05 + variance2[n])**(3/2))
+            sum_dvariance2 = _add(sum_dvariance2, (H1[n, j] - mean2[n]) * gamma2[j] * dH2[n, j])
+        dvariance2 = -real(0.5) * sum_dvariance2 / ((real(1e-05) + variance2[n]) * math.sqrt(real(1e-05) + variance2[n]))
+        # (36)  dmean2[n] = dvariance2[n] (sum_j (2 mean2[n] - 2 H1[n,j]))/H1 - (sum_j gamma2[j] dH2[n,j])/sqrt(1e-05 + variance2[n])
+        sum_dmean2 = real(0)
+        for j in range(32):
+            term = (real(2) * mean2[n] - real(2) * H1[n, j]) * dvariance2 / real(32)
+            sum_dmean2 = _add(sum_dmean2, term - gamma2[j] * dH2[n, j] / math.sqrt(real(1e-05) + variance2[n]))
+        dmean2 = sum_dmean2
+        for j in range(32):
+            # (37)  dH1[n,j] = dmean2[n]/H1 + gamma2[j] dH2[n,j]/sqrt(1e-05 + variance2[n]) + 2 (H1[n,j] - mean2[n]) dvariance2[n]/H1 +
+            #     dH5[n,j]
+            term = gamma2[j] * dH2[n, j] / math.sqrt(real(1e-05) + variance2[n])
+            dH1[n, j] = dmean2 / real(32) + real(2) * (H1[n, j] - mean2[n]) * dvariance2 / real(32) + term + dH5[n, j]
+            # (39)  db1[j] = sum_n dH1[n,j]
+            db1[j] += dH1[n, j]
+    # (38)  dW1[j,i] = sum_n X[n,i] dH1[n,j]
+    np.dot(dH1.T, X, dW1)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
+    """One step of sgd (Robbins and Monro 1951) on all parameters."""
+    # theta[k] <- theta[k] - rate gradient[k]
+    for k in range(5690):
+        theta[k] -= rate * gradient[k]
+
+
+@njit(error_model="numpy")
+def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
+    """A random order of 0 .. order.size - 1 (Fisher and Yates)."""
+    for k in range(order.size):
+        order[k] = k
+    for k in range(order.size - 1, 0, -1):
+        other = int(rng.random() * (k + 1))
+        order[k], order[other] = order[other], order[k]
+
+
+@njit(error_model="numpy")
+def _train(
+    theta: Array,
+    X: Array,
+    y: Labels,
+    epochs: int,
+    batch_size: int,
+    rate: Real,
+    shuffle: bool,
+    rng: np.random.Generator,
+    order: npt.NDArray[np.int64],
+    X_batch: Array,
+    y_batch: Labels,
+    gradient: Array,
+    work: Array,
+    losses: npt.NDArray[np.float64],
+) -> None:
+    """All epochs of training, in place on theta. The caller allocates everything that this writes to."""
+    for epoch in range(epochs):
+        if shuffle:
+            _shuffle(rng, order)
+        total = 0.0
+        for start in range(0, order.size, batch_size):
+            N = min(batch_size, order.size - start)
+            examples = X_batch[0 : 64 * N].reshape(N, 64)
+            targets = y_batch[0:N]
+            for n in range(N):
+                for i in range(64):
+                    examples[n, i] = X[order[start + n], i]
+                targets[n] = y[order[start + n]]
+            total += N * _gradients(theta, examples, targets, gradient, work)
+            _sgd(theta, gradient, rate)
+        losses[epoch] = total / order.size
+
+
+# -- public functions
+
+
+def predict(p: Parameters, X: npt.ArrayLike) -> Array:
+    """P, softmax: an array [N, 10]. An empty X gives an empty array."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    N = examples.shape[0]
+    P = np.empty((N, 10), theta.dtype)
+    work = np.empty(42 + 234 * N, theta.dtype)
+    if N > 0:
+        _predict(theta, examples, P, work)
+    return P
+
+
+def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The loss of p on the examples X with targets y."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    work = np.empty(32 + 234 * N, theta.dtype)
+    return _loss(theta, examples, targets, work)
+
+
+def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
+    """The loss, and its derivative with respect to every parameter."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    gradient = np.empty_like(theta)
+    work = np.empty(10 + 584 * N, theta.dtype)
+    L = _gradients(theta, examples, targets, gradient, work)
+    return L, _unpack(gradient)
+
+
+def train(
+    p: Parameters,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    optimizer: str = "sgd",
+    seed: int | np.random.Generator = 0,
+    shuffle: bool = True,
+) -> tuple[Parameters, npt.NDArray[np.float64]]:
+    """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
+
+    Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
+    several calls continue one another. The same seed gives the same bits, for the same number of BLAS threads. The last
+    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    each taken before the step that used it.
+    """
+    theta, examples, targets = _batch(p, X, y)
+    epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+    rate = _rate(learning_rate, theta.dtype)
+    _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
+    dtype = theta.dtype
+    order = np.arange(examples.shape[0], dtype=np.int64)
+    N = min(batch_size, order.size)
+    losses = np.empty(epochs, np.float64)
+    _train(
+        theta,
+        examples,
+        targets,
+        epochs,
+        N,
+        rate,
+        shuffle,
+        np.random.default_rng(seed),
+        order,
+        np.empty(64 * N, dtype),
+        np.empty(N, np.int64),
+        np.empty_like(theta),
+        np.empty(10 + 584 * N, dtype),
+        losses,
+    )
+    return _unpack(theta), losses
+
+
+# -- checks: a kernel reads memory without asking, so nothing wrong may reach it
+
+
+def _pack(p: Parameters) -> Array:
+    """The parameters as one new vector; refuses other shapes and types."""
+    shapes = {
+        "W1": (32, 64),
+        "b1": (32,),
+        "gamma2": (32,),
+        "beta2": (32,),
+        "W3": (48, 32),
+        "b3": (48,),
+        "W4": (32, 48),
+        "b4": (32,),
+        "gamma6": (32,),
+        "beta6": (32,),
+        "W7": (10, 32),
+        "b7": (10,),
+    }
+    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+    dtype = _real_type(np.asarray(p[0]).dtype)
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if np.ma.isMaskedArray(array) or np.shape(array) != shape:
+            raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
+        if np.asarray(array).dtype != dtype:
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
+    return np.concatenate([np.ravel(array) for array in p])
+
+
+def _unpack(theta: Array) -> Parameters:
+    """The parameters as views of one vector."""
+    return Parameters(
+        W1=theta[0:2048].reshape(32, 64),
+        b1=theta[2048:2080],
+        gamma2=theta[2080:2112],
+        beta2=theta[2112:2144],
+        W3=theta[2144:3680].reshape(48, 32),
+        b3=theta[3680:3728],
+        W4=theta[3728:5264].reshape(32, 48),
+        b4=theta[5264:5296],
+        gamma6=theta[5296:5328],
+        beta6=theta[5328:5360],
+        W7=theta[5360:5680].reshape(10, 32),
+        b7=theta[5680:5690],
+    )
+
+
+def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
+    """float32 or float64."""
+    for known in (np.dtype(np.float64), np.dtype(np.float32)):
+        if np.dtype(dtype) == known:
+            return known
+    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+
+
+def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
+    if _masked(values):
+        raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}: real numbers are needed")
+    return array
+
+
+def _masked(values: Any) -> bool:
+    """Whether the values, or the rows in a list, have a mask."""
+    return np.ma.isMaskedArray(values) or (type(values) in (list, tuple) and any(np.ma.isMaskedArray(row) for row in values))
+
+
+def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """X as a contiguous array [N, 64] of the parameters' type, copied where it is not one already."""
+    array = _reals("X", X)
+    if array.ndim != 2 or array.shape[1] != 64:
+        raise ValueError(f"X has shape {array.shape}: [N, 64] is needed, an example a row")
+    return _converted("X", array, dtype)
+
+
+def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Array:
+    """The array itself where a kernel can read it, else a contiguous copy of the given type; refuses numbers too large for it."""
+    try:
+        with np.errstate(over="raise"):
+            return np.require(array, dtype, ["C", "A", "W"])
+    except FloatingPointError:
+        raise ValueError(f"{name} holds a number that {dtype} cannot") from None
+
+
+def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array; refuses NaN, and says where the first one is."""
+    if np.isnan(np.min(array)):
+        first = np.argwhere(np.isnan(array))[0]
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
+    return array
+
+
+def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
+    """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    if examples.shape[0] == 0:
+        raise ValueError("X holds no examples: the loss of an empty batch is undefined")
+    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+
+
+def _targets(y: npt.ArrayLike, N: int) -> Labels:
+    """y as N labels in 0 .. 9."""
+    labels = _reals("y", y)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"y has dtype {labels.dtype}: labels are integers, the number of each example's class")
+    if labels.shape != (N,):
+        raise ValueError(f"y has shape {labels.shape}: ({N},) is needed, a label for each example")
+    wrong = np.flatnonzero((labels < 0) | (labels >= 10))
+    if wrong.size > 0:
+        raise IndexError(f"y[{wrong[0]}] is {labels[wrong[0]]}: labels are 0 .. 9")
+    return np.require(labels, np.int64, ["C", "A", "W"])
+
+
+def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str) -> None:
+    if not isinstance(value, types):
+        raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
+
+
+def _rate(value: float, dtype: np.dtype[Any]) -> Real:
+    """The learning rate in the parameters' type."""
+    if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            rate = dtype.type(value)
+        if 0 < rate < np.inf:
+            return rate
+    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
+
+
+def _count(name: str, value: int) -> int:
+    """A whole number of at least 1."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
+        raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
+    return int(value)

@@ -1,0 +1,838 @@
+"""tiny_attention: 8 - embedding - positional_embedding - attention - add - 10 identity, softmax_cross_entropy (mean).
+
+Axes:
+    n  examples (N)
+    t  inputs (N_t = 8)
+    v  vocabulary (N_v = 10)
+    d  embedding 1 (N_d = 16)
+    f  attention attended (N_f = 16)
+    c  classes (C = 10)
+    h  attention attended (N_h = 1)
+    e  attention attended (N_e = 16)
+
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
+
+    p = init(seed=0)
+    p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
+    P = predict(p, X)
+
+X holds a row of tokens for each example, [N, 8]; y holds a row of labels for each example, [N, 8].
+Everything is computed in the type of the parameters, float32 or float64.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Array = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
+
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+OPTIMIZERS = ("sgd",)
+
+
+class Parameters(NamedTuple):
+    """The weights and biases: arrays of one type, float32 or float64. Gradients have the same names and shapes."""
+
+    E1: Array  # [10, 16]
+    E2: Array  # [8, 16]
+    Wq3: Array  # [16, 16]
+    bq3: Array  # [16]
+    Wk3: Array  # [16, 16]
+    bk3: Array  # [16]
+    Wv3: Array  # [16, 16]
+    bv3: Array  # [16]
+    Wo3: Array  # [16, 16]
+    bo3: Array  # [16]
+    W5: Array  # [10, 16]
+    b5: Array  # [10]
+
+
+def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+    """Random weights and zero biases; the same seed gives the same numbers."""
+    rng = np.random.default_rng(seed)
+    p = Parameters(
+        E1=rng.standard_normal((10, 16)),
+        E2=rng.standard_normal((8, 16)),
+        Wq3=rng.uniform(-1, 1, (16, 16)) * math.sqrt(6 / (16 + 16)),  # Glorot
+        bq3=np.zeros(16),
+        Wk3=rng.uniform(-1, 1, (16, 16)) * math.sqrt(6 / (16 + 16)),  # Glorot
+        bk3=np.zeros(16),
+        Wv3=rng.uniform(-1, 1, (16, 16)) * math.sqrt(6 / (16 + 16)),  # Glorot
+        bv3=np.zeros(16),
+        Wo3=rng.uniform(-1, 1, (16, 16)) * math.sqrt(6 / (16 + 16)),  # Glorot
+        bo3=np.zeros(16),
+        W5=rng.uniform(-1, 1, (10, 16)) * math.sqrt(6 / (16 + 10)),  # Glorot
+        b5=np.zeros(10),
+    )
+    return _unpack(_pack(p).astype(_real_type(dtype)))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    E1 = theta[0:160].reshape(10, 16)
+    E2 = theta[160:288].reshape(8, 16)
+    Wq3 = theta[288:544].reshape(16, 16)
+    bq3 = theta[544:560]
+    Wk3 = theta[560:816].reshape(16, 16)
+    bk3 = theta[816:832]
+    Wv3 = theta[832:1088].reshape(16, 16)
+    bv3 = theta[1088:1104]
+    Wo3 = theta[1104:1360].reshape(16, 16)
+    bo3 = theta[1360:1376]
+    W5 = theta[1376:1536].reshape(10, 16)
+    b5 = theta[1536:1546]
+    sum_K3_Q3 = work[0:64].reshape(8, 8)
+    exp_S3 = work[64:72]
+    P3 = work[72:136].reshape(1, 8, 8)
+    O3 = work[136:152].reshape(1, 16)
+    H4 = work[152:168]
+    Z = work[168:178]
+    exp_Z = work[178:188]
+    H2 = work[188 : 188 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[188 + 128 * N : 188 + 256 * N].reshape(N, 8, 16)
+    K3 = work[188 + 256 * N : 188 + 384 * N].reshape(N, 8, 16)
+    V3 = work[188 + 384 * N : 188 + 512 * N].reshape(N, 8, 16)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (1)  H1[n,t,d] = E1[X[n,t],d]
+                h1 = E1[X[n, t], d]
+                # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
+                H2[n, t, d] = h1 + E2[t, d]
+    # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                Q3[n, t, f] += bq3[f]
+    # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                K3[n, t, f] += bk3[f]
+    # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                V3[n, t, f] += bv3[f]
+        # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
+        for t_ in range(8):
+            for t in range(8):
+                sum_sum_K3_Q3 = real(0)
+                for e in range(16):
+                    sum_sum_K3_Q3 = _add(sum_sum_K3_Q3, K3[n, t_, e] * Q3[n, t, e])
+                sum_K3_Q3[t_, t] = sum_sum_K3_Q3
+        for h in range(1):
+            for t in range(8):
+                for t_ in range(8):
+                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
+                    s3 = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                    # (7a)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'])
+                    exp_S3[t_] = math.exp(s3)
+                # (7b)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                sum_exp_S3 = real(0)
+                for t_ in range(t + 1):
+                    sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
+                # (7c)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                for t_ in range(8):
+                    P3[h, t, t_] = real(0)
+                for t_ in range(t + 1):
+                    P3[h, t, t_] = exp_S3[t_] / sum_exp_S3
+        for t in range(8):
+            # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
+            for h in range(1):
+                for e in range(16):
+                    O3[h, e] = real(0)
+                for t_ in range(8):
+                    for e in range(16):
+                        O3[h, e] += P3[h, t, t_] * V3[n, t_, e]
+            for d in range(16):
+                # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+                h3 = bo3[d]
+                for h in range(1):
+                    for e in range(16):
+                        h3 = _add(h3, O3[h, e] * Wo3[d, e])
+                # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
+                H4[d] = h3 + H2[n, t, d]
+            max_Z = real(-np.inf)
+            for c in range(10):
+                # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
+                sum_Z = b5[c]
+                for d in range(16):
+                    sum_Z = _add(sum_Z, H4[d] * W5[c, d])
+                Z[c] = sum_Z
+                # (12a)  max_Z[n,t] = max_c Z[n,t,c]
+                max_Z = np.maximum(max_Z, Z[c])
+            sum_exp_Z = real(0)
+            for c in range(10):
+                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
+                exp_Z[c] = math.exp(Z[c] - max_Z)
+                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
+                sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+            # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
+            for c in range(10):
+                P[n, t, c] = exp_Z[c] / sum_exp_Z
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
+    """The loss of a batch."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    E1 = theta[0:160].reshape(10, 16)
+    E2 = theta[160:288].reshape(8, 16)
+    Wq3 = theta[288:544].reshape(16, 16)
+    bq3 = theta[544:560]
+    Wk3 = theta[560:816].reshape(16, 16)
+    bk3 = theta[816:832]
+    Wv3 = theta[832:1088].reshape(16, 16)
+    bv3 = theta[1088:1104]
+    Wo3 = theta[1104:1360].reshape(16, 16)
+    bo3 = theta[1360:1376]
+    W5 = theta[1376:1536].reshape(10, 16)
+    b5 = theta[1536:1546]
+    sum_K3_Q3 = work[0:64].reshape(8, 8)
+    exp_S3 = work[64:72]
+    P3 = work[72:136].reshape(1, 8, 8)
+    O3 = work[136:152].reshape(1, 16)
+    H4 = work[152:168]
+    Z = work[168:178]
+    H2 = work[178 : 178 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[178 + 128 * N : 178 + 256 * N].reshape(N, 8, 16)
+    K3 = work[178 + 256 * N : 178 + 384 * N].reshape(N, 8, 16)
+    V3 = work[178 + 384 * N : 178 + 512 * N].reshape(N, 8, 16)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (1)  H1[n,t,d] = E1[X[n,t],d]
+                h1 = E1[X[n, t], d]
+                # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
+                H2[n, t, d] = h1 + E2[t, d]
+    # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                Q3[n, t, f] += bq3[f]
+    # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                K3[n, t, f] += bk3[f]
+    # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    sum_L = 0.0
+    for n in range(N):
+        # (5) continued
+        for t in range(8):
+            for f in range(16):
+                V3[n, t, f] += bv3[f]
+        # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
+        for t_ in range(8):
+            for t in range(8):
+                sum_sum_K3_Q3 = real(0)
+                for e in range(16):
+                    sum_sum_K3_Q3 = _add(sum_sum_K3_Q3, K3[n, t_, e] * Q3[n, t, e])
+                sum_K3_Q3[t_, t] = sum_sum_K3_Q3
+        for h in range(1):
+            for t in range(8):
+                for t_ in range(8):
+                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
+                    s3 = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                    # (7a)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'])
+                    exp_S3[t_] = math.exp(s3)
+                # (7b)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                sum_exp_S3 = real(0)
+                for t_ in range(t + 1):
+                    sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
+                # (7c)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                for t_ in range(8):
+                    P3[h, t, t_] = real(0)
+                for t_ in range(t + 1):
+                    P3[h, t, t_] = exp_S3[t_] / sum_exp_S3
+        for t in range(8):
+            # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
+            for h in range(1):
+                for e in range(16):
+                    O3[h, e] = real(0)
+                for t_ in range(8):
+                    for e in range(16):
+                        O3[h, e] += P3[h, t, t_] * V3[n, t_, e]
+            for d in range(16):
+                # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+                h3 = bo3[d]
+                for h in range(1):
+                    for e in range(16):
+                        h3 = _add(h3, O3[h, e] * Wo3[d, e])
+                # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
+                H4[d] = h3 + H2[n, t, d]
+            max_Z = real(-np.inf)
+            for c in range(10):
+                # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
+                sum_Z = b5[c]
+                for d in range(16):
+                    sum_Z = _add(sum_Z, H4[d] * W5[c, d])
+                Z[c] = sum_Z
+                # (12a)  max_Z[n,t] = max_c Z[n,t,c]
+                max_Z = np.maximum(max_Z, Z[c])
+            sum_exp_Z = real(0)
+            for c in range(10):
+                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
+                exp_Z = math.exp(Z[c] - max_Z)
+                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
+                sum_exp_Z = _add(sum_exp_Z, exp_Z)
+            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
+            sum_L += Z[y[n, t]] - max_Z - math.log(sum_exp_Z)
+    # (13a) continued
+    L = -sum_L / real(N * 8)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    E1 = theta[0:160].reshape(10, 16)
+    E2 = theta[160:288].reshape(8, 16)
+    Wq3 = theta[288:544].reshape(16, 16)
+    bq3 = theta[544:560]
+    Wk3 = theta[560:816].reshape(16, 16)
+    bk3 = theta[816:832]
+    Wv3 = theta[832:1088].reshape(16, 16)
+    bv3 = theta[1088:1104]
+    Wo3 = theta[1104:1360].reshape(16, 16)
+    bo3 = theta[1360:1376]
+    W5 = theta[1376:1536].reshape(10, 16)
+    b5 = theta[1536:1546]
+    dE1 = gradient[0:160].reshape(10, 16)
+    dE2 = gradient[160:288].reshape(8, 16)
+    dWq3 = gradient[288:544].reshape(16, 16)
+    dbq3 = gradient[544:560]
+    dWk3 = gradient[560:816].reshape(16, 16)
+    dbk3 = gradient[816:832]
+    dWv3 = gradient[832:1088].reshape(16, 16)
+    dbv3 = gradient[1088:1104]
+    dWo3 = gradient[1104:1360].reshape(16, 16)
+    dbo3 = gradient[1360:1376]
+    dW5 = gradient[1376:1536].reshape(10, 16)
+    db5 = gradient[1536:1546]
+    sum_K3_Q3 = work[0:64].reshape(8, 8)
+    exp_S3 = work[64:72]
+    O3 = work[72:200].reshape(8, 1, 16)
+    H4 = work[200:328].reshape(8, 16)
+    Z = work[328:338]
+    exp_Z = work[338:348]
+    dZ = work[348:428].reshape(8, 10)
+    dO3 = work[428:556].reshape(8, 1, 16)
+    dP3 = work[556:564]
+    dS3 = work[564:628].reshape(1, 8, 8)
+    H2 = work[628 : 628 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[628 + 128 * N : 628 + 256 * N].reshape(N, 8, 16)
+    K3 = work[628 + 256 * N : 628 + 384 * N].reshape(N, 8, 16)
+    V3 = work[628 + 384 * N : 628 + 512 * N].reshape(N, 8, 16)
+    P3 = work[628 + 512 * N : 628 + 576 * N].reshape(N, 1, 8, 8)
+    dH4 = work[628 + 576 * N : 628 + 704 * N].reshape(N, 8, 16)
+    dH3 = work[628 + 704 * N : 628 + 832 * N].reshape(N, 8, 16)
+    sum_Wo3_dH3 = work[628 + 832 * N : 628 + 960 * N].reshape(N, 8, 16)
+    dV3 = work[628 + 960 * N : 628 + 1088 * N].reshape(N, 8, 16)
+    dK3 = work[628 + 1088 * N : 628 + 1216 * N].reshape(N, 8, 16)
+    dQ3 = work[628 + 1216 * N : 628 + 1344 * N].reshape(N, 8, 16)
+    sum_dH2 = work[628 + 1344 * N : 628 + 1472 * N].reshape(N, 8, 16)
+    sum_dH2_ = work[628 + 1472 * N : 628 + 1600 * N].reshape(N, 8, 16)
+    sum_dH2__ = work[628 + 1600 * N : 628 + 1728 * N].reshape(N, 8, 16)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (1)  H1[n,t,d] = E1[X[n,t],d]
+                h1 = E1[X[n, t], d]
+                # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
+                H2[n, t, d] = h1 + E2[t, d]
+    # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                Q3[n, t, f] += bq3[f]
+    # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                K3[n, t, f] += bk3[f]
+    # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    # start of (13a), (16), (17), (20), (21)
+    sum_L = 0.0
+    dW5[:, :] = real(0)
+    db5[:] = real(0)
+    dWo3[:, :] = real(0)
+    dbo3[:] = real(0)
+    for n in range(N):
+        # (5) continued
+        for t in range(8):
+            for f in range(16):
+                V3[n, t, f] += bv3[f]
+        # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
+        for t_ in range(8):
+            for t in range(8):
+                sum_sum_K3_Q3 = real(0)
+                for e in range(16):
+                    sum_sum_K3_Q3 = _add(sum_sum_K3_Q3, K3[n, t_, e] * Q3[n, t, e])
+                sum_K3_Q3[t_, t] = sum_sum_K3_Q3
+        for h in range(1):
+            for t in range(8):
+                for t_ in range(8):
+                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
+                    s3 = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                    # (7a)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'])
+                    exp_S3[t_] = math.exp(s3)
+                # (7b)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                sum_exp_S3 = real(0)
+                for t_ in range(t + 1):
+                    sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
+                # (7c)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                for t_ in range(8):
+                    P3[n, h, t, t_] = real(0)
+                for t_ in range(t + 1):
+                    P3[n, h, t, t_] = exp_S3[t_] / sum_exp_S3
+        for t in range(8):
+            # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
+            for h in range(1):
+                for e in range(16):
+                    O3[t, h, e] = real(0)
+                for t_ in range(8):
+                    for e in range(16):
+                        O3[t, h, e] += V3[n, t_, e] * P3[n, h, t, t_]
+            for d in range(16):
+                # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+                h3 = bo3[d]
+                for h in range(1):
+                    for e in range(16):
+                        h3 = _add(h3, Wo3[d, e] * O3[t, h, e])
+                # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
+                H4[t, d] = h3 + H2[n, t, d]
+            max_Z = real(-np.inf)
+            for c in range(10):
+                # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
+                sum_Z = b5[c]
+                for d in range(16):
+                    sum_Z = _add(sum_Z, H4[t, d] * W5[c, d])
+                Z[c] = sum_Z
+                # (12a)  max_Z[n,t] = max_c Z[n,t,c]
+                max_Z = np.maximum(max_Z, Z[c])
+            sum_exp_Z = real(0)
+            for c in range(10):
+                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
+                exp_Z[c] = math.exp(Z[c] - max_Z)
+                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
+                sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+            for c in range(10):
+                # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
+                p = exp_Z[c] / sum_exp_Z
+                # (15)  dZ[n,t,c] = (P[n,t,c] - [y[n,t] = c])/(N N_t)
+                dZ[t, c] = p / real(N * 8)
+            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
+            sum_L += Z[y[n, t]] - max_Z - math.log(sum_exp_Z)
+            # (15) continued
+            dZ[t, y[n, t]] -= real(1 / (N * 8))
+            # start of (18)
+            for d in range(16):
+                dH4[n, t, d] = real(0)
+            for c in range(10):
+                # (17)  db5[c] = sum_n,t dZ[n,t,c]
+                db5[c] += dZ[t, c]
+                # (18)  dH4[n,t,d] = sum_c W5[c,d] dZ[n,t,c]
+                for d in range(16):
+                    dH4[n, t, d] += W5[c, d] * dZ[t, c]
+            for d in range(16):
+                # (19)  dH3[n,t,d] = dH4[n,t,d]
+                dH3[n, t, d] = dH4[n, t, d]
+                # (21)  dbo3[d] = sum_n,t dH3[n,t,d]
+                dbo3[d] += dH3[n, t, d]
+        # (16)  dW5[c,d] = sum_n,t H4[n,t,d] dZ[n,t,c]
+        for c in range(10):
+            for t in range(8):
+                for d in range(16):
+                    dW5[c, d] += H4[t, d] * dZ[t, c]
+        # (20)  dWo3[d,f] = sum_h,n,t dH3[n,t,d] O3[n,t,h,f]
+        for d in range(16):
+            for t in range(8):
+                for h in range(1):
+                    for f in range(16):
+                        dWo3[d, f] += O3[t, h, f] * dH3[n, t, d]
+    # (13a) continued
+    L = -sum_L / real(N * 8)
+    # (22a)  sum_Wo3_dH3[n,t,e] = sum_d Wo3[d,e] dH3[n,t,d]
+    np.dot(dH3.reshape(8 * N, 16), Wo3, sum_Wo3_dH3.reshape(8 * N, 16))
+    # start of (29), (31), (33)
+    dbv3[:] = real(0)
+    dbk3[:] = real(0)
+    dbq3[:] = real(0)
+    for n in range(N):
+        # (22b)  dO3[n,t,h,e] = sum_Wo3_dH3[n,t,e]
+        for t in range(8):
+            for h in range(1):
+                for e in range(16):
+                    dO3[t, h, e] = sum_Wo3_dH3[n, t, e]
+        # (23)  dV3[n,t,f] = sum_h,t' P3[n,h,t',t] dO3[n,t',h,f]
+        for t in range(8):
+            for f in range(16):
+                dV3[n, t, f] = real(0)
+            for h in range(1):
+                for t_ in range(8):
+                    for f in range(16):
+                        dV3[n, t, f] += dO3[t_, h, f] * P3[n, h, t_, t]
+        for h in range(1):
+            for t in range(8):
+                sum_P3_dP3 = real(0)
+                for t_ in range(8):
+                    # (24)  dP3[n,h,t,t'] = sum_e V3[n,t',e] dO3[n,t,h,e]
+                    sum_dP3 = real(0)
+                    for e in range(16):
+                        sum_dP3 = _add(sum_dP3, V3[n, t_, e] * dO3[t, h, e])
+                    dP3[t_] = sum_dP3
+                    # (25a)  sum_P3_dP3[n,h,t] = sum_t' P3[n,h,t,t'] dP3[n,h,t,t']
+                    sum_P3_dP3 += dP3[t_] * P3[n, h, t, t_]
+                # (25b)  dS3[n,h,t,t'] = (dP3[n,h,t,t'] - sum_P3_dP3[n,h,t]) P3[n,h,t,t']
+                for t_ in range(8):
+                    dS3[h, t, t_] = (dP3[t_] - sum_P3_dP3) * P3[n, h, t, t_]
+        for t in range(8):
+            # start of (26), (27)
+            for f in range(16):
+                dK3[n, t, f] = real(0)
+            for f in range(16):
+                dQ3[n, t, f] = real(0)
+            for h in range(1):
+                for t_ in range(8):
+                    for f in range(16):
+                        # (26)  dK3[n,t,f] = (sum_h,t' Q3[n,t',f] dS3[n,h,t',t])/sqrt(N_e)
+                        dK3[n, t, f] += Q3[n, t_, f] * dS3[h, t_, t]
+                        # (27)  dQ3[n,t,f] = (sum_h,t' K3[n,t',f] dS3[n,h,t,t'])/sqrt(N_e)
+                        dQ3[n, t, f] += K3[n, t_, f] * dS3[h, t, t_]
+            for f in range(16):
+                # (26) continued
+                dK3[n, t, f] = dK3[n, t, f] / real(math.sqrt(16))
+                # (27) continued
+                dQ3[n, t, f] = dQ3[n, t, f] / real(math.sqrt(16))
+                # (29)  dbv3[f] = sum_n,t dV3[n,t,f]
+                dbv3[f] += dV3[n, t, f]
+                # (31)  dbk3[f] = sum_n,t dK3[n,t,f]
+                dbk3[f] += dK3[n, t, f]
+                # (33)  dbq3[f] = sum_n,t dQ3[n,t,f]
+                dbq3[f] += dQ3[n, t, f]
+    # (28)  dWv3[f,d] = sum_n,t H2[n,t,d] dV3[n,t,f]
+    np.dot(dV3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWv3)
+    # (30)  dWk3[f,d] = sum_n,t H2[n,t,d] dK3[n,t,f]
+    np.dot(dK3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWk3)
+    # (32)  dWq3[f,d] = sum_n,t H2[n,t,d] dQ3[n,t,f]
+    np.dot(dQ3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWq3)
+    # (34)  dH2[n,t,d] = dH4[n,t,d] + sum_f Wk3[f,d] dK3[n,t,f] + sum_f Wq3[f,d] dQ3[n,t,f] + sum_f Wv3[f,d] dV3[n,t,f]
+    np.dot(dK3.reshape(8 * N, 16), Wk3, sum_dH2.reshape(8 * N, 16))
+    np.dot(dQ3.reshape(8 * N, 16), Wq3, sum_dH2_.reshape(8 * N, 16))
+    np.dot(dV3.reshape(8 * N, 16), Wv3, sum_dH2__.reshape(8 * N, 16))
+    # start of (35), (37)
+    dE2[:, :] = real(0)
+    dE1[:, :] = real(0)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (34) continued
+                sum_dH2___ = dH4[n, t, d] + sum_dH2[n, t, d] + sum_dH2_[n, t, d] + sum_dH2__[n, t, d]
+                dH2 = sum_dH2___
+                # (35)  dE2[t,d] = sum_n dH2[n,t,d]
+                dE2[t, d] += dH2
+                # (36)  dH1[n,t,d] = dH2[n,t,d]
+                dH1 = dH2
+                # (37)  dE1[v,d] = sum_n,t [X[n,t] = v] dH1[n,t,d]
+                dE1[X[n, t], d] += dH1
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
+    """One step of sgd (Robbins and Monro 1951) on all parameters."""
+    # theta[k] <- theta[k] - rate gradient[k]
+    for k in range(1546):
+        theta[k] -= rate * gradient[k]
+
+
+@njit(error_model="numpy")
+def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
+    """A random order of 0 .. order.size - 1 (Fisher and Yates)."""
+    for k in range(order.size):
+        order[k] = k
+    for k in range(order.size - 1, 0, -1):
+        other = int(rng.random() * (k + 1))
+        order[k], order[other] = order[other], order[k]
+
+
+@njit(error_model="numpy")
+def _train(
+    theta: Array,
+    X: Labels,
+    y: Labels,
+    epochs: int,
+    batch_size: int,
+    rate: Real,
+    shuffle: bool,
+    rng: np.random.Generator,
+    order: npt.NDArray[np.int64],
+    X_batch: Labels,
+    y_batch: Labels,
+    gradient: Array,
+    work: Array,
+    losses: npt.NDArray[np.float64],
+) -> None:
+    """All epochs of training, in place on theta. The caller allocates everything that this writes to."""
+    for epoch in range(epochs):
+        if shuffle:
+            _shuffle(rng, order)
+        total = 0.0
+        for start in range(0, order.size, batch_size):
+            N = min(batch_size, order.size - start)
+            examples = X_batch[0 : 8 * N].reshape(N, 8)
+            targets = y_batch[0 : 8 * N].reshape(N, 8)
+            for n in range(N):
+                for t in range(8):
+                    examples[n, t] = X[order[start + n], t]
+                for t in range(8):
+                    targets[n, t] = y[order[start + n], t]
+            total += N * _gradients(theta, examples, targets, gradient, work)
+            _sgd(theta, gradient, rate)
+        losses[epoch] = total / order.size
+
+
+# -- public functions
+
+
+def predict(p: Parameters, X: npt.ArrayLike) -> Array:
+    """P, softmax: an array [N, 8, 10]. An empty X gives an empty array."""
+    theta = _pack(p)
+    examples = _examples(X)
+    N = examples.shape[0]
+    P = np.empty((N, 8, 10), theta.dtype)
+    work = np.empty(188 + 512 * N, theta.dtype)
+    if N > 0:
+        _predict(theta, examples, P, work)
+    return P
+
+
+def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The loss of p on the examples X with targets y."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    work = np.empty(178 + 512 * N, theta.dtype)
+    return _loss(theta, examples, targets, work)
+
+
+def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
+    """The loss, and its derivative with respect to every parameter."""
+    theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
+    gradient = np.empty_like(theta)
+    work = np.empty(628 + 1728 * N, theta.dtype)
+    L = _gradients(theta, examples, targets, gradient, work)
+    return L, _unpack(gradient)
+
+
+def train(
+    p: Parameters,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    optimizer: str = "sgd",
+    seed: int | np.random.Generator = 0,
+    shuffle: bool = True,
+) -> tuple[Parameters, npt.NDArray[np.float64]]:
+    """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
+
+    Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
+    several calls continue one another. The same seed gives the same bits, for the same number of BLAS threads. The last
+    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    each taken before the step that used it.
+    """
+    theta, examples, targets = _batch(p, X, y)
+    epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+    rate = _rate(learning_rate, theta.dtype)
+    _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
+    dtype = theta.dtype
+    order = np.arange(examples.shape[0], dtype=np.int64)
+    N = min(batch_size, order.size)
+    losses = np.empty(epochs, np.float64)
+    _train(
+        theta,
+        examples,
+        targets,
+        epochs,
+        N,
+        rate,
+        shuffle,
+        np.random.default_rng(seed),
+        order,
+        np.empty(8 * N, np.int64),
+        np.empty(8 * N, np.int64),
+        np.empty_like(theta),
+        np.empty(628 + 1728 * N, dtype),
+        losses,
+    )
+    return _unpack(theta), losses
+
+
+# -- checks: a kernel reads memory without asking, so nothing wrong may reach it
+
+
+def _pack(p: Parameters) -> Array:
+    """The parameters as one new vector; refuses other shapes and types."""
+    shapes = {
+        "E1": (10, 16),
+        "E2": (8, 16),
+        "Wq3": (16, 16),
+        "bq3": (16,),
+        "Wk3": (16, 16),
+        "bk3": (16,),
+        "Wv3": (16, 16),
+        "bv3": (16,),
+        "Wo3": (16, 16),
+        "bo3": (16,),
+        "W5": (10, 16),
+        "b5": (10,),
+    }
+    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+    dtype = _real_type(np.asarray(p[0]).dtype)
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if np.ma.isMaskedArray(array) or np.shape(array) != shape:
+            raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
+        if np.asarray(array).dtype != dtype:
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
+    return np.concatenate([np.ravel(array) for array in p])
+
+
+def _unpack(theta: Array) -> Parameters:
+    """The parameters as views of one vector."""
+    return Parameters(
+        E1=theta[0:160].reshape(10, 16),
+        E2=theta[160:288].reshape(8, 16),
+        Wq3=theta[288:544].reshape(16, 16),
+        bq3=theta[544:560],
+        Wk3=theta[560:816].reshape(16, 16),
+        bk3=theta[816:832],
+        Wv3=theta[832:1088].reshape(16, 16),
+        bv3=theta[1088:1104],
+        Wo3=theta[1104:1360].reshape(16, 16),
+        bo3=theta[1360:1376],
+        W5=theta[1376:1536].reshape(10, 16),
+        b5=theta[1536:1546],
+    )
+
+
+def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
+    """float32 or float64."""
+    for known in (np.dtype(np.float64), np.dtype(np.float32)):
+        if np.dtype(dtype) == known:
+            return known
+    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+
+
+def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
+    if _masked(values):
+        raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}: real numbers are needed")
+    return array
+
+
+def _masked(values: Any) -> bool:
+    """Whether the values, or the rows in a list, have a mask."""
+    return np.ma.isMaskedArray(values) or (type(values) in (list, tuple) and any(np.ma.isMaskedArray(row) for row in values))
+
+
+def _examples(X: npt.ArrayLike) -> Labels:
+    """X as a contiguous array [N, 8] of tokens in 0 .. 9."""
+    array = _reals("X", X)
+    if array.ndim != 2 or array.shape[1] != 8:
+        raise ValueError(f"X has shape {array.shape}: [N, 8] is needed, an example a row")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"X has dtype {array.dtype}: tokens are integers, their numbers in the vocabulary")
+    wrong = np.argwhere((array < 0) | (array >= 10))
+    if wrong.size > 0:
+        n, t = wrong[0]
+        raise IndexError(f"X[{n}, {t}] is {array[n, t]}: tokens are 0 .. 9")
+    return np.require(array, np.int64, ["C", "A", "W"])
+
+
+def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Labels, Labels]:
+    """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
+    theta = _pack(p)
+    examples = _examples(X)
+    if examples.shape[0] == 0:
+        raise ValueError("X holds no examples: the loss of an empty batch is undefined")
+    return theta, examples, _targets(y, examples.shape[0])
+
+
+def _targets(y: npt.ArrayLike, N: int) -> Labels:
+    """y as labels [N, 8] in 0 .. 9."""
+    labels = _reals("y", y)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"y has dtype {labels.dtype}: labels are integers, the number of each example's class")
+    if labels.shape != (N, 8):
+        raise ValueError(f"y has shape {labels.shape}: ({N}, 8) is needed, a row for each example")
+    wrong = np.argwhere((labels < 0) | (labels >= 10))
+    if wrong.size > 0:
+        n, t = wrong[0]
+        raise IndexError(f"y[{n}, {t}] is {labels[n, t]}: labels are 0 .. 9")
+    return np.require(labels, np.int64, ["C", "A", "W"])
+
+
+def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str) -> None:
+    if not isinstance(value, types):
+        raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
+
+
+def _rate(value: float, dtype: np.dtype[Any]) -> Real:
+    """The learning rate in the parameters' type."""
+    if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            rate = dtype.type(value)
+        if 0 < rate < np.inf:
+            return rate
+    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
+
+
+def _count(name: str, value: int) -> int:
+    """A whole number of at least 1."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
+        raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
+    return int(value)

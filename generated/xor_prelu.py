@@ -1,0 +1,454 @@
+"""xor_prelu: 2 - 3 prelu - 1 identity, binary_cross_entropy_with_logits (mean).
+
+Axes:
+    n  examples (N)
+    i  inputs (D = 2)
+    c  outputs (C = 1)
+    j  hidden layer 1 (H = 3)
+
+The comment over a loop or a product is the equation that it computes, with its number in the network's derivation
+(docs/derivations/ for the shipped networks, `chainrule derive` for any).
+
+    p = init(seed=0)
+    p, losses = train(p, X, y, epochs=10, batch_size=32, learning_rate=0.1)
+    P = predict(p, X)
+
+X holds an example a row, [N, 2]; y holds a row of numbers in [0, 1] for each example, [N, 1].
+Everything is computed in the type of the parameters, float32 or float64. X and y may be of any type of real numbers and in any
+order in memory: what is not a contiguous array of the parameters' type is copied into one.
+NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Array = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+Real = np.floating[Any] | float
+
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+OPTIMIZERS = ("sgd",)
+
+
+class Parameters(NamedTuple):
+    """What is learned: arrays of one type, float32 or float64. Gradients have the same names and shapes."""
+
+    W1: Array  # [3, 2]
+    b1: Array  # [3]
+    a1: Array  # []
+    W2: Array  # [1, 3]
+    b2: Array  # [1]
+
+
+def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+    """Random weights, and numbers for the rest; the same seed gives the same numbers."""
+    rng = np.random.default_rng(seed)
+    p = Parameters(
+        W1=rng.standard_normal((3, 2)) * math.sqrt(2 / (1 + 0.25**2) / 2),  # He: about half of the activations are near zero
+        b1=np.zeros(3),
+        a1=np.full((), 0.25),
+        W2=rng.uniform(-1, 1, (1, 3)) * math.sqrt(6 / (3 + 1)),  # Glorot
+        b2=np.zeros(1),
+    )
+    return _unpack(_pack(p).astype(_real_type(dtype)))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:6].reshape(3, 2)
+    b1 = theta[6:9]
+    a1 = theta[9]
+    W2 = theta[10:13].reshape(1, 3)
+    b2 = theta[13:14]
+    H1 = work[0:3]
+    for n in range(N):
+        for j in range(3):
+            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+            a1_ = b1[j]
+            for i in range(2):
+                a1_ += W1[j, i] * X[n, i]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
+            H1[j] = a1 * a1_ if a1_ <= real(0) else a1_
+        for c in range(1):
+            # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
+            z = b2[c]
+            for j in range(3):
+                z += H1[j] * W2[c, j]
+            # (4a)  P[n,c] = sigmoid(Z[n,c])
+            P[n, c] = real(1) / (real(1) + math.exp(-z))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
+    """The loss of a batch."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:6].reshape(3, 2)
+    b1 = theta[6:9]
+    a1 = theta[9]
+    W2 = theta[10:13].reshape(1, 3)
+    b2 = theta[13:14]
+    H1 = work[0:3]
+    sum_L = 0.0
+    for n in range(N):
+        for j in range(3):
+            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+            a1_ = b1[j]
+            for i in range(2):
+                a1_ += W1[j, i] * X[n, i]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
+            H1[j] = a1 * a1_ if a1_ <= real(0) else a1_
+        for c in range(1):
+            # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
+            z = b2[c]
+            for j in range(3):
+                z += H1[j] * W2[c, j]
+            # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
+            sum_L += max(z, real(0)) - z * Y[n, c] + math.log1p(math.exp(-abs(z)))
+    # (5a) continued
+    L = sum_L / real(N)
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    real = theta.dtype.type
+    N = X.shape[0]
+    W1 = theta[0:6].reshape(3, 2)
+    b1 = theta[6:9]
+    a1 = theta[9]
+    W2 = theta[10:13].reshape(1, 3)
+    b2 = theta[13:14]
+    dW1 = gradient[0:6].reshape(3, 2)
+    db1 = gradient[6:9]
+    dW2 = gradient[10:13].reshape(1, 3)
+    db2 = gradient[13:14]
+    A1 = work[0:3]
+    H1 = work[3:6]
+    dH1 = work[6:9]
+    # start of (5a), (7), (8), (10), (12), (13)
+    sum_L = 0.0
+    dW2[:, :] = real(0)
+    db2[:] = real(0)
+    sum_da1 = 0.0
+    dW1[:, :] = real(0)
+    db1[:] = real(0)
+    for n in range(N):
+        for j in range(3):
+            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+            sum_A1 = b1[j]
+            for i in range(2):
+                sum_A1 += W1[j, i] * X[n, i]
+            A1[j] = sum_A1
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
+            H1[j] = a1 * A1[j] if A1[j] <= real(0) else A1[j]
+        # start of (9)
+        for j in range(3):
+            dH1[j] = real(0)
+        for c in range(1):
+            # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
+            z = b2[c]
+            for j in range(3):
+                z += H1[j] * W2[c, j]
+            # (4a)  P[n,c] = sigmoid(Z[n,c])
+            p = real(1) / (real(1) + math.exp(-z))
+            # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
+            sum_L += max(z, real(0)) - z * Y[n, c] + math.log1p(math.exp(-abs(z)))
+            # (6)  dZ[n,c] = (P[n,c] - Y[n,c])/N
+            dZ = (p - Y[n, c]) / real(N)
+            for j in range(3):
+                # (7)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
+                dW2[c, j] += dZ * H1[j]
+                # (9)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
+                dH1[j] += dZ * W2[c, j]
+            # (8)  db2[c] = sum_n dZ[n,c]
+            db2[c] += dZ
+        for j in range(3):
+            # (10)  da1 = sum_j,n dH1[n,j] where(A1[n,j] <= 0, A1[n,j], 0)
+            sum_da1 += A1[j] * dH1[j] if A1[j] <= real(0) else real(0)
+            # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, a1, 1)
+            dA1 = a1 * dH1[j] if A1[j] <= real(0) else dH1[j]
+            # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
+            for i in range(2):
+                dW1[j, i] += dA1 * X[n, i]
+            # (13)  db1[j] = sum_n dA1[n,j]
+            db1[j] += dA1
+    # (5a) continued
+    L = sum_L / real(N)
+    # (10) continued
+    da1 = sum_da1
+    gradient[9] = da1
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
+    """One step of sgd (Robbins and Monro 1951) on all parameters."""
+    # theta[k] <- theta[k] - rate gradient[k]
+    for k in range(14):
+        theta[k] -= rate * gradient[k]
+
+
+@njit(error_model="numpy")
+def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
+    """A random order of 0 .. order.size - 1 (Fisher and Yates)."""
+    for k in range(order.size):
+        order[k] = k
+    for k in range(order.size - 1, 0, -1):
+        other = int(rng.random() * (k + 1))
+        order[k], order[other] = order[other], order[k]
+
+
+@njit(error_model="numpy")
+def _train(
+    theta: Array,
+    X: Array,
+    Y: Array,
+    epochs: int,
+    batch_size: int,
+    rate: Real,
+    shuffle: bool,
+    rng: np.random.Generator,
+    order: npt.NDArray[np.int64],
+    X_batch: Array,
+    Y_batch: Array,
+    gradient: Array,
+    work: Array,
+    losses: npt.NDArray[np.float64],
+) -> None:
+    """All epochs of training, in place on theta. The caller allocates everything that this writes to."""
+    for epoch in range(epochs):
+        if shuffle:
+            _shuffle(rng, order)
+        total = 0.0
+        for start in range(0, order.size, batch_size):
+            N = min(batch_size, order.size - start)
+            examples = X_batch[0 : 2 * N].reshape(N, 2)
+            targets = Y_batch[0:N].reshape(N, 1)
+            for n in range(N):
+                for i in range(2):
+                    examples[n, i] = X[order[start + n], i]
+                for c in range(1):
+                    targets[n, c] = Y[order[start + n], c]
+            total += N * _gradients(theta, examples, targets, gradient, work)
+            _sgd(theta, gradient, rate)
+        losses[epoch] = total / order.size
+
+
+# -- public functions
+
+
+def predict(p: Parameters, X: npt.ArrayLike) -> Array:
+    """P, sigmoid: an array [N, 1]. An empty X gives an empty array."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    N = examples.shape[0]
+    P = np.empty((N, 1), theta.dtype)
+    work = np.empty(3, theta.dtype)
+    if N > 0:
+        _predict(theta, examples, P, work)
+    return P
+
+
+def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The loss of p on the examples X with targets y."""
+    theta, examples, targets = _batch(p, X, y)
+    work = np.empty(3, theta.dtype)
+    return _loss(theta, examples, targets, work)
+
+
+def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
+    """The loss, and its derivative with respect to every parameter."""
+    theta, examples, targets = _batch(p, X, y)
+    gradient = np.empty_like(theta)
+    work = np.empty(9, theta.dtype)
+    L = _gradients(theta, examples, targets, gradient, work)
+    return L, _unpack(gradient)
+
+
+def train(
+    p: Parameters,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    optimizer: str = "sgd",
+    seed: int | np.random.Generator = 0,
+    shuffle: bool = True,
+) -> tuple[Parameters, npt.NDArray[np.float64]]:
+    """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
+
+    Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
+    several calls continue one another. The same seed gives the same bits. The last
+    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    each taken before the step that used it.
+    """
+    theta, examples, targets = _batch(p, X, y)
+    epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+    rate = _rate(learning_rate, theta.dtype)
+    _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
+    dtype = theta.dtype
+    order = np.arange(examples.shape[0], dtype=np.int64)
+    N = min(batch_size, order.size)
+    losses = np.empty(epochs, np.float64)
+    _train(
+        theta,
+        examples,
+        targets,
+        epochs,
+        N,
+        rate,
+        shuffle,
+        np.random.default_rng(seed),
+        order,
+        np.empty(2 * N, dtype),
+        np.empty(N, dtype),
+        np.empty_like(theta),
+        np.empty(9, dtype),
+        losses,
+    )
+    return _unpack(theta), losses
+
+
+# -- checks: a kernel reads memory without asking, so nothing wrong may reach it
+
+
+def _pack(p: Parameters) -> Array:
+    """The parameters as one new vector; refuses other shapes and types."""
+    shapes = {
+        "W1": (3, 2),
+        "b1": (3,),
+        "a1": (),
+        "W2": (1, 3),
+        "b2": (1,),
+    }
+    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
+    if len(p) != len(shapes):
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+    dtype = _real_type(np.asarray(p[0]).dtype)
+    for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if np.ma.isMaskedArray(array) or np.shape(array) != shape:
+            raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
+        if np.asarray(array).dtype != dtype:
+            raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
+    return np.concatenate([np.ravel(array) for array in p])
+
+
+def _unpack(theta: Array) -> Parameters:
+    """The parameters as views of one vector."""
+    return Parameters(
+        W1=theta[0:6].reshape(3, 2),
+        b1=theta[6:9],
+        a1=theta[9:10].reshape(()),
+        W2=theta[10:13].reshape(1, 3),
+        b2=theta[13:14],
+    )
+
+
+def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
+    """float32 or float64."""
+    for known in (np.dtype(np.float64), np.dtype(np.float32)):
+        if np.dtype(dtype) == known:
+            return known
+    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+
+
+def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
+    if _masked(values):
+        raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}: real numbers are needed")
+    return array
+
+
+def _masked(values: Any) -> bool:
+    """Whether the values, or the rows in a list, have a mask."""
+    return np.ma.isMaskedArray(values) or (type(values) in (list, tuple) and any(np.ma.isMaskedArray(row) for row in values))
+
+
+def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """X as a contiguous array [N, 2] of the parameters' type, copied where it is not one already."""
+    array = _reals("X", X)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(f"X has shape {array.shape}: [N, 2] is needed, an example a row")
+    return _converted("X", array, dtype)
+
+
+def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Array:
+    """The array itself where a kernel can read it, else a contiguous copy of the given type; refuses numbers too large for it."""
+    try:
+        with np.errstate(over="raise"):
+            return np.require(array, dtype, ["C", "A", "W"])
+    except FloatingPointError:
+        raise ValueError(f"{name} holds a number that {dtype} cannot") from None
+
+
+def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array; refuses NaN, and says where the first one is."""
+    if np.isnan(np.min(array)):
+        first = np.argwhere(np.isnan(array))[0]
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
+    return array
+
+
+def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
+    """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
+    theta = _pack(p)
+    examples = _examples(X, theta.dtype)
+    if examples.shape[0] == 0:
+        raise ValueError("X holds no examples: the loss of an empty batch is undefined")
+    return theta, _without_nan("X", examples), _targets(y, examples.shape[0], theta.dtype)
+
+
+def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
+    """y as an array [N, 1] of the parameters' type; refuses what is not in [0, 1]."""
+    values = _reals("y", y)
+    if values.shape not in ((N,), (N, 1)):
+        raise ValueError(f"y has shape {values.shape}: ({N}, 1) or ({N},) is needed, a row for each example")
+    values = values.reshape(N, 1)
+    wrong = np.argwhere(~((values >= 0) & (values <= 1)))
+    if wrong.size > 0:
+        n, c = wrong[0]
+        raise ValueError(f"y[{n}, {c}] is {values[n, c]}: a number in [0, 1] is needed")
+    return _converted("y", values, dtype)
+
+
+def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str) -> None:
+    if not isinstance(value, types):
+        raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
+
+
+def _rate(value: float, dtype: np.dtype[Any]) -> Real:
+    """The learning rate in the parameters' type."""
+    if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
+        with np.errstate(over="ignore"):
+            rate = dtype.type(value)
+        if 0 < rate < np.inf:
+            return rate
+    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
+
+
+def _count(name: str, value: int) -> int:
+    """A whole number of at least 1."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
+        raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
+    return int(value)
