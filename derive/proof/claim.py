@@ -25,7 +25,8 @@ FIELD: Domain = FieldPair()
 DIGITS: Domain = Digits()
 
 POINTS = (Style(3.0), Style(1.5, special=Fraction(0)), Style(2.0, size=1))
-FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0))  # only while a branch has not been reached
+EDGE = Style(1.5, special=Fraction(0), edge=True)
+FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0), EDGE)  # only while a branch has not been reached
 FEW_DRAWS = 6  # where there may be no such point
 
 

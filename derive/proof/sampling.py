@@ -26,11 +26,15 @@ DRAWS = 40  # of a point, until one lies in the domain of the formulas and meets
 
 @dataclass(frozen=True)
 class Style:
-    """How a point is drawn: entries between -reach and reach, a third of them exactly `special`; which of the tiny sizes."""
+    """How a point is drawn: entries between -reach and reach, a third of them exactly `special`; which of the tiny sizes.
+
+    edge: whether entries that a logarithm is taken of may be `special` too.
+    """
 
     reach: float
     special: Fraction | None = None
     size: int = 0
+    edge: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class _Drawing:
 
     def _entry(self, tensor: Tensor, reach: float, rng: Random, special: Fraction | None) -> Number:
         domain = self.interpreter.domain
-        if tensor.name in self.setting.unit:
+        if tensor.name in self.setting.unit and not (self.style.edge and special is not None):
             scale = min(reach, 1.0)
             return domain.random(rng, 0.02 * scale, 0.98 * scale)
         if tensor.sign == "positive":
