@@ -169,7 +169,8 @@ def verify_command(
     """Verify the gradients of a network's module.
 
     A row for each parameter: the worst difference from finite differences, the order of the Taylor remainder (2 for a right
-    gradient, 1 for a wrong one), and the difference from the plain evaluation of the equations. Units at a kink are named.
+    gradient, 1 for a wrong one), and the difference from the plain evaluation of the equations. Units at a kink are named. Then the
+    formulas that lose accuracy, each with the input at which it is worst; one that is off by more than 1e-8 fails.
     """
     network = _network(spec)
     with shown(err) as report:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from chainrule.accuracy import DIGITS, INPUTS, Loss
 from chainrule.check import Check
 from chainrule.commands import Proof
 from chainrule.kinks import listed
@@ -51,8 +54,12 @@ def verification(out: Console, result: Verification) -> None:
     out.print("differences: worst, from central finite differences; evaluation: worst, from the plain evaluation of the equations")
     out.print(f"order: of the Taylor remainder, 2 for a right gradient; the loss is within {result.loss:.1e} of its plain evaluation,")
     out.print(f"the prediction within {result.prediction:.1e}")
+    out.print(f"accuracy: {result.accuracy.equations} formulas at inputs from {INPUTS[0]:g} to {INPUTS[-1]:g}, against {DIGITS} digits")
+    for loss in result.accuracy.losses:
+        out.print(_loss(loss))
     failed = [row.parameter for row in result.rows if not row.holds] + ([] if result.loss_holds else ["L"])
     failed += [] if result.prediction_holds else ["the prediction"]
+    failed += [f"({loss.number}) {loss.tensor}" for loss in result.accuracy.losses if loss.fails]
     out.print(f"FAILS: {', '.join(failed)}" if failed else "all hold")
 
 
@@ -63,6 +70,14 @@ def training(out: Console, result: Training) -> None:
         out.print(f"accuracy {result.accuracy:.1%} on the {result.held_out} examples held out (loss {result.losses[-1]:.4f} in training)")
     else:
         out.print(f"the loss is {result.losses[-1]} after {len(result.losses)} epochs: try a smaller --learning-rate")
+
+
+def _loss(loss: Loss) -> str:
+    """Where an equation is worst, and how far it is off."""
+    off = f"relative error {loss.error:.1e}" if math.isfinite(loss.error) else "no digit is right"
+    verdict = "FAILS" if loss.fails else "a small number that loses digits"
+    where = f"({loss.number}) {loss.tensor} where {loss.swept} is {loss.input:g}"
+    return f"{where}: {loss.value:.8g}, truly {loss.true:.8g}: {off}; {verdict}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

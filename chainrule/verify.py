@@ -1,5 +1,5 @@
 """Whether a generated module computes the gradient: against finite differences, by the order of its Taylor remainder, and against
-the plain evaluation of the equations of the derivation.
+the plain evaluation of the equations of the derivation. Where its formulas lose digits, chainrule/accuracy.py finds out.
 
 Differences are relative to the largest entry of the whole gradient: relative to an entry that is nearly zero they would mean
 nothing. Finite differences in float64 with the steps taken here are good to about nine digits.
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 import derive
+from chainrule.accuracy import Accuracy, accuracy
 from chainrule.kinks import Kinks, kinks
 from chainrule.module import Array, Module, arrays, built
 from chainrule.progress import Report, silent
@@ -59,7 +60,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Verification:
-    """A row for each parameter, and how far the loss and the prediction are from their plain evaluation, relative to their size."""
+    """A row for each parameter, how far the loss and the prediction are from their plain evaluation, relative to their size, and where
+    the formulas lose accuracy.
+    """
 
     network: str
     examples: int
@@ -67,6 +70,7 @@ class Verification:
     rows: tuple[Row, ...]
     loss: float
     prediction: float
+    accuracy: Accuracy
 
     @property
     def loss_holds(self) -> bool:
@@ -78,11 +82,11 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        return self.loss_holds and self.prediction_holds and all(row.holds for row in self.rows)
+        return self.loss_holds and self.prediction_holds and self.accuracy.holds and all(row.holds for row in self.rows)
 
     def record(self) -> dict[str, object]:
         rows = [{**asdict(row), "linear": row.linear, "holds": row.holds} for row in self.rows]
-        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows}
+        found = {"loss": self.loss, "prediction": self.prediction, "rows": rows, "accuracy": self.accuracy.record()}
         return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, **found}
 
 
@@ -120,7 +124,9 @@ def verify_at(
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
     loss = float(plain[forward.outputs[-1].name])
     off = max(abs(value - loss), abs(probe.loss(at) - loss)) / max(abs(loss), 1.0)
-    return Verification(forward.name, len(at.X), seed, tuple(rows), off, _prediction(inference, module, at))
+    report(f"verifying {forward.name}: accuracy", len(gradient), len(gradient))
+    prediction = _prediction(inference, module, at)
+    return Verification(forward.name, len(at.X), seed, tuple(rows), off, prediction, accuracy(derivation))
 
 
 def _prediction(inference: Program, module: Module, at: Sample) -> float:

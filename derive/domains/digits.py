@@ -13,6 +13,7 @@ CONTEXT = mpmath.mp.clone()
 CONTEXT.dps = 50
 RELATIVE = CONTEXT.mpf("1e-30")  # two ways to compute one number differ by far less
 ABSOLUTE = CONTEXT.mpf("1e-40")  # what rounding may leave where terms cancel
+LARGEST = CONTEXT.mpf(2) ** 4096  # that exp is applied to: exp(exp(exp(100))) would not fit into memory
 
 
 class RealNumber(Number):
@@ -44,6 +45,8 @@ class RealNumber(Number):
         return RealNumber(1 / self.value)
 
     def exp(self) -> RealNumber:
+        if abs(self.value) > LARGEST:
+            raise Outside("exp of a number that is too large")
         return RealNumber(CONTEXT.exp(self.value))
 
     def log(self) -> RealNumber:
