@@ -142,8 +142,9 @@ class _Drawing:
         about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
         for draw in range(DRAWS):
             for tensor in about:
-                # without the bounds of branches, which may be too large for the fact
-                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}", None)
+                # without the bounds of branches but 0, the others may be too large for the fact
+                special = self.style.special if self.style.special == 0 else None
+                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}", special)
             try:
                 for fact in facts:
                     self._meet(fact, {t.name for t in about if t.sign != "real"})
@@ -163,9 +164,11 @@ class _Drawing:
             missed = known.differentiated(known.tables).value(gap, at)
             if not isinstance(missed, Dual) or not missed.tangents:
                 raise Unsupported(f"the fact that {fact.meaning}")
-            (name, entry), slope = list(missed.tangents.items())[-1]
+            nothing = known.domain.constant(Fraction(0))
+            free = [(key, slope) for key, slope in missed.tangents.items() if not known.tables[key[0]][key[1]].equals(nothing)]
+            (name, entry), slope = (free or list(missed.tangents.items()))[-1]  # one that is 0 is so on purpose
             met = known.tables[name][entry] + -(missed.value * slope.reciprocal())
-            if name in signed and met.compare(known.domain.constant(Fraction(0))) < 0:
+            if name in signed and met.compare(nothing) < 0:
                 raise Outside(f"no entry of the sign of {name} meets the fact that {fact.meaning}")
             known.set_table(name, {**known.tables[name], entry: met})
             if not known.value(fact.left, at).equals(known.value(fact.right, at)):
