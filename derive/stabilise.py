@@ -11,6 +11,7 @@ import sympy as sp
 from sympy import Expr
 
 from derive.algebra import cost, flatten, orient, per_branch
+from derive.exponentials import largest_off
 from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
 from derive.index import Binder, Entry, Max, Sum, Tensor, inline, rewrite
 from derive.program import Equation, Floors
@@ -41,6 +42,7 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[tuple[st
     yield "shift by the maximum", alone(_shift), "exp of a large number overflows; the shift leaves the value unchanged"
     yield "logistic form", alone(_logistic), "no exponential may stand in numerator and denominator: inf / inf"
     yield "softplus form", alone(_softplus), "log(1 + exp(u)) = max(u, 0) + log(1 + exp(-|u|)), whose exponential cannot overflow"
+    yield "largest exponent", alone(largest_off), "exp of a large number overflows; divided by the largest, every exponential is at most 1"
     yield "logarithm near 1", alone(_log1p), "log(1 + x) loses the digits of an x near 0"
     yield "one exponential", alone(_merge), "a product of exponentials overflows where the exponential of the sum does not"
     yield "exp(x) - 1", alone(_expm1), "the difference loses digits near 0"

@@ -20,6 +20,7 @@ x, y = X[n], Y[n]
 m = Max(Z[n, k], k)
 below = Sum(exp(Z[n, k]), k)
 shifted = Sum(exp(Z[n, k] - m), k)
+LARGEST, LARGER = AtLeast(x, AtLeast(2 * y, sp.S.Zero)), AtLeast(2 * y, 2 * x)
 LOWEST, SMALLEST = sp.Integer(-100), sp.Rational(1, 1000)
 FLOORS = Floors(LOWEST, SMALLEST)
 
@@ -57,6 +58,22 @@ CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
         ["softplus form"],
     ),
     "a product of exponentials": (exp(x) * exp(-y) * y, y * exp(x - y), ["one exponential"]),
+    "log(cosh(x))": (
+        log(exp(x) / 2 + exp(-x) / 2),
+        sp.Abs(x) + log(exp(x - sp.Abs(x)) / 2 + exp(-x - sp.Abs(x)) / 2),
+        ["largest exponent"],
+    ),
+    "log of a written sum": (
+        log(exp(x) + 3 * exp(2 * y) + 2),
+        LARGEST + log(exp(x - LARGEST) + 3 * exp(2 * y - LARGEST) + 2 * exp(-LARGEST)),
+        ["largest exponent"],
+    ),
+    "a quotient of sums of exponentials": (
+        y * (exp(2 * x) - exp(2 * y)) / (exp(2 * x) + exp(2 * y)) ** 2,
+        y * (exp(2 * x - 2 * LARGER) - exp(2 * y - 2 * LARGER)) / (exp(2 * x - LARGER) + exp(2 * y - LARGER)) ** 2,
+        ["largest exponent"],
+    ),
+    "log of a sum that may be negative": (log(exp(x) + y), log(exp(x) + y), []),
     "log(1 - x)": (y * log(1 - x), y * Log1p(-x), ["logarithm near 1"]),
     "log(2 + x)": (log(2 + x), log(2 + x), []),
     "exp(x) - 1": (y * (exp(x) - 1), y * Expm1(x), ["exp(x) - 1"]),
