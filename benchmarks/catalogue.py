@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import derive
 from derive import Network
@@ -49,7 +49,7 @@ def _layer(kind: str) -> Network:
     return Network(name="catalogue", inputs=SHAPES[max(axes, 1)], layers=[*before, layer], loss="mean_squared_error")
 
 
-def _given(parameters: dict[str, Parameter]) -> dict[str, object]:
+def _given(parameters: Mapping[str, Parameter]) -> dict[str, object]:
     """Values of the parameters that a spec must give."""
     kinds = {name: parameters[name].kind for name in needed(parameters)}
     return {name: {"counts": [2, 2], "count": 2}.get(kind, 0.5) for name, kind in kinds.items()}

@@ -1,5 +1,5 @@
 """Whether the committed files are what the specs give: one module and the documents for each network in networks/,
-and the page of all activations and losses.
+and the page of all operations with its drawings.
 
 Everything is rendered again in memory and compared. Nothing is written unless a repair is asked for, and nothing is ever removed.
 """
@@ -17,9 +17,9 @@ from typing import Literal
 
 import codegen
 import derive
+from chainrule import operations
 from chainrule.commands import FORMATS
 from chainrule.files import make_folder, write_atomic
-from chainrule.operations import page
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
@@ -28,7 +28,7 @@ from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")
-OPERATIONS, FORMULAS = Path("docs/operations.md"), Path("derive/formulas")
+FORMULAS = Path("derive/formulas")
 KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS)}
 BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
 SHOWN_LINES = 12  # of a diff
@@ -89,13 +89,12 @@ def check(root: Path, processes: int = 2, report: Report = silent) -> Check:
     cannot be read.
     """
     wanted: Files = {}
-    for made in _rendered(_networks(root / "networks"), processes, report):
+    listed = (root / FORMULAS).is_dir()  # a folder of other people's networks has no formulas of its own to list
+    for made in _rendered(_networks(root / "networks"), listed, processes, report):
         twice = next((path for path in made if path in wanted), None)
         if twice is not None:
             raise InputError(f"two networks ask for the file {twice}: rename one of them")
         wanted |= made
-    if (root / FORMULAS).is_dir():  # a folder of other people's networks has no formulas of its own to list
-        wanted[OPERATIONS] = page()
     return Check(len(wanted), compare(root, wanted), root=root)
 
 
@@ -122,7 +121,8 @@ def render(network: Network) -> Files:
 
 def compare(root: Path, wanted: Mapping[Path, str]) -> tuple[Finding, ...]:
     """What differs between the files below the root and the wanted ones, in the order of their paths."""
-    there = {p.relative_to(root) for folder, ends in KEPT.items() for p in _files(root / folder, ends)}
+    kept = KEPT | ({operations.CURVES: (".svg",)} if operations.PAGE in wanted else {})
+    there = {p.relative_to(root) for folder, ends in kept.items() for p in _files(root / folder, ends)}
     there |= {path for path in wanted if (root / path).is_file()}
     findings = [Finding(path, "extra") for path in there - set(wanted) - BY_HAND]
     for path, text in wanted.items():
@@ -146,16 +146,19 @@ def _networks(folder: Path) -> list[Network]:
     return networks
 
 
-def _rendered(networks: list[Network], processes: int, report: Report) -> Iterable[Files]:
-    """The files of each network, rendered side by side in processes that start afresh."""
+def _rendered(networks: list[Network], listed: bool, processes: int, report: Report) -> Iterable[Files]:
+    """The files of each network, then the list of operations where it is wanted, rendered in processes that start afresh."""
     report("rendering", 0, len(networks))
     if processes == 1:
         yield from map(render, networks)
+        yield operations.files() if listed else {}
         return
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        page = pool.submit(operations.files) if listed else None
         for done, (network, files) in enumerate(zip(networks, pool.map(render, networks), strict=True), 1):
             report(f"rendered {network.name}", done, len(networks))
             yield files
+        yield page.result() if page else {}
 
 
 def _documents(network: Network, derivation: Derivation, name: str) -> Files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Expr
 
-from derive.index import AtMost, Axis, Entry, Index, Indicator, InRange, Size, free_indices, lies_on
+from derive.index import AtMost, Axis, Entry, Index, InRange, Size, free_indices, lies_on
 from derive.index.indicators import bounds
 
 
@@ -82,7 +82,7 @@ def in_row_major_order(entry: Entry) -> tuple[Index, ...] | None:
     return tuple(found) if len(set(found)) == len(found) else None
 
 
-def limits(guard: Indicator, index: Index) -> tuple[Expr | None, Expr | None] | None:
+def limits(guard: Expr, index: Index) -> tuple[Expr | None, Expr | None] | None:
     """The first value of an index that a guard admits, and the first one past the last; None for a side that it leaves open.
 
     None altogether where the guard is no interval of the index, or depends on labels.
@@ -93,28 +93,20 @@ def limits(guard: Indicator, index: Index) -> tuple[Expr | None, Expr | None] | 
     rise = slope(position, index)
     if not rise:
         return None
-    rest = plain(position) - rise * index
+    step, rest = abs(rise), plain(position) - rise * index
     low, high = (least, most) if rise > 0 else (most, least)
-    first = None if low is None else sp.ceiling((low - rest) / rise)
-    last = None if high is None else sp.floor((high - rest) / rise)
-    return _whole(first), None if last is None else _whole(last + 1)
+    first = None if low is None else _floor((low - rest) * (rise // step) + step - 1, step)
+    last = None if high is None else _floor((high - rest) * (rise // step), step)
+    return first, None if last is None else last + 1
 
 
-def _interval(guard: Indicator) -> tuple[Expr, Expr | None, Expr | None]:
+def _interval(guard: InRange | AtMost) -> tuple[Expr, Expr | None, Expr | None]:
     """A guard as least <= position <= most."""
     if isinstance(guard, InRange):
         return guard.args[0], sp.S.Zero, plain(guard.args[1]) - 1
     return guard.args[0] - guard.args[1], None, sp.S.Zero
 
 
-def _whole(e: Expr | None) -> Expr | None:
-    """The expression with ceilings as floors, which is what Python's // gives."""
-    if e is None:
-        return None
-    rule = {c: _floor_of_ceiling(c.args[0]) for c in e.atoms(sp.ceiling)}
-    return sp.expand(e.xreplace(rule))
-
-
-def _floor_of_ceiling(e: Expr) -> Expr:
-    above, below = sp.fraction(sp.together(e))
-    return sp.floor((above + below - 1) / below)
+def _floor(position: Expr, step: int) -> Expr:
+    """The whole number of steps below a position, what Python's // gives."""
+    return sp.expand(sp.floor(sp.expand(position) / step))

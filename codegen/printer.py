@@ -6,6 +6,8 @@ float32 arithmetic into float64. A factor that is 0 or 1 by a condition becomes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 from sympy import Basic, Expr
 
@@ -47,7 +49,7 @@ def position(e: Expr, within: int = CHOICE) -> str:
     if isinstance(e, Entry):
         return element(e) if e.tensor.values else f"int({element(e)})"
     if e.is_Add:
-        first, *others = sorted(positive_first(e), key=lambda term: (negative(term), bool(term.is_number)))
+        first, *others = sorted(e.args, key=_place)
         text = position(first, ADD) + "".join(f" - {position(-t, MULTIPLY)}" if negative(t) else f" + {position(t, ADD)}" for t in others)
         return f"({text})" if within > ADD else text
     if e.is_Mul and e.as_coeff_Mul()[0].is_negative:
@@ -63,6 +65,11 @@ def position(e: Expr, within: int = CHOICE) -> str:
     return constant(e)
 
 
+def _place(term: Expr) -> tuple[bool, bool, Expr, str]:
+    """Where a term of a position stands: what is taken away after what is added, numbers last, the slowest index first."""
+    return negative(term), bool(term.is_number), -abs(term.as_coeff_Mul()[0]), str(term)
+
+
 # -- expressions ---------------------------------------------------------------------------------------------------------
 
 
@@ -75,7 +82,9 @@ def _printed(e: Expr) -> tuple[str, int]:
         return f"real({constant(e)})", ATOM
     if e.is_Add:
         return _sum(e), ADD
-    if isinstance(e, sp.Piecewise | Indicator):
+    if isinstance(e, Indicator):
+        return _guarded([e], sp.S.One)
+    if isinstance(e, sp.Piecewise):
         return _choice(_cases(e, sp.S.One))
     if e.is_Mul:
         return _product(e)
@@ -113,8 +122,11 @@ def _sum(e: Expr) -> str:
 
 
 def _product(e: Expr) -> tuple[str, int]:
-    chosen = [f for f in e.args if isinstance(f, Indicator)] or [f for f in e.args if isinstance(f, sp.Piecewise)]
-    if chosen:  # an indicator first: what it protects may not be read in the condition of a branch
+    guards = [f for f in e.args if isinstance(f, Indicator)]
+    if guards:  # before a branch: what they protect may not be read in its condition
+        return _guarded(guards, sp.Mul(*[f for f in e.args if f not in guards]))
+    chosen = [f for f in e.args if isinstance(f, sp.Piecewise)]
+    if chosen:
         return _choice(_cases(chosen[0], sp.Mul(*[f for f in e.args if f is not chosen[0]])))
     number = sp.Mul(*[f for f in e.args if is_constant(f)])
     varying = [f for f in e.args if not is_constant(f)]
@@ -163,12 +175,15 @@ def _power(base: Expr, exponent: Expr) -> tuple[str, int]:
 Case = tuple[Expr, str]
 
 
-def _cases(e: Expr, factor: Expr) -> list[Case]:
+def _guarded(guards: Sequence[Expr], value: Expr) -> tuple[str, int]:
+    """The value where all guards hold, else 0."""
+    return f"{code(value, OR)} if {' and '.join(map(holds, guards))} else real(0)", CHOICE
+
+
+def _cases(e: sp.Piecewise, factor: Expr) -> list[Case]:
     """The values of factor * e with their conditions, the last one without."""
-    if isinstance(e, sp.Piecewise):
-        *cases, (otherwise, _) = e.args
-        return [*((factor * value, condition(test)) for value, test in cases), (factor * otherwise, "")]
-    return [(factor, holds(e)), (sp.S.Zero, "")]
+    *cases, (otherwise, _) = e.args
+    return [*((factor * value, condition(test)) for value, test in cases), (factor * otherwise, "")]
 
 
 def _choice(cases: list[Case]) -> tuple[str, int]:

@@ -82,7 +82,7 @@ def protection(e: Expr, known: Sequence[Expr] = ()) -> tuple[Expr, ...]:
         return tuple(g for a in e.args for g in protection(a, known))
     if e.is_Mul:
         known = (*known, *(f for f in e.args if isinstance(f, Indicator)))
-    return tuple(dict.fromkeys(g for a in e.args if isinstance(a, Expr) for g in protection(a, known)))
+    return tuple(dict.fromkeys(g for a in e.args for g in protection(a, known)))
 
 
 def _computes(e: Expr) -> bool:
@@ -127,7 +127,7 @@ def _useful(indicator: Expr, loops: Sequence[Index]) -> bool:
     """Whether an indicator can spare iterations: fix an index, or bound it."""
     if isinstance(indicator, Delta):
         return any(solved(indicator.args[0], indicator.args[1], i) is not None for i in loops)
-    return isinstance(indicator, Indicator) and any(limits(indicator, i) is not None for i in loops)
+    return any(limits(indicator, i) is not None for i in loops)
 
 
 # -- elimination ---------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def _useful(indicator: Expr, loops: Sequence[Index]) -> bool:
 
 def _without_delta(summand: Summand) -> Summand | None:
     """The summand without a loop that one of its deltas fixes: without a new guard if possible, and the longest such loop."""
-    choices: list[tuple[tuple[bool, int], Expr, Index, Expr]] = []
+    choices: list[tuple[tuple[bool, float], Expr, Index, Expr]] = []
     for delta in summand.guards:
         if isinstance(delta, Delta):
             for index in summand.loops:

@@ -11,6 +11,7 @@ from sympy import Expr
 
 from derive.axes import named_axes
 from derive.build_loss import LossPart, loss_part, penalty_equations
+from derive.formulas.operation import Start as Starting
 from derive.graph import Application, graph
 from derive.index import Delta, Index, Tensor
 from derive.language import FormulaError, Operand, Scope, definitions, expression
@@ -181,14 +182,14 @@ class _Applied:
     def _learned(self) -> dict[str, Operand]:
         return {name: self._parameter(name, self.builder.at(shape), start) for name, (shape, start) in self.application.learned.items()}
 
-    def _parameter(self, name: str, axes: Axes, start: float | str) -> Operand:
+    def _parameter(self, name: str, axes: Axes, start: Starting) -> Operand:
         """A parameter, which joins the program when the formula reads it."""
         places, weight = self.builder.places, start == "weight"
         tensor = places.parameter(f"{name}{self.application.layer}", axes, weight)
         read = places.reading_parameter(tensor, axes, weight)
 
         def at(positions: tuple[Expr, ...]) -> Expr:
-            self.builder.starts.setdefault(tensor, start if isinstance(start, str) else exact(start))
+            self.builder.starts.setdefault(tensor, exact(start) if isinstance(start, float | int) else start)
             return read.at(positions)
 
         return Operand(axes, at)
@@ -217,6 +218,7 @@ class _Applied:
 
     def _define(self, name: str, at: tuple[Index, ...], body: Expr) -> Operand:
         application = self.application
-        weights = application.role == "layer" and "weight" in application.operation.learned.values()
-        words = "pre-activation" if weights and name == self.name else application.kind
+        operation = application.operation
+        weights = application.role == "layer" and "weight" in operation.learned.values() and not operation.steps
+        words = "pre-activation" if weights and len(left_sides(operation.formula)) == 1 else application.kind
         return self.builder.places.define(name, at, body, f"layer {application.layer}: {words}")

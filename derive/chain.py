@@ -7,7 +7,7 @@ such a sum is the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -75,7 +75,8 @@ def solved(
     equations = tuple(dict.fromkeys(link.equation for link in links))
     names = tuple(dict.fromkeys(e.tensor.name for e in equations))
     steps.to("local derivative", total(chained(local)), names)
-    local = [[_stored(t, (k.equation, *equations, *beside)) for t in terms] for k, terms in zip(links, local, strict=True)]
+    storing = {link.equation: dict.fromkeys((link.equation, *equations, *beside)) for link in links}
+    local = [[_stored(t, storing[link.equation]) for t in terms] for link, terms in zip(links, local, strict=True)]
     steps.to("stored value", total(chained(local)), (*names, *(e.tensor.name for e in beside)))
     parts = [total([eliminate(t) for t in link.chained(ts)]) for link, ts in zip(links, local, strict=True)]
     steps.to("delta elimination", sp.Add(*parts))
@@ -102,7 +103,7 @@ def _substitute(steps: Steps, known: Equation, facts: Sequence[Fact]) -> None:
         steps.now = trial.now
 
 
-def _stored(term: Term, equations: Sequence[Equation]) -> Term:
+def _stored(term: Term, equations: Iterable[Equation]) -> Term:
     """The term in the values that the equations store."""
     slope = term.coefficient
     for equation in equations:

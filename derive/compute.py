@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 from sympy import Expr
 
-from derive.index import ArgMax, Binder, Entry, Index, Max, Sign, Sum, Tensor, free_indices, tensors
+from derive.index import ArgMax, Binder, Entry, Index, Indicator, Max, Sign, Sum, Tensor, free_indices, tensors
 from derive.program import Derived, Equation, Floors, Program, Step, gradient_of, needed
 from derive.stabilise import stable_forms
 from derive.template import canonical
@@ -150,11 +150,16 @@ class _Namer:
         return tuple(found)
 
     def _term(self, term: Expr, equation: Equation) -> Expr:
-        """A top-level sum stays a sum where every index on the left stands in it: a contraction, nothing is repeated."""
+        """A top-level sum stays a sum where every index on the left stands in it: a contraction, nothing is repeated.
+
+        So does one beside an indicator of one of its indices, outside of which it may read past the end of a tensor.
+        """
         whole = set(equation.indices)
+        guarded = {i for f in sp.Mul.make_args(term) if isinstance(f, Indicator) for i in free_indices(f)}
         factors: list[Expr] = []
         for factor in sp.Mul.make_args(term):
-            if isinstance(factor, Sum) and whole <= set(free_indices(factor)) and not any(isinstance(f, Sum) for f in factors):
+            free = set(free_indices(factor))
+            if isinstance(factor, Sum) and (whole <= free or guarded & free) and not any(isinstance(f, Sum) for f in factors):
                 body, indices = factor.open()
                 factors.append(Sum(self._named(body, equation.number), *indices))
             else:

@@ -16,7 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from derive import own_formula
 from derive.formulas.operation import Number, Operation, Parameter, Start
 from derive.language import FormulaError
-from derive.parameters import MAX_COUNT
+from derive.parameters import MAX_COUNT, items
 from derive.shapes import left_sides
 from derive.spec_errors import shown, wrong
 
@@ -78,17 +78,17 @@ def _reads(given: object, formula: str) -> tuple[str, ...]:
     if given is None:
         found = BARE.search(formula)
         return (found[0] if found else "X[...]",)
-    items = cast("list[object]", given) if isinstance(given, list | tuple) else []
-    patterns = tuple(item for item in items if isinstance(item, str) and READ.fullmatch(item))
-    if not patterns or len(patterns) < len(items) or len(items) > own_formula.MAX_NAMES:
+    found = items(given) or ()
+    patterns = tuple(item for item in found if isinstance(item, str) and READ.fullmatch(item))
+    if not patterns or len(patterns) < len(found) or len(found) > own_formula.MAX_NAMES:
         raise wrong(f"found {shown(given)}", 'a list of what it reads, with the letters of the axes: ["X[n, t, d]"]', "reads")
     return patterns
 
 
 def _start(name: str, given: object) -> Start:
-    if given == "weight" or given == "normal":
-        return given
     if isinstance(given, str):
+        if given == "weight" or given == "normal":
+            return given
         raise wrong(f"found {shown(given)}", 'a number, "weight" or "normal"', "learned", name)
     return cast(float, own_formula.number("learned", name, given, Parameter(0.25)))
 

@@ -17,11 +17,15 @@ from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.layers import LAYERS
 from derive.formulas.operation import Number, Operation, Parameter
 from derive.names import MAX_NAME, NAME_PATTERN, NAME_RULE, Name
-from derive.parameters import completed, refuse_others, schema
+from derive.parameters import completed, items, refuse_others, schema
 from derive.spec_errors import shown, wrong
 
 COMMON = ("kind", "name", "inputs", "activation")  # keys of every layer
-LAYER_KINDS = (*LAYERS, *(kind for kind in ACTIVATIONS if kind not in LAYERS))
+
+
+def layer_kinds() -> tuple[str, ...]:
+    """What a layer can be: an activation is one too."""
+    return tuple(dict.fromkeys((*LAYERS, *ACTIVATIONS)))
 
 
 class Layer(BaseModel, frozen=True, extra="allow"):
@@ -60,8 +64,8 @@ class Layer(BaseModel, frozen=True, extra="allow"):
 
     def short(self) -> object:
         """What a spec says of it: without what the defaults say."""
-        parameters = {} if self.kind == OWN else self.operation.parameters
-        table = {"kind": self.kind, **self._plain(parameters)}
+        parameters: Mapping[str, Parameter] = {} if self.kind == OWN else self.operation.parameters
+        table: dict[str, object] = {"kind": self.kind, **self._plain(parameters)}
         if self.activation.kind != "identity":
             table["activation"] = self.activation.short()
         table |= {"name": self.name} if self.name else {}
@@ -79,7 +83,7 @@ def _layer(given: object) -> dict[str, object]:
     """The table of a layer with all parameters of its operation; raises the error of a Pydantic validator where it describes none."""
     if not isinstance(given, Mapping):
         raise wrong(f"found {shown(given)}", 'a table such as { kind = "dense", units = 16 }')
-    table = table_of(cast(Mapping[str, object], given), "layer", LAYER_KINDS)
+    table = table_of(cast(Mapping[str, object], given), "layer", layer_kinds())
     kind = str(table["kind"])
     own = {key: value for key, value in table.items() if key in COMMON}
     if kind == OWN:
@@ -103,8 +107,8 @@ def known(kind: str) -> Operation:
 def specialised(operation: Operation, values: Mapping[str, object]) -> Operation:
     """The operation with an axis for each of a list of whole numbers: the list's name in the formula stands for these axes."""
     for name, parameter in operation.parameters.items():
-        counts = values.get(name)
-        if parameter.kind == "counts" and isinstance(counts, tuple):
+        if parameter.kind == "counts":
+            counts = items(values.get(name)) or ()
             letters = [f"{name}{k}" for k in range(1, len(counts) + 1)]
             formula = re.sub(rf"\b{name}\b", ", ".join(letters), operation.formula)
             axes = {**operation.axes, **dict(zip(letters, map(str, counts), strict=True))}
@@ -120,7 +124,7 @@ def _layer_schema() -> JsonSchemaValue:
         "activation": activation_schema(),
     }
     own = own_formula.table_schema(OWN, {"kind": {"const": OWN}, **layer_formula.keys_schema(), **common})
-    return {"title": "Layer", "anyOf": [*(_kind_schema(kind, common) for kind in LAYER_KINDS), own]}
+    return {"title": "Layer", "anyOf": [*(_kind_schema(kind, common) for kind in layer_kinds()), own]}
 
 
 def _kind_schema(kind: str, common: Mapping[str, JsonSchemaValue]) -> JsonSchemaValue:

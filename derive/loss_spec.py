@@ -139,12 +139,12 @@ def check_penalties(penalties: Sequence[Penalty], parameters: Sequence[str]) -> 
 
 
 def hints(loss: Loss, last: str) -> tuple[str, ...]:
-    """What is allowed, but probably not meant; `last` is the activation that the loss reads."""
+    """What is allowed, but probably not meant; `last` is the kind of layer or activation that the loss reads."""
     formula = loss.formula
     if formula.link is not None and last == formula.link:
         return (f"{loss.kind} applies {last} itself, so here it is applied twice: give the last layer no activation",)
     if formula.expects and last not in formula.expects:
-        return (f"{loss.kind} reads what {' or '.join(formula.expects)} gives, and the last layer's activation is {last}",)
+        return (f"{loss.kind} wants what {' or '.join(formula.expects)} gives, and here it reads what {last} gives",)
     return ()
 
 

@@ -57,7 +57,7 @@ def value(name: str, given: object, parameter: Parameter) -> Number:
                 raise wrong(f"found {shown(given)}", right, name)
             return given
         case "counts":
-            counts: Sequence[object] = cast(Sequence[object], given) if isinstance(given, list | tuple) else ()
+            counts = items(given) or ()
             whole = tuple(n for n in counts if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MAX_COUNT)
             if not 1 <= len(counts) <= MAX_AXES or len(whole) < len(counts):
                 raise wrong(f"found {shown(given)}", right, name)

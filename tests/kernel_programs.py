@@ -29,7 +29,7 @@ EPSILON = sp.Rational(1, 100000)
 
 
 def axis(letter: str, extent: int) -> Axis:
-    return Axis(letter, letter.upper() if letter.islower() else f"{letter}_", extent)
+    return Axis(letter, f"N_{letter}", extent)
 
 
 def program(name: str, parameters: list[Tensor], equations: list[Equation], labels: tuple[Tensor, ...] = ()) -> Program:
@@ -85,6 +85,13 @@ def max_pool() -> Program:
     return program("max_pool", [x], [define(y, body)])
 
 
+def max_pool_in_columns() -> Program:
+    """One example a column: the positions of the maxima of all examples are kept."""
+    o, p = axis("o", 3), axis("p", 3)
+    x, y = Tensor("X", (axis("l", 7), N)), Tensor("Y", (o, N))
+    return program("columns", [x], [define(y, Max(sp.tanh(x[2 * o.index() + p.index(), n]), p.index()))])
+
+
 def average_pool() -> Program:
     """Windows of 3 at stride 2 with padding 1."""
     o, p = axis("o", 3), axis("p", 3)
@@ -106,7 +113,6 @@ def flatten_and_dense() -> Program:
     x, y = Tensor("X", (N, C, h, w)), Tensor("A", (N, axis("f", 16)))
     weight, z = Tensor("W", (o, y.axes[1])), Tensor("Z", (N, o))
     place = (c * h.count + h.index()) * w.count + w.index()
-    place = (c * 2 + h.index()) * 4 + w.index()
     flat = Sum(sp.tanh(x[n, c, h.index(), w.index()]) * Delta(y.axes[1].index(), place), c, h.index(), w.index())
     k = y.axes[1].index()
     return program("flatten", [x, weight], [define(y, flat), define(z, Sum(y[n, k] * weight[o.index(), k], k))])
@@ -237,27 +243,21 @@ def group_norm() -> Program:
 
 
 def recurrent_cell() -> Program:
-    """Two steps of an LSTM whose gates stand side by side in one matrix; the outputs of the steps are stacked."""
-    x, w, u = Tensor("X", (N, C, D)), Tensor("W", (axis("a", 12), D)), Tensor("U", (axis("a", 12), H))
+    """Two steps of a cell with one gate, whose matrices stand side by side in one; the outputs of the steps are stacked."""
+    x, w, u = Tensor("X", (N, C, D)), Tensor("W", (F, D)), Tensor("U", (F, H))
     y = Tensor("Y", (N, C, H))
     k = H.index("k")
-    hidden: Tensor | None = None
-    cell: Tensor | None = None
+    before: Tensor | None = None
     equations: list[Equation] = []
     outputs: list[Expr] = []
     for step in range(2):
-        gates: list[Expr] = []
-        for gate in range(4):
-            a = Tensor(f"A{gate}_{step}", (N, H))
-            below = 0 if hidden is None else Sum(hidden[n, k] * u[3 * gate + j, k], k) if gate else Sum(hidden[n, k] * u[11 - j, k], k)
-            equations.append(define(a, Sum(x[n, step, i] * (w[3 * gate + j, i] if gate else w[11 - j, i]), i) + below))
-            gates.append(sp.tanh(a[n, j]) if gate == 2 else 1 / (1 + sp.exp(-a[n, j])))
-        new = Tensor(f"c{step}", (N, H))
-        kept = 0 if cell is None else gates[1] * cell[n, j]
-        equations.append(define(new, kept + gates[0] * gates[2]))
-        out = Tensor(f"h{step}", (N, H))
-        equations.append(define(out, gates[3] * sp.tanh(new[n, j])))
-        hidden, cell = out, new
+        gate, new, out = (Tensor(f"{name}{step}", (N, H)) for name in ("A", "B", "h"))
+        for tensor, row in ((gate, 3 + j), (new, 2 - j)):
+            below = 0 if before is None else Sum(before[n, k] * u[row, k], k)
+            equations.append(define(tensor, Sum(x[n, step, i] * w[row, i], i) + below))
+        kept = 0 if before is None else before[n, j]
+        equations.append(define(out, kept + sp.tanh(new[n, j]) / (1 + sp.exp(-gate[n, j]))))
+        before = out
         outputs.append(out[n, j] * Delta(c, sp.Integer(step)))
     return program("recurrent_cell", [x, w, u], [*equations, define(y, sp.Add(*outputs))])
 
@@ -317,6 +317,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "conv2d, stride and padding": lambda: conv2d(2, 1, (5, 6), (3, 3), (1, 2)),
     "groups": grouped_convolution,
     "max pooling": max_pool,
+    "max pooling in columns": max_pool_in_columns,
     "average pooling": average_pool,
     "embedding": embedding,
     "flatten and dense": flatten_and_dense,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from codegen.cache import imported
 from codegen.lines import lines
@@ -16,7 +17,9 @@ from derive.index import Tensor
 from derive.program import Program
 from tests.modules import NUMPY_MATH
 
-Arrays = Mapping[str, np.ndarray[Any, Any]]
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+Real = type[np.floating[Any]]
 
 HEAD = """
 import math
@@ -53,12 +56,10 @@ def rendered(name: str, program: Program, outputs: Sequence[Tensor]) -> Rendered
     return Rendered(name, "\n".join([head, *body, f"    return ({returned})"]), made, given, tuple(outputs))
 
 
-def module(kernels: Sequence[Rendered]) -> Any:
-    """One module with all kernels, each also compiled when it is called as `compiled_<name>`."""
+def compiled(kernels: Sequence[Rendered]) -> Any:
+    """One module with all kernels, each compiled for the types that it is called with."""
     jit = '@njit(error_model="numpy", fastmath=FAST)'
-    compiled = [f"compiled_{k.name} = njit(error_model='numpy', fastmath=FAST)({k.name})" for k in kernels]
-    assert jit
-    return imported("kernels", "\n\n".join([HEAD, *(k.text for k in kernels), *compiled]), "<kernels>")
+    return imported("kernels", "\n\n".join([HEAD, *(f"{jit}\n{k.text}" for k in kernels)]), "<kernels>")
 
 
 def interpreted(kernels: Sequence[Rendered]) -> Any:
@@ -68,7 +69,7 @@ def interpreted(kernels: Sequence[Rendered]) -> Any:
     return made
 
 
-class Checked(np.ndarray[Any, Any]):
+class Checked(np.ndarray[Any, np.dtype[Any]]):
     """An array that refuses negative positions, which NumPy counts from the end and compiled code does not."""
 
     def __getitem__(self, place: Any) -> Any:
@@ -80,35 +81,39 @@ class Checked(np.ndarray[Any, Any]):
         super().__setitem__(place, value)
 
 
-def _check(place: Any) -> None:
-    places = place if isinstance(place, tuple) else (place,)
+def _check(place: object) -> None:
+    places = cast("tuple[object, ...]", place) if isinstance(place, tuple) else (place,)
     if any(isinstance(p, int | np.integer) and p < 0 for p in places):
         raise IndexError(f"{places} is outside")
 
 
-def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: type = np.float64, prefix: str = "") -> dict[str, Any]:
+def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: Real = np.float64) -> dict[str, Any]:
     """The outputs of a kernel by name; every array that it does not fill holds NaN."""
-
-    def empty(t: Tensor) -> np.ndarray[Any, Any]:
-        return np.full(tuple(count if a.extent is None else a.extent for a in t.axes), np.nan, dtype)
-
-    results = {t.name: empty(t) for t in k.outputs if t.axes}
-    arguments = [given[t.name] if t.values else dtype(given[t.name]) if not t.axes else given[t.name].astype(dtype) for t in k.given]
-    work = [empty(v.tensor) for v in k.kernel.workspace]
-    arrays = (*arguments, *results.values(), *work)
-    shown = arrays if prefix else [a.view(Checked) if isinstance(a, np.ndarray) else a for a in arrays]
-    scalars = getattr(made, prefix + k.name)(dtype, count, *shown)
+    results = {t.name: _empty(t, count, dtype) for t in k.outputs if t.axes}
+    arguments = [_argument(given[t.name], t, dtype) for t in k.given]
+    arrays = [*arguments, *results.values(), *(_empty(v.tensor, count, dtype) for v in k.kernel.workspace)]
+    function = getattr(made, k.name)
+    if not hasattr(function, "py_func"):
+        arrays = [a.view(Checked) if a.ndim else a for a in arrays]
+    scalars = function(dtype, count, *(a if a.ndim else a[()] for a in arrays))
     return {**results, **dict(zip((t.name for t in k.outputs if not t.axes), scalars, strict=True))}
 
 
-def drawn(program: Program, count: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+def _empty(t: Tensor, count: int, dtype: Real) -> Array:
+    return np.full(tuple(count if a.extent is None else a.extent for a in t.axes), np.nan, dtype)
+
+
+def _argument(given: Array, t: Tensor, dtype: Real) -> Array:
+    return given if t.values else given.astype(dtype)
+
+
+def drawn(program: Program, count: int, seed: int = 0) -> dict[str, Array]:
     """Random arrays for the given tensors of a program: normal numbers, labels, positive ones where a sign says so."""
     rng = np.random.default_rng(seed)
-    found: dict[str, np.ndarray[Any, Any]] = {}
+    found: dict[str, Array] = {}
     for t in program.given:
         shape = tuple(count if a.extent is None else a.extent for a in t.axes)
-        normal = rng.normal(size=shape)
-        found[t.name] = (
-            rng.integers(0, t.values.extent or 0, shape) if t.values else np.asarray(normal if t.sign == "real" else abs(normal) + 0.1)
-        )
+        normal = np.asarray(rng.normal(size=shape))
+        real = normal if t.sign == "real" else abs(normal) + 0.1
+        found[t.name] = rng.integers(0, t.values.extent or 0, shape) if t.values else real
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,13 +21,19 @@ class Case:
     """
 
     kind: str
-    inputs: object
+    inputs: int | Sequence[int] | Mapping[str, object]
     layers: tuple[Mapping[str, object], ...]
     reference: Reference
     examples: tuple[str, ...] = ("batch", "single")
 
 
-def case(kind: str, inputs: object, reference: Reference, examples: tuple[str, ...] = ("batch", "single"), **keys: object) -> Case:
+def case(
+    kind: str,
+    inputs: int | Sequence[int] | Mapping[str, object],
+    reference: Reference,
+    examples: tuple[str, ...] = ("batch", "single"),
+    **keys: object,
+) -> Case:
     return Case(kind, inputs, ({"kind": kind, **keys},), reference, examples)
 
 
@@ -83,8 +89,8 @@ def _gru(x: torch.Tensor, state: State, p: Leaves) -> State:
 def _attention(heads: int, causal: bool) -> Reference:
     def run(x: torch.Tensor, p: Leaves) -> torch.Tensor:
         q, k, v = (x @ p[f"W{name}1"].T + p[f"b{name}1"] for name in "qkv")
-        parts = (a.unflatten(-1, (heads, -1)).transpose(1, 2) for a in (q, k, v))
-        out = F.scaled_dot_product_attention(*parts, is_causal=causal).transpose(1, 2).flatten(2)
+        q, k, v = (a.reshape(*a.shape[:2], heads, -1).transpose(1, 2) for a in (q, k, v))
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(2)
         return out @ p["Wo1"].T + p["bo1"]
 
     return run

@@ -69,6 +69,13 @@ def small(tmp_path: Path) -> Path:
 COMMANDS = ["schema", "prove", "derive", "generate", "check", "verify", "train"]
 
 
+def test_what_is_probably_not_meant_is_hinted_at(run: Command, small: Path) -> None:
+    small.write_text(SPEC.replace("mean_squared_error", "binary_cross_entropy"))
+    result = run("generate", small)
+    assert result.code == 0
+    assert result.err == "hint: binary_cross_entropy wants what sigmoid gives, and here it reads what dense gives\n"
+
+
 def test_help_lists_the_commands_and_the_exit_codes(run: Command) -> None:
     result = run("--help")
     assert result.code == 0

@@ -195,7 +195,7 @@ def test_kinks_are_those_of_the_formulas() -> None:
         return [str(boundary.body) for boundary in kinks(network(activation).program()).boundaries]
 
     assert boundaries("tanh") == []
-    assert boundaries("relu") == boundaries({"kind": "leaky_relu", "slope": 0.3}) == ["A1[n,j]"]
+    assert boundaries("relu") == boundaries({"kind": "leaky_relu", "negative_slope": 0.3}) == ["A1[n,j]"]
     assert boundaries({"kind": "softplus", "beta": 2, "threshold": 5}) == ["A1[n,j] - 5/2"]
 
 

@@ -142,7 +142,10 @@ class IndexPrinter:
         entries = sorted(e.body.atoms(Entry), key=lambda entry: (-sum(i in e.bound for i in entry.indices), str(entry)))
         written = [i for entry in entries for i in entry.indices if i in e.bound]  # in the order of the largest entry
         over = joined([named._plain(i) for i in dict.fromkeys((*written, *e.bound))])
-        return rf"{BINDERS[type(e)]}_{{{over}}} {named._factor(e.body, last=True)}"
+        bound = rf"{BINDERS[type(e)]}_{{{over}}} {named._factor(e.body, last=True)}"
+        if isinstance(e, ArgMax) and len(e.bound) > 1:  # one of the positions of the maximum
+            return rf"{parenthesised(bound)}_{{{named._plain(e.bound[e.place])}}}"
+        return bound
 
     def _power(self, e: sp.Pow) -> str:
         base, exponent = e.base, e.exp

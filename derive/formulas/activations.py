@@ -51,7 +51,8 @@ ACTIVATIONS: dict[str, Operation] = {
     "softmin": Operation("Y[..., c] = exp(-X[..., c]) / sum(k, exp(-X[..., k]))", "torch.nn.Softmin", ALONG),
     "log_softmax": Operation("Y[..., c] = log(exp(X[..., c]) / sum(k, exp(X[..., k])))", "torch.nn.LogSoftmax", ALONG),
     "glu": Operation(
-        "Y[..., j] = X[..., j + 0] / (1 + exp(-X[..., j + size(j)]))", "Dauphin et al. 2017", ("X[..., k]",), axes={"j": "size(k) / 2"}
+        "Y[..., j] = X[..., position(j)] / (1 + exp(-X[..., j + size(j)]))",
+        "Dauphin et al. 2017", ("X[..., k]",), axes={"j": "size(k) / 2"},
     ),
     "maxout": Operation(
         "Y[..., j] = max(p, X[..., j * pieces + p])", "Goodfellow et al. 2013", ("X[..., k]",),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from derive.formulas.operation import Operation, Parameter
+from derive.formulas.operation import Operation, Parameter, Start
 
 UNITS = {"units": Parameter(kind="count")}
 BIAS = {"bias": Parameter(True, "switch")}
@@ -27,6 +27,14 @@ def _convolved(size: str) -> str:
 
 def _pooled(size: str) -> str:
     return f"({size} - kernel_size) // stride + 1"
+
+
+def _gates(letters: str) -> dict[str, Start]:
+    """The learned tensors of a recurrent layer's gates."""
+    found: dict[str, Start] = {}
+    for gate in letters:
+        found |= {f"W{gate}[j, k]": "weight", f"U{gate}[j, j]": "weight", f"b{gate}[j]": 0}
+    return found
 
 
 LAYERS: dict[str, Operation] = {
@@ -248,11 +256,7 @@ LAYERS: dict[str, Operation] = {
         reads=("X[..., t, k]",),
         parameters=UNITS | BIAS | {"sequence": Parameter(False, "switch")},
         axes={"j": "units"},
-        learned={
-            name: start
-            for gate in "ifgo"
-            for name, start in ((f"W{gate}[j, k]", "weight"), (f"U{gate}[j, j]", "weight"), (f"b{gate}[j]", 0))
-        },
+        learned=_gates("ifgo"),
         state=("C", "H"),
         steps="t",
     ),
@@ -266,14 +270,7 @@ LAYERS: dict[str, Operation] = {
         reads=("X[..., t, k]",),
         parameters=UNITS | BIAS | {"sequence": Parameter(False, "switch")},
         axes={"j": "units"},
-        learned={
-            **{
-                name: start
-                for gate in "rzg"
-                for name, start in ((f"W{gate}[j, k]", "weight"), (f"U{gate}[j, j]", "weight"), (f"b{gate}[j]", 0))
-            },
-            "bh[j]": 0,
-        },
+        learned={**_gates("rzg"), "bh[j]": 0},
         state=("H",),
         steps="t",
     ),

@@ -9,7 +9,7 @@ from derive.index import AtMost, Axis, Delta, Index, InRange, Max, Sum
 from derive.language.axes import BINDERS, placed
 from derive.language.choose import choice, compared
 from derive.language.context import Context
-from derive.language.errors import guess, quoted, several, wrong
+from derive.language.errors import counted, guess, quoted, several, wrong
 from derive.language.functions import CALLS, CONSTANTS, ONE, TWO
 from derive.language.positions import affine, index, is_label, label, size
 from derive.language.scope import Operand
@@ -94,7 +94,8 @@ def _read(node: Read, context: Context) -> Expr:
     groups = placed(node.positions, tensor.axes)
     if groups is None:
         wanted = f"{quoted(_example(node.name, tensor.axes))} or `...`" if tensor.axes else quoted(node.name)
-        raise wrong(node.at, f"{len(node.positions)} positions of {quoted(node.name)}, which has {len(tensor.axes)} axes", wanted)
+        found = f"{counted(len(node.positions), 'position')} of {quoted(node.name)}"
+        raise wrong(node.at, f"{found}, whose axes are {several(a.name for a in tensor.axes)}", wanted)
     positions: list[Expr] = []
     guards: list[Expr] = []
     for position, axes in zip(node.positions, groups, strict=True):
@@ -180,7 +181,7 @@ def _call(node: Call, context: Context) -> Expr:
         raise wrong(node.at, "`position` as a number", "it in positions only, as in `X[n, position(i, j)]`")
     wanted = CALLS[name].count(",") + 1
     if len(given) != wanted:
-        raise wrong(node.at, f"{len(given)} arguments of {quoted(name)}", quoted(CALLS[name]))
+        raise wrong(node.at, f"{counted(len(given), 'argument')} of {quoted(name)}", quoted(CALLS[name]))
     if name in ONE:
         return ONE[name](elaborated(given[0], context), node.at)
     if name in TWO:

@@ -48,3 +48,8 @@ def several(words: Iterable[str]) -> str:
     """`a`, `b`, `c`, the first few; "none" for no words."""
     every = [quoted(word) for word in words]
     return ", ".join(every[:MAX_LISTED]) + (", ..." if len(every) > MAX_LISTED else "") or "none"
+
+
+def counted(number: int, word: str) -> str:
+    """1 argument, 2 arguments"""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

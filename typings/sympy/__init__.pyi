@@ -113,6 +113,7 @@ from sympy.functions.elementary.hyperbolic import atanh as atanh
 from sympy.functions.elementary.hyperbolic import cosh as cosh
 from sympy.functions.elementary.hyperbolic import sinh as sinh
 from sympy.functions.elementary.hyperbolic import tanh as tanh
+from sympy.functions.elementary.integers import floor as floor
 from sympy.functions.elementary.miscellaneous import sqrt as sqrt
 from sympy.functions.elementary.piecewise import Piecewise as Piecewise
 from sympy.functions.elementary.piecewise import piecewise_fold as piecewise_fold

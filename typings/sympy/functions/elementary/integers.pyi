@@ -1,0 +1,5 @@
+from sympy.core.expr import Expr
+from sympy.core.function import Function
+
+class floor(Function):
+    def __new__(cls, arg: Expr | float, *, evaluate: bool = True) -> Expr: ...
