@@ -93,9 +93,10 @@ class _Counting:
         """A sign costs nothing, an indicator decides whether there is a product at all."""
         inner = (*guards, *(f for f in e.args if isinstance(f, Indicator)))
         factors = [f for f in e.args if f != -1 and not isinstance(f, Indicator)]
-        below = [f for f in factors if isinstance(f, sp.Pow) and f.exp == -1]
-        found = sum((self.cost(f.base if f in below else f, over, inner) for f in factors), Counter[str]())
-        operations = max(len(factors) - 1, 0) + (1 if below and len(below) == len(factors) else 0)
+        below = [f.base for f in factors if isinstance(f, sp.Pow) and f.exp == -1]
+        above = [f for f in factors if not (isinstance(f, sp.Pow) and f.exp == -1)]
+        found = sum((self.cost(f, over, inner) for f in (*above, *below)), Counter[str]())
+        operations = max(len(factors) - 1, 0) + (1 if below and not above else 0)
         return found + Counter({MULTIPLICATIONS: operations * self.times(e, over, inner)})
 
     def _branches(self, e: sp.Piecewise, over: tuple[Index, ...], guards: tuple[Expr, ...]) -> Cost:
@@ -112,6 +113,6 @@ class _Counting:
 
 def _power(exponent: Expr, times: int) -> Cost:
     """x**3 is two products, x**(-1/2) a root and a division."""
-    root = abs(exponent) % 1 != 0
-    products = max(int(abs(exponent)) - (0 if root else 1), 0) + (1 if exponent.is_negative else 0)
+    size, root = abs(float(exponent)), not exponent.is_Integer
+    products = max(int(size) - (0 if root else 1), 0) + (1 if exponent.is_negative else 0)
     return Counter({MULTIPLICATIONS: products * times, **({"sqrt": times} if root else {})})

@@ -109,8 +109,9 @@ def _shown(found: Derivation, forward: tuple[Equation, ...], result: Tensor) -> 
     computed = {e.tensor for e in found.computed.equations}
     of = {t for e in forward for t in (e.tensor, *e.reads)} - given
     for derived in found.backward:
-        before = found.forward.defining(derived.of) if derived.of in of and derived.equation.tensor not in computed else None
-        of |= set(before.reads) - given if before else set()
+        if derived.of is not None and derived.of in of and derived.equation.tensor not in computed:
+            before = found.forward.defining(derived.of)
+            of |= set(before.reads) - given if before else set()
     return Shown(found, forward, tuple(d for d in found.backward if d.of in of))
 
 

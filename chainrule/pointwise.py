@@ -14,8 +14,8 @@ from fractions import Fraction
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import ArgMax, Axis, Binder, Entry, Index, Indicator, Max, Size, Sum, Tensor, tensors
-from derive.program import Derivation, Derived, Equation, Program
+from derive.index import ArgMax, Axis, Binder, Entry, Index, Indicator, Max, Sign, Size, Sum, Tensor, tensors
+from derive.program import Derivation, Equation, Program
 
 GRID = Axis("g", "G", meaning="the inputs that are tried")
 FREE = Tensor("free", (GRID,))
@@ -84,10 +84,10 @@ def _equations(derivation: Derivation, computed: Mapping[Tensor, Equation]) -> I
     ahead = {d.equation.tensor for p in derivation.products if p.way == "forward" for d in p.derived}
     for derived in derivation.derived:
         if derived.equation.tensor in computed and derived.of is not None:
-            yield derived.equation, _sloped(derived, derived.of, forward, derived.equation.tensor in ahead)
+            yield derived.equation, _sloped(derived.of, forward, derived.equation.tensor in ahead)
 
 
-def _sloped(derived: Derived, of: Tensor, forward: Program, ahead: bool) -> tuple[Tensor, ...]:
+def _sloped(of: Tensor, forward: Program, ahead: bool) -> tuple[Tensor, ...]:
     own = forward.defining(of)
     equations = ([own] if own else []) if ahead else forward.reading(of)
     return tuple(dict.fromkeys(t for e in equations for t in e.reads if t in forward.varying))
@@ -141,7 +141,9 @@ def _value(k: int) -> Fraction:
 def _applies(equations: Sequence[Equation]) -> bool:
     """Whether anything but sums and products is done with the free number."""
     nodes = (node for e in equations for node in sp.preorder_traversal(e.body))
-    return any(not isinstance(node, Entry | sp.Add | sp.Mul) and node.has(GRID.index()) for node in nodes if isinstance(node, Expr) and node.args)
+    return any(
+        not isinstance(node, Entry | sp.Add | sp.Mul) and node.has(GRID.index()) for node in nodes if isinstance(node, Expr) and node.args
+    )
 
 
 @dataclass
@@ -200,7 +202,7 @@ class _Scalars:
             self.numbers[e] = self._define(self._number(body), e.tensor)
         return self.numbers[e]
 
-    def _ordinary(self, key: Basic | type[Basic], sign: str) -> Entry:
+    def _ordinary(self, key: Basic | type[Basic], sign: Sign) -> Entry:
         if key not in self.ordinary:
             self.ordinary[key] = Tensor(f"ordinary{len(self.ordinary)}", (), None, sign)
         return self.ordinary[key].entry()

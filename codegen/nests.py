@@ -1,12 +1,7 @@
-"""One equation to statements: a loop nest with the innermost loop along memory, or a matrix product.
-
-Loop order: innermost goes the index that is the last one of every entry that it stands in (neighbouring entries lie side by side
-in memory), outermost the axis whose extent is known only at run time. Guards are bounds of the innermost loop that they depend on.
-"""
+"""One equation to statements: loop nests that accumulate or assign its parts, or a matrix product."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,14 +10,12 @@ from sympy import Expr
 
 from codegen.cover import partition, reached_once
 from codegen.flat import outermost_binders, unused
-from codegen.loops import Accumulate, Assign, Loop, Statement, Track, entries, nested
-from codegen.positions import at_most, limits
+from codegen.loops import Accumulate, Assign, Statement, Track, entries, nested
+from codegen.order import bounded, loop_order, order_of
 from codegen.products import matrix_product
 from codegen.summands import Summand, merged, protection, summands
 from derive.index import ArgMax, Binder, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation
-
-UNROLLED = 32  # the iterations of a nest that a compiler writes out
 
 
 def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
@@ -97,7 +90,7 @@ def _added(equation: Equation, target: Entry, parts: Sequence[Summand]) -> tuple
         order = loop_order(equation.indices, (), (target, *entries(start)))
         return nested(order, Assign(equation, target, start))
     if start == 0 and partition(others):
-        return tuple(s for p in others for s in bounded(_order(p), Assign(equation, p.target, p.value), p.guards))
+        return tuple(s for p in others for s in bounded(order_of(p), Assign(equation, p.target, p.value), p.guards))
     if start == 0 and len(others) == 1 and reached_once(others[0]):
         return _from_start(equation, start, others[0], Assign(equation, others[0].target, others[0].value))
     leaves = [(p, Accumulate(equation, p.target, "sum", p.value)) for p in others]
@@ -106,7 +99,7 @@ def _added(equation: Equation, target: Entry, parts: Sequence[Summand]) -> tuple
     else:
         order = loop_order(equation.indices, (), (target, *entries(start)))
         done = nested(order, Assign(equation, target, start))
-    return (*done, *(s for p, leaf in leaves for s in bounded(_order(p), leaf, p.guards)))
+    return (*done, *(s for p, leaf in leaves for s in bounded(order_of(p), leaf, p.guards)))
 
 
 def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
@@ -131,7 +124,7 @@ def _accumulated(
 
 def _from_start(equation: Equation, start: Expr, part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:
     """A nest with its start placed inside the loops that come before every loop summed over, bounded or gone from the target."""
-    order = _order(part)
+    order = order_of(part)
     confined = {inner[-1] for g in part.guards if (inner := [i for i in order if i in g.free_symbols])}
     places = dict(zip(equation.indices, part.target.indices, strict=True))
     first = next((k for k, i in enumerate(order) if places.get(i) != i or i in confined), len(order))
@@ -160,7 +153,7 @@ def _is_everywhere(part: Summand, equation: Equation) -> bool:
 def _in_variables(equation: Equation, parts: Sequence[Summand]) -> bool:
     """Whether every part is a sum for one entry of the target at a time, which a variable can hold."""
     for part in parts:
-        order, count = _order(part), len(equation.indices)
+        order, count = order_of(part), len(equation.indices)
         if not _is_gathered(part, equation) or set(order[:count]) != set(equation.indices):
             return False
     return True
@@ -174,64 +167,6 @@ def _finishes(equation: Equation, value: Expr) -> bool:
 def _is_gathered(part: Summand, equation: Equation) -> bool:
     """Whether a part reaches every entry of the target, in the loops over the target's own indices."""
     return part.target.indices == equation.indices and not part.guards
-
-
-def bounded(order: Sequence[Index], leaf: Assign | Accumulate | Track, guards: Sequence[Expr]) -> tuple[Statement, ...]:
-    """The loops around a leaf, each guard a bound of the innermost loop that it depends on; else a condition of the leaf."""
-    low: dict[Index, list[Expr]] = {i: [] for i in order}
-    high: dict[Index, list[Expr]] = {i: [] for i in order}
-    conditions: list[Expr] = []
-    for guard in guards:
-        last = next((i for i in reversed(order) if i in guard.free_symbols), None)
-        found = limits(guard, last) if last is not None else None
-        if found is None or last is None:
-            conditions.append(guard)
-            continue
-        first, end = found
-        extent = last.axis.count if last.axis.extent is None else sp.Integer(last.axis.extent)
-        low[last] += [first] if first is not None and not at_most(first, sp.S.Zero) else []
-        high[last] += [end] if end is not None and not at_most(extent, end) else []
-    body: tuple[Statement, ...] = (replace(leaf, guards=tuple(conditions)),)
-    for index in reversed(order):
-        body = (Loop(index, body, tuple(dict.fromkeys(low[index])), tuple(dict.fromkeys(high[index]))),)
-    return body
-
-
-# -- indices -------------------------------------------------------------------------------------------------------------
-
-
-def _order(part: Summand) -> tuple[Index, ...]:
-    free = [i for i in part.loops if i in part.target.free_symbols]
-    bound = [i for i in part.loops if i not in free]
-    return loop_order(free, bound, (part.target, *entries(part.value)), [i for i in bound if any(i in g.free_symbols for g in part.guards)])
-
-
-def loop_order(
-    free: Sequence[Index], bound: Sequence[Index], touched: Sequence[Entry], confined: Sequence[Index] = ()
-) -> tuple[Index, ...]:
-    """The loops of a nest, outermost first; `bound` are those summed over, `confined` those of them that a guard depends on."""
-    every = (*free, *_in_memory_order(bound, touched))
-    if not every:
-        return ()
-    # a short sum of fixed length is unrolled, so that the loop around it can work on several entries at a time
-    unrolled = not confined and math.prod(i.axis.extent or UNROLLED + 1 for i in bound) <= UNROLLED
-    strides = {i: sum(any(i in e.free_symbols for e in entry.indices[:-1]) for entry in set(touched)) for i in every}
-
-    def cost(index: Index) -> tuple[int, bool, bool, float, bool]:
-        length = 0 if unrolled else math.inf if index.axis.extent is None else index.axis.extent
-        return strides[index], index.axis.extent == 1, unrolled and index in free, -length, index not in free
-
-    last = min(reversed(every), key=cost)
-    beside = [] if unrolled else [i for i in every if strides[i] == strides[last]]  # these run along memory as well
-    outer = [i for i in every if i != last]
-    outer.sort(key=lambda i: (i.axis.extent is not None, i in beside, i in bound))
-    return (*outer, last)
-
-
-def _in_memory_order(indices: Sequence[Index], touched: Sequence[Entry]) -> list[Index]:
-    """The indices in the order in which the entry that holds most of them has them."""
-    found = [list[Index](), *([i for e in entry.indices for i in indices if i in e.free_symbols] for entry in touched)]
-    return list(dict.fromkeys((*max(found, key=lambda these: len(set(these))), *indices)))
 
 
 def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from codegen.flat import flattened
 from codegen.fusion import contracted, fused, tracked_once
 from codegen.loops import Demand, Statement, accesses, entries, nested, with_entries
-from codegen.nests import loop_order, statements
+from codegen.nests import statements
+from codegen.order import loop_order
 from codegen.registers import in_registers, reordered
 from codegen.views import Size, View, laid_out
 from derive.index import Axis, Entry, Tensor

@@ -218,6 +218,7 @@ class _Applied:
 
     def _define(self, name: str, at: tuple[Index, ...], body: Expr) -> Operand:
         application = self.application
-        weights = application.role == "layer" and "weight" in application.operation.learned.values()
-        words = "pre-activation" if weights and name == self.name else application.kind
+        operation = application.operation
+        weights = application.role == "layer" and "weight" in operation.learned.values() and not operation.steps
+        words = "pre-activation" if weights and len(left_sides(operation.formula)) == 1 else application.kind
         return self.builder.places.define(name, at, body, f"layer {application.layer}: {words}")

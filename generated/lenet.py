@@ -151,7 +151,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
                     h3 = max(A3[u3], real(0))
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
-                    H4[n, 2 * t3 + 4 * p + u3] = h3
+                    H4[n, 4 * p + 2 * t3 + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
     for n in range(N):
@@ -240,7 +240,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
                     h3 = max(A3[u3], real(0))
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
-                    H4[n, 2 * t3 + 4 * p + u3] = h3
+                    H4[n, 4 * p + 2 * t3 + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
     for n in range(N):
@@ -351,7 +351,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
                     h3 = max(A3[n, p, t3, u3], real(0))
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
-                    H4[n, 2 * t3 + 4 * p + u3] = h3
+                    H4[n, 4 * p + 2 * t3 + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
     for n in range(N):
@@ -419,7 +419,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             for t3 in range(2):
                 for u3 in range(2):
                     # (21)  dH3[n,p,t3,u3] = dH4[n,N_u3 (p N_t3 + t3) + u3]
-                    dH3 = dH4[n, 2 * t3 + 4 * p + u3]
+                    dH3 = dH4[n, 4 * p + 2 * t3 + u3]
                     # (22)  dA3[n,p,t3,u3] = dH3[n,p,t3,u3] where(A3[n,p,t3,u3] <= 0, 0, 1)
                     dA3[p, t3, u3] = real(0) if A3[n, p, t3, u3] <= real(0) else dH3
                     # (24) continued
@@ -435,7 +435,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for o in range(6):
             for t2 in range(4):
                 for u2 in range(4):
-                    # start of (25), (26a), (26a), (26b)
+                    # start of (25), (26a), (26b)
                     dH2[t2, u2] = real(0)
                     best_argmax_H1 = real(-np.inf)
                     argmax_H1[t2, u2] = real(0)

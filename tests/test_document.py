@@ -85,6 +85,36 @@ CASES: dict[str, Callable[[], tuple[Network, Convention, Examples]]] = {
         "columns",
         "single",
     ),
+    "statistics, steps, a learned slope, weights": lambda: (
+        Network(
+            name="layers",
+            inputs=[2, 4],
+            layers=[
+                {"kind": "batch_norm"},
+                {"kind": "dropout", "p": 0.25},
+                {"kind": "rnn", "units": 3},
+                {"kind": "dense", "units": 3, "activation": "prelu"},
+            ],
+            loss={"kind": "softmax_cross_entropy", "weight": [1.0, 2.0, 0.5], "sample_weights": True},
+        ),
+        "rows",
+        "batch",
+    ),
+    "positions": lambda: (
+        Network(
+            name="positions",
+            inputs=[1, 4, 4],
+            layers=[
+                {"kind": "conv2d", "out_channels": 2, "kernel_size": 3, "padding": 1, "activation": "relu"},
+                {"kind": "max_pool2d", "kernel_size": 2},
+                {"kind": "flatten"},
+                {"kind": "dense", "units": 2},
+            ],
+            loss="softmax_cross_entropy",
+        ),
+        "rows",
+        "batch",
+    ),
     "logits": lambda: (
         Network(name="logits", inputs=2, layers=[{"kind": "dense", "units": 3}], loss="binary_cross_entropy_with_logits"),
         "rows",

@@ -12,7 +12,9 @@ import derive
 PAGE = (Path(__file__).parent.parent / "docs" / "spec.md").read_text(encoding="utf-8")
 
 
-EXAMPLE, *SNIPPETS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLE, *BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+SPECS = [block for block in BLOCKS if block.startswith("name")]
+SNIPPETS = [block for block in BLOCKS if block not in SPECS]
 LINES = [line for block in SNIPPETS for line in ([block] if '"""' in block else block.splitlines())]
 
 
@@ -27,3 +29,14 @@ def test_every_line_can_stand_in_a_spec(line: str) -> None:
     loss, activation = ("", "") if line.startswith("loss") else ('loss = "l1"', f", {line}")
     network = derive.loads(f"""name = "shown"\ninputs = 2\n{loss or line}\nlayers = [{{ kind = "dense", units = 3{activation} }}]\n""")
     assert derive.loads(network.to_toml()) == network
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_spec_loads(spec: str) -> None:
+    network = derive.loads(spec)
+    assert derive.loads(network.to_toml()) == network
+
+
+def test_products_are_those_of_the_page() -> None:
+    (line,) = re.findall(r"`(products = \[.*\])`", PAGE)
+    assert derive.loads(f"{line}\n{EXAMPLE}").products == ("jvp", "jacobian", "hvp")

@@ -123,6 +123,10 @@ def _update(derivation: Derivation, how: Notation) -> Section:
         gradient = derivation.gradient(parameter).equation
         body = rule(Entry(parameter, *gradient.indices), gradient.entry, eta.entry())
         form = how.matrix(body, gradient.indices)
+        if form is None:  # more than two axes: the rule holds entry by entry, so it holds for any axes
+            along = gradient.indices[0]
+            whole = [Tensor(t.name, (along.axis,))[along] for t in (parameter, gradient.tensor)]
+            form = how.matrix(rule(whole[0], whole[1], eta.entry()), (along,))
         rows.append(Row(how.name(parameter), form or how.index(body, gradient.indices), r"\leftarrow"))
     words: Text = ("One step of gradient descent with learning rate ", Math(r"\eta"), ", for every parameter ", Math(r"\theta"), ":")
     return Section(("Update",), (Paragraph(words), Formula(tuple(rows))))

@@ -11,7 +11,7 @@ from derive.documents.document import Block, Formula, Math, Paragraph, Row, Sect
 from derive.documents.latex_matrix import ATOM, Written
 from derive.documents.layout import LINE, fold, width
 from derive.documents.notation import Notation, in_shape
-from derive.documents.words import activation_of, heading, operator
+from derive.documents.words import activation_of, argument, heading, operator
 from derive.index import Binder, Delta, Entry, Sum, Tensor, free_indices
 from derive.matrix_form import OneHots
 from derive.program import Derivation, Equation, Program
@@ -40,7 +40,7 @@ def matrix_rows(equation: Equation, how: Notation, named: str | None = None) -> 
 
 def _named(equation: Equation, how: Notation) -> str | None:
     kind = activation_of(equation)
-    return None if kind is None else rf"{operator(kind)}\left({how.name(equation.reads[0])}\right)"
+    return None if kind is None else rf"{operator(kind)}\left({how.name(argument(equation))}\right)"
 
 
 # -- what follows from an equation -------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def composition(program: Program, how: Notation) -> str | None:
     for equation in program.equations:
         kind = activation_of(equation)
         if kind is not None:
-            read = equation.reads[0]
+            read = argument(equation)
             inside = written[read].latex if read in written else how.name(read)
             written[equation.tensor] = Written(rf"{operator(kind)}\left({inside}\right)", ATOM)
         else:

@@ -11,6 +11,9 @@ from derive.documents.document import Block, Code, Document, Formula, Math, Ref,
 from derive.documents.layout import LINE, fold, width
 from derive.documents.symbols import escape
 
+PAGE, GAP = 41.5, 1.3  # the width of the text and the space between two columns, in em
+LEFT = 5.5  # what is left for the left-hand sides
+
 
 def render_latex(document: Document) -> str:
     """The LaTeX source of a document. It needs AMS-LaTeX, booktabs, graphicx and hyperref, and no shell escape."""
@@ -68,8 +71,24 @@ def cells(row: Sequence[Text]) -> str:
 def columns(table: Table) -> str:
     """The column types of a table: one column wraps its text."""
     kinds = ["l"] * len(table.header)
-    kinds[table.wide] = r">{\raggedright\arraybackslash}p{0.34\linewidth}"
+    rows = (table.header, *table.rows)
+    others = sum(max(sum(map(_wide, row[k])) for row in rows) for k in range(len(kinds)) if k != table.wide)
+    share = min(0.34, max(0.12, 1 - (others + GAP * len(kinds)) / PAGE))
+    kinds[table.wide] = rf">{{\raggedright\arraybackslash}}p{{{share:.2g}\linewidth}}"
     return "".join(kinds)
+
+
+def _wide(part: str | Math | Code | Ref) -> float:
+    """About how wide a part of a sentence is set, in em."""
+    match part:
+        case Math(latex):
+            return width(latex)
+        case Code(name):
+            return 0.53 * len(name)
+        case Ref(number):
+            return 0.5 * len(number) + 1
+        case _:
+            return 0.45 * len(part)
 
 
 def breakable(words: str) -> str:
@@ -82,21 +101,27 @@ def breakable(words: str) -> str:
 
 def formula(block: Formula) -> str:
     """The rows of a displayed formula, aligned, each broken into lines where it is too long."""
-    body = " \\\\\n".join(line for row in block.rows for line in _lines(row))
+    left = max(width(row.left) for row in block.rows)
+    body = " \\\\\n".join(line for row in block.rows for line in _lines(row, max(left - LEFT, 0.0)))
     if not block.number:
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     inside = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
     return f"\\begin{{equation}}\\tag{{{block.number}}}\\label{{eq:{block.number}}}\n{inside}\n\\end{{equation}}"
 
 
-def _lines(row: Row) -> list[str]:
-    first, *more = (_fitted(line) for line in fold(row.right))
+def _lines(row: Row, less: float) -> list[str]:
+    first, *more = (_fitted(line, less) for line in fold(row.right, LINE - less))
     lines = [f"{row.left} &{row.relation} {first}", *(rf"&\quad {line}" for line in more)]
     if row.note:
         lines[-1] += rf" && \text{{{text(row.note)}}}"
     return lines
 
 
-def _fitted(line: str) -> str:
-    """A line that may be too long by the estimate is measured by LaTeX itself, and set smaller if it is."""
-    return rf"\fit{{{line}}}" if width(line) > 0.8 * LINE else line
+def _fitted(line: str, less: float) -> str:
+    """A line that may be too long by the estimate is measured by LaTeX itself, and set smaller if it is.
+
+    less: how much more than usual the left-hand sides take, in em.
+    """
+    if width(line) <= 0.8 * (LINE - less):
+        return line
+    return rf"{{\linewidth={1 - less / LINE:.2f}\linewidth\fit{{{line}}}}}" if less else rf"\fit{{{line}}}"

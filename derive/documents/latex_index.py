@@ -27,7 +27,7 @@ from derive.documents.signs import (
     two_branches,
 )
 from derive.documents.symbols import Symbols, index_letter, joined, size_letter
-from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from derive.functions import AtLeast, Erfc, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
 from derive.text import letters, spelled
 
@@ -40,6 +40,7 @@ FUNCTIONS: dict[type[sp.Function], str] = {
     Sigmoid: r"\sigma",
     Log1p: r"\operatorname{log1p}",
     Expm1: r"\operatorname{expm1}",
+    Erfc: r"\operatorname{erfc}",
 }
 RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\mathop{\mathrm{argmax}}"}
@@ -142,7 +143,10 @@ class IndexPrinter:
         entries = sorted(e.body.atoms(Entry), key=lambda entry: (-sum(i in e.bound for i in entry.indices), str(entry)))
         written = [i for entry in entries for i in entry.indices if i in e.bound]  # in the order of the largest entry
         over = joined([named._plain(i) for i in dict.fromkeys((*written, *e.bound))])
-        return rf"{BINDERS[type(e)]}_{{{over}}} {named._factor(e.body, last=True)}"
+        bound = rf"{BINDERS[type(e)]}_{{{over}}} {named._factor(e.body, last=True)}"
+        if isinstance(e, ArgMax) and len(e.bound) > 1:  # one of the positions of the maximum
+            return rf"{parenthesised(bound)}_{{{named._plain(e.bound[e.place])}}}"
+        return bound
 
     def _power(self, e: sp.Pow) -> str:
         base, exponent = e.base, e.exp

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 LINE = 30.0  # what fits on a line beside the left-hand side and the number, in em; the estimate errs by up to a fifth
 
-TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}]|\s+|.")
+INDICATOR = r"\mathbf{1}["  # to the bracket that closes it
+TOKEN = re.compile(r"\\mathbf\{1\}\[|\\[A-Za-z]+\*?|\\.|[{}]|\s+|.")
 BOXES = {r"\mathrm", r"\mathbf", r"\mathbb", r"\operatorname", r"\operatorname*", r"\text", r"\hat", r"\dot", r"\mathring"}
 SPACED = {"=", "+", "-", "<", ">", r"\le", r"\ge", r"\ne", r"\odot", r"\oslash", r"\times", r"\in", r"\leftarrow", r"\quad"}
 OPENING = {"{", r"\left", r"\begin", r"\bigl", r"\biggl"}
@@ -21,7 +22,8 @@ def fold(latex: str, line: float = LINE) -> list[str]:
     """A formula in lines of at most `line` em, where breaking it at a sign can do that.
 
     It is broken between its terms. A formula of one term is broken before its elementwise products, or inside the widest of its
-    brackets that holds a sum, whichever gives the shorter lines. A term that is still too long is broken before its fractions.
+    brackets that holds a sum, whichever gives the shorter lines. A term that is still too long is broken before its fractions or
+    before its indicators.
     """
     if width(latex) <= line:
         return [latex]
@@ -29,7 +31,8 @@ def fold(latex: str, line: float = LINE) -> list[str]:
     choices = [parts]
     if len(_split(latex, ("+", "-"))) == 1:
         choices += [_split(latex, (r"\odot", r"\oslash", r"\quad")), _inside_bracket(latex)]
-    choices.append([piece for part in parts for piece in (_split(part, (r"\frac",)) if width(part) > line else [part])])
+    for signs in ((r"\frac",), (INDICATOR, r"\delta")):
+        choices.append([piece for part in parts for piece in (_split(part, signs) if width(part) > line else [part])])
     return min((_filled(choice, line) for choice in choices), key=lambda lines: max(max(map(width, lines)), line))
 
 
@@ -55,8 +58,8 @@ def _split(latex: str, signs: Sequence[str]) -> list[str]:
     parts = [""]
     depth = 0
     for token in TOKEN.findall(latex):
-        depth += _opens(token)
-        if token in signs and depth == 0 and parts[-1].strip() not in ("", "+", "-"):
+        before, depth = depth, depth + _opens(token)
+        if token in signs and min(before, depth) == 0 and parts[-1].strip() not in ("", "+", "-"):
             parts.append("")
         parts[-1] += token
     return [part.strip() for part in parts]
@@ -64,7 +67,7 @@ def _split(latex: str, signs: Sequence[str]) -> list[str]:
 
 def _opens(token: str) -> int:
     """How many levels of brackets a token opens (1), closes (-1)."""
-    return (token in OPENING) - (token in CLOSING)
+    return (token in OPENING or token == INDICATOR) - (token in CLOSING or token == "]")
 
 
 def _inside_bracket(latex: str) -> list[str]:
@@ -161,6 +164,8 @@ def _environment(items: Sequence[str | Nested], k: int) -> tuple[int, float]:
 def _character(token: str) -> float:
     if token in INVISIBLE or token in BOXES:
         return 0.0
+    if token == INDICATOR:
+        return 0.85
     if token in SPACED:
         return 1.2
     if token.startswith("\\"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import sympy as sp
 from sympy import Expr
 
 from derive.documents.document import Ref, Row, Text
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter, Written
 from derive.documents.symbols import MARKS, Symbols, shape_latex
-from derive.index import Entry, Index, Tensor
+from derive.index import Delta, Entry, Index, InRange, Size, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
 from derive.program import Derivation, Equation, Product, Program
 
@@ -23,6 +24,7 @@ class Notation:
     symbols: Symbols
     onehots: OneHots
     numbers: Mapping[str, str]  # the number of the equation that defines a tensor, by the tensor's name
+    first: int = 1  # the first position on an axis: 0 where formulas calculate with positions
 
     def index(self, e: Expr, indices: Sequence[Index]) -> str:
         """An expression in index form; `indices` are those of the left-hand side."""
@@ -79,7 +81,15 @@ def notation(derivation: Derivation) -> Notation:
     gradients = {d.equation.tensor.name: d.of for d in derivation.backward if d.of is not None}
     derivatives = {p.family.of(t).name: (MARKS[p.kind], t) for p in derivation.products for t in _differentiated(p)}
     onehots = {t: _onehot(t, forward) for t in forward.targets if t.values is not None}
-    return Notation(Symbols(tensors, gradients, derivatives), onehots, {e.tensor.name: e.number for e in equations})
+    numbers = {e.tensor.name: e.number for e in equations}
+    return Notation(Symbols(tensors, gradients, derivatives), onehots, numbers, 0 if any(map(_calculates, equations)) else 1)
+
+
+def _calculates(equation: Equation) -> bool:
+    """Whether an equation calculates with positions, which it counts from 0."""
+    nodes = (n for n in sp.preorder_traversal(equation.body) if isinstance(n, Entry | Delta | InRange))
+    places = (place for node in nodes for place in (node.indices if isinstance(node, Entry) else node.args))
+    return any(not isinstance(place, Index | Entry | Size) for place in places)
 
 
 def _differentiated(product: Product) -> Iterator[Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 import sympy as sp
@@ -13,11 +12,12 @@ from sympy.logic.boolalg import Boolean
 
 from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation
-from derive.documents.symbols import index_letter, shape_latex, size_letter
-from derive.documents.words import activation_of, heading, operator, spoken
+from derive.documents.setup_tables import axes, axis_row, tensor_rows
+from derive.documents.symbols import index_letter, shape_latex
+from derive.documents.words import activation_of, operator, spoken
 from derive.formulas.losses import TARGETS
 from derive.functions import AtLeast
-from derive.index import Axis, Entry, Tensor
+from derive.index import Entry
 from derive.layer_spec import Layer
 from derive.network import Network
 from derive.program import Derivation, Equation, Program
@@ -29,10 +29,12 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     forward = derivation.forward
     blocks: list[Block] = [
         Paragraph(_network(network)),
-        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(_tensor_rows(forward, network, notation)), 2),
+        Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(tensor_rows(forward, network, notation)), 2),
         Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
         *_onehot_definitions(notation),
-        Table((("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(_axis_row(axis) for axis in _axes(forward)), 1),
+        Table(
+            (("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(axis_row(axis, notation.first) for axis in axes(forward)), 1
+        ),
         Paragraph(("Conventions:",)),
         Items(tuple(_conventions(derivation, notation))),
     ]
@@ -54,71 +56,14 @@ def _network(network: Network) -> Text:
     loss = f"{spoken(network.loss.kind)}{f', {options}' if options else ''}, reduction: {network.loss.reduction}"
     count = math.prod(network.shape)
     inputs = f"{' x '.join(map(str, network.shape)) or 1} input{'s' if count > 1 else ''}"
-    inputs += f", labels of {network.tokens} kinds" if network.tokens else ""
+    inputs += f" that are labels of {network.tokens} kinds" if network.tokens else ""
     return ("Network ", Code(network.name), f": {inputs}, then {', '.join(layers)}. Loss: {loss}.")
-
-
-# -- tensors and axes --------------------------------------------------------------------------------------------------
-
-
-def _tensor_rows(program: Program, network: Network, notation: Notation) -> Iterator[tuple[Text, ...]]:
-    for tensor in program.inputs:
-        yield _tensor_row(tensor, ("inputs",), notation)
-    for tensor in program.targets:
-        yield _tensor_row(tensor, (_target_role(tensor),), notation)
-    for tensor in program.parameters:
-        yield _tensor_row(tensor, _parameter_words(tensor, program, network), notation)
-    for equation in program.equations:
-        yield _tensor_row(equation.tensor, (heading(equation),), notation)
-
-
-def _target_role(tensor: Tensor) -> str:
-    if tensor.values is None:
-        return "targets"
-    return "labels: the class of each example" if tensor.axes else "label: the class of the example"
-
-
-def _tensor_row(tensor: Tensor, meaning: Text, notation: Notation) -> tuple[Text, ...]:
-    symbolic, numeric = (_space(tensor, numbers=numbers) for numbers in (False, True))
-    return ((Math(notation.name(tensor)),), (Code(tensor.name),), meaning, (Math(symbolic),), (Math(numeric),))
-
-
-def _parameter_words(tensor: Tensor, program: Program, network: Network) -> Text:
-    """The role of a parameter by how it starts, and the layer whose number ends its name."""
-    role = "weights" if program.starts.get(tensor) == "weight" else "biases" if tensor.name.startswith("b") else "learned numbers"
-    digits = re.search(r"\d+$", tensor.name)
-    if digits is None:
-        return (f"{role} of the loss",)
-    name = network.layers[int(digits[0]) - 1].name
-    return (f"{role} of layer {digits[0]}{f', {name}' if name else ''}",)
-
-
-def _space(tensor: Tensor, *, numbers: bool) -> str:
-    if tensor.values is None:
-        return shape_latex(tensor, numbers=numbers)
-    count = tensor.values.extent
-    last = str(count) if numbers and count else size_letter(tensor.values)
-    above = f"^{{{size_letter(tensor.axes[0])}}}" if tensor.axes else ""
-    listed = r"1, \dots, " if last not in ("1", "2") else "1, " if last == "2" else ""
-    return rf"\lbrace {listed}{last} \rbrace{above}"
-
-
-def _axes(program: Program) -> tuple[Axis, ...]:
-    """All axes, from the inputs to the loss."""
-    computed = (e.tensor for e in program.equations)
-    return tuple(dict.fromkeys(axis for tensor in (*program.inputs, *computed) for axis in tensor.axes))
-
-
-def _axis_row(axis: Axis) -> tuple[Text, ...]:
-    letter = index_letter(axis.name)
-    size = size_letter(axis)
-    extent: Text = (Math(size), ", known when it runs") if axis.extent is None else (Math(f"{size} = {axis.extent}"),)
-    return ((Math(letter),), (axis.meaning,), (Math(rf"{letter} = 1, \dots, {size}"),), extent)
 
 
 def _onehot_words(notation: Notation) -> Text:
     names = [Math(notation.name(onehot)) for onehot in notation.onehots.values()]
-    return ("The labels as a one-hot tensor ", *names, " (the code counts classes from 0 and never forms it):")
+    counts = "the code counts classes from 0 and never forms it" if notation.first else "the code never forms it"
+    return ("The labels as a one-hot tensor ", *names, f" ({counts}):")
 
 
 def _target_words(program: Program, network: Network, notation: Notation) -> Text:

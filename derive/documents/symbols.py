@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from derive.index import Axis, Tensor
 
 MARKS = {"jvp": r"\dot", "hvp": r"\mathring", "jacobian": "J"}  # over the letter of a tensor, or in its place
-LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "theta": r"\theta", "eta": r"\eta"}
+GREEK = ("alpha", "beta", "gamma", "delta", "eta", "theta", "lambda", "mu", "sigma")
+LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "Xhat": r"\hat{X}", **{name: rf"\{name}" for name in GREEK}}
+STEP = re.compile(r"([A-Za-z]+\d*)_(\d+)")  # the value of a recurrence at a step: H2_1
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Symbols:
     def derivative(self, tensor: Tensor) -> str:
         """A gradient in Leibniz' notation, dL/dW_1; any other tensor as its symbol."""
         by = self.gradients.get(tensor.name)
-        return self.symbol(tensor).latex() if by is None else rf"\frac{{\partial L}}{{\partial {named(by.name).latex()}}}"
+        return self.symbol(tensor).latex() if by is None else rf"\frac{{\partial L}}{{\partial {self.symbol(by).latex()}}}"
 
     def _by_name(self, name: str) -> Symbol:
         if name in self.derivatives:
@@ -54,28 +56,44 @@ class Symbols:
             return Symbol(mark, symbol.latex()) if mark.isalpha() else replace(symbol, letter=f"{mark}{{{symbol.letter}}}")
         by = self.gradients.get(name)
         if by is not None:
-            return Symbol("G" if len(by.axes) > 1 else "g", named(by.name).latex())
-        return self._part(name.split("_")) if "_" in name else named(name)
+            return Symbol("G" if len(by.axes) > 1 else "g", self.symbol(by).latex())
+        if (step := STEP.fullmatch(name)) is not None:
+            return replace(named(step[1]), superscript=f"({step[2]})")
+        return self._part(self._words(name)) if "_" in name else named(name)
+
+    def _words(self, name: str) -> list[str]:
+        """A name at its underscores, the values of steps whole: tanh_C2_1 is tanh and C2_1."""
+        found: list[str] = []
+        for word in name.split("_"):
+            whole = f"{found[-1]}_{word}" if found else ""
+            if whole in self.tensors and STEP.fullmatch(whole):
+                found[-1] = whole
+            else:
+                found.append(word)
+        return found
 
     def _part(self, words: Sequence[str]) -> Symbol:
         """A shared part is named after what it does and what it reads: sum_exp_Z is Z with `sum exp` above."""
         read = [self._by_name(word) for word in words if word in self.tensors]
         done = r"\ ".join(escape(word) for word in words if word not in self.tensors)
         if not read:
-            words_latex = r"\ ".join(map(escape, words))
-            return Symbol(rf"\mathrm{{{words_latex}}}")
+            whole = r"\ ".join(map(escape, words))
+            letters = whole.rstrip("0123456789")
+            return Symbol(rf"\mathrm{{{letters}}}", whole[len(letters) :])
         above = rf"\mathrm{{{done}}}" if done else ""
         if len(read) == 1:
-            return replace(read[0], superscript=above)
+            return replace(read[0], superscript=r",\ ".join(part for part in (read[0].superscript, above) if part))
         return Symbol(rf"\left({' '.join(symbol.latex() for symbol in read)}\right)", "", above)
 
 
 def named(name: str) -> Symbol:
-    """W1 is W_1, Yhat is Y with a hat, any other word stands upright."""
+    """W1 is W_1, Wq1 is W_{q1}, Yhat is Y with a hat, gamma is the Greek letter, any other word stands upright."""
     found = re.fullmatch(r"([A-Za-z]+)(\d*)", name)
     if found is None:
         return Symbol(rf"\mathrm{{{escape(name)}}}")
     letters, number = found.groups()
+    if len(letters) == 2 and letters not in LETTERS:
+        return Symbol(letters[0], rf"\mathrm{{{letters[1]}}}{number}")
     return Symbol(LETTERS.get(letters, letters if len(letters) == 1 else rf"\mathrm{{{letters}}}"), number)
 
 

@@ -5,25 +5,47 @@ from __future__ import annotations
 from derive.documents.document import Text
 from derive.documents.notation import Notation
 from derive.formulas.activations import ACTIVATIONS
+from derive.index import Tensor
 from derive.program import Equation, Step
 
 # name in a sentence, operator in a formula; a kind that is not here goes by its own name
 NAMES: dict[str, tuple[str, str]] = {
     "relu": ("ReLU", r"\operatorname{ReLU}"),
     "leaky_relu": ("leaky ReLU", r"\operatorname{LeakyReLU}"),
+    "prelu": ("PReLU", r"\operatorname{PReLU}"),
+    "relu6": ("ReLU6", r"\operatorname{ReLU6}"),
     "elu": ("ELU", r"\operatorname{ELU}"),
+    "celu": ("CELU", r"\operatorname{CELU}"),
+    "selu": ("SELU", r"\operatorname{SELU}"),
     "sigmoid": ("sigmoid", r"\sigma"),
     "tanh": ("tanh", r"\tanh"),
     "silu": ("SiLU", r"\operatorname{SiLU}"),
     "gelu": ("GELU", r"\operatorname{GELU}"),
     "gelu_tanh": ("GELU, tanh form", r"\operatorname{GELU}"),
+    "mish": ("Mish", r"\operatorname{Mish}"),
+    "glu": ("GLU", r"\operatorname{GLU}"),
     "formula": ("own formula", r"\operatorname{formula}"),
+}
+LAYERS: dict[str, str] = {
+    "conv1d": "1-D convolution",
+    "conv2d": "2-D convolution",
+    "max_pool1d": "1-D max pooling",
+    "max_pool2d": "2-D max pooling",
+    "avg_pool1d": "1-D average pooling",
+    "avg_pool2d": "2-D average pooling",
+    "add": "sum",
+    "multiply": "product",
+    "concatenate": "concatenation",
+    "rms_norm": "RMS norm",
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
 }
 
 
 def spoken(kind: str) -> str:
     """softmax_cross_entropy is softmax cross entropy."""
-    return NAMES[kind][0] if kind in NAMES else kind.replace("_", " ")
+    return NAMES[kind][0] if kind in NAMES else LAYERS.get(kind, kind.replace("_", " "))
 
 
 def operator(kind: str) -> str:
@@ -35,6 +57,11 @@ def activation_of(equation: Equation) -> str | None:
     """The kind of activation that an equation applies, by its note."""
     kind = equation.note.rpartition(": ")[2]
     return kind if kind in ACTIVATIONS else None
+
+
+def argument(equation: Equation) -> Tensor:
+    """The value that an activation is applied to: what else it reads, a learned slope, has fewer axes."""
+    return max(equation.reads, key=lambda tensor: len(tensor.axes))
 
 
 def heading(equation: Equation) -> str:

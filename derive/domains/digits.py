@@ -13,7 +13,7 @@ CONTEXT = mpmath.mp.clone()
 CONTEXT.dps = 50
 RELATIVE = CONTEXT.mpf("1e-30")  # two ways to compute one number differ by far less
 ABSOLUTE = CONTEXT.mpf("1e-40")  # what rounding may leave where terms cancel
-LARGEST_EXPONENT = 4096  # in bits, of what exp is applied to: exp(exp(exp(100))) would not fit into memory
+LARGEST = CONTEXT.mpf(2) ** 4096  # that exp is applied to: exp(exp(exp(100))) would not fit into memory
 
 
 class RealNumber(Number):
@@ -45,7 +45,7 @@ class RealNumber(Number):
         return RealNumber(1 / self.value)
 
     def exp(self) -> RealNumber:
-        if CONTEXT.mag(self.value) > LARGEST_EXPONENT:
+        if abs(self.value) > LARGEST:
             raise Outside("exp of a number that is too large")
         return RealNumber(CONTEXT.exp(self.value))
 
