@@ -10,7 +10,10 @@ import pytest
 
 import codegen
 import derive
+from chainrule.sample import sample
+from chainrule.verify import Verification, verify_at
 from derive import Network
+from derive.program import Derivation
 from tests.modules import interpreted, network
 from tests.random_networks import Point, point
 from tests.test_products import CASES
@@ -268,3 +271,45 @@ def test_float32_stays_float32(classifier: tuple[Any, Point]) -> None:
     assert losses[-1] < losses[0]
     reference = Reference(with_products(network(*CASES["tanh, softmax cross-entropy"])), at)
     assert np.abs(tangent - reference.jvp(along)).max() <= 1e-5 * np.abs(tangent).max()
+
+
+# -- chainrule verify ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", params=["kinks", "more outputs than inputs"])
+def verified(request: pytest.FixtureRequest) -> tuple[Network, Derivation, Any]:
+    net = with_products(network(*CASES[request.param]))
+    return net, derive.differentiate(net.program()), interpreted(net)
+
+
+def verification(net: Network, derivation: Derivation, module: Any) -> Verification:
+    return verify_at(derivation, net.program(mode="inference"), module, sample(net, module, 5, 0))
+
+
+def test_verify_covers_products(verified: tuple[Network, Derivation, Any]) -> None:
+    found = verification(*verified)
+    assert [row.product for row in found.products] == ["jvp", "jacobian", "hvp"]
+    assert found.holds
+    assert all(row.naive < 1e-13 and row.difference < 1e-7 for row in found.products if not row.kinks)
+
+
+def scaled(part: Any, factor: float) -> Any:
+    return part._replace(**{n: factor * a for n, a in part._asdict().items()}) if isinstance(part, tuple) else factor * part
+
+
+@pytest.mark.parametrize("function", ["jacobian_vector_product", "jacobian", "hessian_vector_product"])
+@pytest.mark.parametrize("factor", [1 + 1e-9, -1.0])
+def test_verify_sees_a_wrong_product(
+    verified: tuple[Network, Derivation, Any], monkeypatch: pytest.MonkeyPatch, function: str, factor: float
+) -> None:
+    net, derivation, module = verified
+    right = getattr(module, function)
+
+    def wrong(*args: Any, **options: Any) -> Any:
+        *others, last = right(*args, **options)
+        return (*others, scaled(last, factor))
+
+    monkeypatch.setattr(module, function, wrong)
+    found = verification(net, derivation, module)
+    assert [row.product for row in found.products if not row.holds] == [{"jacobian": "jacobian"}.get(function, f"{function[0]}vp")]
+    assert not found.holds
