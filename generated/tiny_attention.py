@@ -148,12 +148,13 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
                 sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
             for t in range(8):
-                max_S3 = real(-np.inf)
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                 for t_ in range(8):
-                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                     S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
-                    # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-                    max_S3 = np.maximum(max_S3, S3[t_] if real(t) >= real(t_) else real(-np.inf))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
                 # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
                 for t_ in range(8):
                     exp_S3[t_] = math.exp(S3[t_] - max_S3)
@@ -265,12 +266,13 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                 sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
             for t in range(8):
-                max_S3 = real(-np.inf)
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                 for t_ in range(8):
-                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                     S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
-                    # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-                    max_S3 = np.maximum(max_S3, S3[t_] if real(t) >= real(t_) else real(-np.inf))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
                 # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
                 for t_ in range(8):
                     exp_S3[t_] = math.exp(S3[t_] - max_S3)
@@ -412,12 +414,13 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                 sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
             for t in range(8):
-                max_S3 = real(-np.inf)
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                 for t_ in range(8):
-                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                     S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
-                    # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-                    max_S3 = np.maximum(max_S3, S3[t_] if real(t) >= real(t_) else real(-np.inf))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
                 # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
                 for t_ in range(8):
                     exp_S3[t_] = math.exp(S3[t_] - max_S3)
