@@ -64,14 +64,14 @@ def derivative(body: Expr, tensor: Tensor, at: tuple[Index, ...]) -> list[Term]:
 class _Abs(sp.Function):
     """|x| with the derivative sign(x), also at 0, where sign is 0."""
 
-    def fdiff(self, argindex: int = 1) -> Expr:
+    def fdiff(self, argindex: int = 1) -> Expr:  # noqa: ARG002 (the signature is SymPy's)
         return _Sign(self.args[0])
 
 
 class _Sign(sp.Function):
     """sign(x), a step function: its derivative is 0."""
 
-    def fdiff(self, argindex: int = 1) -> Expr:
+    def fdiff(self, argindex: int = 1) -> Expr:  # noqa: ARG002 (the signature is SymPy's)
         return sp.S.Zero
 
 

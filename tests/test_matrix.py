@@ -213,6 +213,8 @@ def has_none(equation: Equation, how: Notation) -> bool:
     read = (equation.tensor, *equation.reads)
     positions = [i for e in equation.body.atoms(Entry) for i in e.indices] + [i for d in equation.body.atoms(Delta) for i in d.args]
     computed = any(i.tensor not in how.onehots if isinstance(i, Entry) else not isinstance(i, Index) for i in positions)
+    places = [(i, axis) for e in equation.body.atoms(Entry) for i, axis in zip(e.indices, e.tensor.axes, strict=True)]
+    computed |= any(isinstance(i, Index) and i.axis != axis for i, axis in places)
     return computed or equation.body.has(Max, InRange, AtMost) or any(len(t.axes) > 2 or len(set(t.axes)) < len(t.axes) for t in read)
 
 
