@@ -101,7 +101,7 @@ def test_any_network(net: Network, examples: int, seed: int) -> None:
     loss, expected, _ = random_networks.autograd(net, point)
     value, found = module.gradients(at_point(module, point), point.X, point.y)
     assert value == pytest.approx(loss, rel=1e-12, abs=1e-14)
-    assert module.loss(at_point(module, point), point.X, point.y) == pytest.approx(loss, rel=1e-12, abs=1e-14)
+    assert float(np.sum(module.loss(at_point(module, point), point.X, point.y))) == pytest.approx(loss, rel=1e-12, abs=1e-14)
     assert random_networks.worst_error(found._asdict(), expected) < 1e-12
     assert module.predict(at_point(module, point), point.X).shape == (examples, net.outputs)
 
