@@ -14,7 +14,7 @@ from fractions import Fraction
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import ArgMax, Axis, Binder, Entry, Index, Indicator, Max, Size, Sum, Tensor, tensors
+from derive.index import ArgMax, Axis, Binder, Entry, Index, Indicator, Max, Sign, Size, Sum, Tensor, tensors
 from derive.program import Derivation, Equation, Program
 
 GRID = Axis("g", "G", meaning="the inputs that are tried")
@@ -202,7 +202,7 @@ class _Scalars:
             self.numbers[e] = self._define(self._number(body), e.tensor)
         return self.numbers[e]
 
-    def _ordinary(self, key: Basic | type[Basic], sign: str) -> Entry:
+    def _ordinary(self, key: Basic | type[Basic], sign: Sign) -> Entry:
         if key not in self.ordinary:
             self.ordinary[key] = Tensor(f"ordinary{len(self.ordinary)}", (), None, sign)
         return self.ordinary[key].entry()

@@ -43,7 +43,7 @@ class Sample:
         data = dict(zip((t.name for t in (*program.inputs, *program.targets)), self._data(), strict=False))
         constants = {c.tensor.name: np.array([float(v) for v in c.values]) for c in program.constants}
         every = {**constants, **arrays(self.parameters), **data, **self.masks}
-        return {t.name: _ordered(t, every[t.name]) for t in program.given}
+        return {t.name: ordered(t, every[t.name]) for t in program.given}
 
     def _data(self) -> tuple[Array, Array, Array]:
         """X, y and the weights as a program has them: an ignored label is any label with a weight of 0."""
@@ -121,7 +121,7 @@ def in_order(tensor: Tensor, array: Array) -> Array:
     return np.moveaxis(array, -1, 0) if _last(tensor) else array
 
 
-def _ordered(tensor: Tensor, rows: Array) -> Array:
+def ordered(tensor: Tensor, rows: Array) -> Array:
     """An array that has the examples first in the order of the tensor's axes."""
     return np.moveaxis(rows, 0, -1) if _last(tensor) else rows
 

@@ -57,7 +57,11 @@ def verification(out: Console, result: Verification) -> None:
     out.print(f"accuracy: {result.accuracy.equations} formulas at inputs from {INPUTS[0]:g} to {INPUTS[-1]:g}, against {DIGITS} digits")
     for loss in result.accuracy.losses:
         out.print(_loss(loss))
-    failed = [row.parameter for row in result.rows if not row.holds] + ([] if result.loss_holds else ["L"])
+    for row in result.products:
+        near = f"; near a kink, where no difference is taken: {listed(row.kinks)}" if row.kinks else ""
+        out.print(f"{row.product}: differences {row.difference:.1e}, evaluation {row.naive:.1e}, relative to its largest entry{near}")
+    named = [(row.parameter, row.holds) for row in result.rows] + [(row.product, row.holds) for row in result.products]
+    failed = [name for name, holds in (*named, ("L", result.loss_holds)) if not holds]
     failed += [] if result.prediction_holds else ["the prediction"]
     failed += [f"({loss.number}) {loss.tensor}" for loss in result.accuracy.losses if loss.fails]
     out.print(f"FAILS: {', '.join(failed)}" if failed else "all hold")

@@ -17,6 +17,7 @@ import derive
 from chainrule.accuracy import Accuracy, accuracy
 from chainrule.kinks import Kinks, kinks
 from chainrule.module import Array, Module, arrays, built
+from chainrule.products import ProductRow, motion, product_rows
 from chainrule.progress import Report, silent
 from chainrule.sample import Sample, in_order, sample
 from chainrule.specs import InputError
@@ -71,6 +72,7 @@ class Verification:
     loss: float
     prediction: float
     accuracy: Accuracy
+    products: tuple[ProductRow, ...] = ()
 
     @property
     def loss_holds(self) -> bool:
@@ -82,11 +84,13 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        return self.loss_holds and self.prediction_holds and self.accuracy.holds and all(row.holds for row in self.rows)
+        parts = self.loss_holds and self.prediction_holds and self.accuracy.holds
+        return parts and all(row.holds for row in (*self.rows, *self.products))
 
     def record(self) -> dict[str, object]:
         rows = [{**asdict(row), "linear": row.linear, "holds": row.holds} for row in self.rows]
         found = {"loss": self.loss, "prediction": self.prediction, "rows": rows, "accuracy": self.accuracy.record()}
+        found["products"] = [row.record() for row in self.products]
         return {"network": self.network, "holds": self.holds, "examples": self.examples, "seed": self.seed, **found}
 
 
@@ -113,10 +117,12 @@ def verify_at(
     forward = derivation.forward
     value, claimed = module.gradients(at.parameters, at.X, at.y, **at.options)
     gradient = {t.name: arrays(claimed)[t.name].copy() for t in forward.parameters}
-    plain = evaluate(derivation.mathematical, at.given(forward))
+    along = motion(derivation, at, seed)
+    plain = evaluate(derivation.mathematical, {**at.given(forward), **along.given(derivation)})
     scale = largest(gradient.values())
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
-    probe = _Probe(module, at, gradient, kinks(forward), scale, DIFFERENCE + rounding)
+    branches = kinks(forward)
+    probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding)
     rows: list[Row] = []
     for k, parameter in enumerate(forward.parameters):
         report(f"verifying {forward.name}: {parameter.name}", k, len(gradient))
@@ -124,9 +130,10 @@ def verify_at(
         rows.append(probe.row(parameter.name, expected, np.random.default_rng([seed, k])))
     loss = float(plain[forward.outputs[-1].name])
     off = max(abs(value - loss), abs(probe.loss(at) - loss)) / max(abs(loss), 1.0)
-    report(f"verifying {forward.name}: accuracy", len(gradient), len(gradient))
+    report(f"verifying {forward.name}: products and accuracy", len(gradient), len(gradient))
+    products = tuple(product_rows(derivation, module, at, along, plain, branches))
     prediction = _prediction(inference, module, at)
-    return Verification(forward.name, len(at.X), seed, tuple(rows), off, prediction, accuracy(derivation))
+    return Verification(forward.name, len(at.X), seed, tuple(rows), off, prediction, accuracy(derivation), products)
 
 
 def _prediction(inference: Program, module: Module, at: Sample) -> float:

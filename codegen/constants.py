@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.functions import Expm1, Log1p
+from derive.functions import Erfc, Expm1, Log1p
 from derive.index import Entry, Index, Indicator, Size
 
 CHOICE, OR, AND, NOT, COMPARE, ADD, MULTIPLY, SIGN, POWER, ATOM = range(10)
@@ -18,6 +18,7 @@ FUNCTIONS: dict[type[Basic], str] = {
     sp.Abs: "abs",
     Log1p: "math.log1p",
     Expm1: "math.expm1",
+    Erfc: "math.erfc",
 }
 
 

@@ -11,8 +11,8 @@ from codegen.functions import Functions, Ranges, Results
 from codegen.schedule import run_time_axis
 from codegen.views import View, tuple_text
 from derive.family import gradient_of
-from derive.index import Axis, Tensor
-from derive.program import Derivation, Product, Program
+from derive.index import Axis, Index, Tensor
+from derive.program import Derivation, Product
 
 DIRECTION, PRODUCT = "direction", "product"  # vectors like theta: the parts of a direction, and of the Hessian times it
 
@@ -78,20 +78,26 @@ class Products:
         if product.kind == "jvp":
             rows = Rows(result, run_time_axis(program))
             return {"name": result.name, "allocated": rows.allocated, "returned": rows.outside(result.name)}
-        return {"name": result.name, "allocated": _allocated(result), **_jacobian(result, product, program)}
+        return {"name": result.name, "allocated": _allocated(result), **_jacobian(result, product)}
 
 
 def _allocated(tensor: Tensor) -> str:
     return tuple_text([a.size if a.extent is None else str(a.extent) for a in tensor.axes])
 
 
-def _jacobian(result: Tensor, product: Product, program: Program) -> dict[str, str]:
-    """The shape of Jacobians outside, the examples first, then outputs, then inputs; and the array in that order."""
-    examples = run_time_axis(program)
+def jacobian_order(product: Product) -> tuple[Index, ...]:
+    """The indices of a Jacobian in the order of the array that a module gives: the example, the outputs, the inputs."""
+    family = product.family
     own = product.moved[0] if product.way == "reverse" else product.ends[0]
-    indices, along = product.family.indices(own)
-    features = [i for i in indices if i.axis != examples]
-    order = [*(i for i in indices if i.axis == examples), *(along + tuple(features) if product.way == "reverse" else (*features, *along))]
+    indices, along = family.indices(own)
+    examples = [i for i in indices if i.axis == family.examples]
+    features = [i for i in indices if i.axis != family.examples]
+    return (*examples, *along, *features) if product.way == "reverse" else (*examples, *features, *along)
+
+
+def _jacobian(result: Tensor, product: Product) -> dict[str, str]:
+    """The shape of Jacobians outside, and the array in that order."""
+    order = jacobian_order(product)
     places = [result.indices().index(i) for i in order]
     turned = f"np.ascontiguousarray({result.name}.transpose({', '.join(map(str, places))}))"
     return {

@@ -67,7 +67,8 @@ class _Writer:
         if len(every) == 1:
             self.head(started[0], depth)
         elif any(target.indices for leaf in started for target in targets(leaf)):
-            self.done += comment(f"start of {', '.join(f'({leaf.equation.number})' for leaf in started)}", depth)
+            numbers = dict.fromkeys(f"({leaf.equation.number})" for leaf in started)
+            self.done += comment(f"start of {', '.join(numbers)}", depth)
 
     def head(self, leaf: Leaf, depth: int) -> None:
         """The comment that names the equation, in full where it first appears."""

@@ -69,7 +69,10 @@ def dense(position: Expr) -> tuple[Index, ...] | None:
 
 
 def in_row_major_order(entry: Entry) -> tuple[Index, ...] | None:
-    """The different indices that run over all entries of a tensor in the order in which they lie in memory; None where none do."""
+    """The different indices that run over all entries of a tensor in the order in which they lie in memory; None where none do.
+
+    An index that has one position only is left out.
+    """
     found: list[Index] = []
     for position, axis in zip(entry.indices, entry.tensor.axes, strict=True):
         if isinstance(position, Index) and position.axis == axis:
@@ -79,6 +82,7 @@ def in_row_major_order(entry: Entry) -> tuple[Index, ...] | None:
         if inside is None or any((slope(position, i) or 0) < 0 for i in inside) or bounds(plain(position)) != (0, (axis.extent or 0) - 1):
             return None
         found += inside
+    found = [i for i in found if i.axis.extent != 1]
     return tuple(found) if len(set(found)) == len(found) else None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import Binder, Delta, Entry, Index, Indicator, Sum, rewrite
+from derive.functions import AtLeast
+from derive.index import Binder, Delta, Entry, Index, Indicator, Max, Sum, rewrite
 from derive.terms import eliminate, split
 
 Back = dict[Expr, Expr]
@@ -31,6 +32,7 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
     """
     forth: dict[Expr, Expr] = {}
     units = _units(e)
+    whole = _common(e)
 
     def symbol(atom: Expr) -> Expr:
         if atom not in forth:
@@ -39,6 +41,8 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
 
     def exponential(argument: Expr) -> Expr:
         powers: list[Expr] = []
+        if whole is not None:
+            return symbol(sp.exp(whole)) ** multiple(argument, whole)
         for term in sp.Add.make_args(sp.expand(argument)):
             number, rest = term.as_coeff_Mul()
             unit = units.get(rest, number)
@@ -46,7 +50,7 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
         return sp.Mul(*powers)
 
     def go(node: Expr) -> Expr:
-        if isinstance(node, sp.exp):
+        if isinstance(node, sp.exp) and not _is_shifted(node):
             return exponential(node.args[0])
         if opaque(node):
             return symbol(node)
@@ -56,21 +60,57 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
     return flat, {s: atom for atom, s in forth.items()}
 
 
+def is_kernel(e: Expr) -> bool:
+    """Whether algebra takes an exponential apart: not one of a number, nor one that is shifted by a maximum, which it would lose."""
+    return isinstance(e, sp.exp) and not e.is_number and not _is_shifted(e)
+
+
+def _is_shifted(e: Expr) -> bool:
+    return e.args[0].has(Max, AtLeast)
+
+
+def _common(e: Expr) -> Expr | None:
+    """The sum u of which every exponent is a small multiple, as in exp(x - y) and exp(2y - 2x); None where there is none."""
+    exponents = list(dict.fromkeys(sp.expand(a.args[0]) for a in _exponentials(e)))
+    if not exponents or not exponents[0].is_Add or exponents[0].is_number:
+        return None
+    times = [k for u in exponents if (k := multiple(u, exponents[0])) is not None]
+    if len(times) < len(exponents):
+        return None
+    unit = sp.Rational(math.gcd(*[t.p for t in times]), math.lcm(*[t.q for t in times]))
+    return unit * exponents[0] if all(abs(t / unit) <= MAX_POWER for t in times) else None
+
+
+def multiple(u: Expr, unit: Expr) -> sp.Rational | None:
+    """The number k for which u = k unit, if there is one."""
+    terms, units = (sp.expand(e).as_coefficients_dict() for e in (u, unit))
+    ratios = {terms[t] / units[t] for t in units if t in terms}
+    if u == 0:
+        return sp.S.Zero
+    if terms.keys() != units.keys() or len(ratios) != 1:
+        return None
+    (ratio,) = ratios
+    return ratio if isinstance(ratio, sp.Rational) else None
+
+
+def _exponentials(e: Basic) -> Iterator[Expr]:
+    """The exponentials that algebra sees."""
+    if isinstance(e, sp.exp):
+        if not _is_shifted(e):
+            yield e
+    elif isinstance(e, Expr) and not opaque(e):
+        for arg in e.args:
+            yield from _exponentials(arg)
+
+
 def _units(e: Expr) -> Mapping[Expr, sp.Rational]:
     """The greatest common divisor of the coefficients of every term in an exponent; none where it would make a power too high."""
     found: dict[Expr, list[sp.Rational]] = {}
-
-    def collect(node: Basic) -> None:
-        if isinstance(node, sp.exp):
-            for term in sp.Add.make_args(sp.expand(node.args[0])):
-                number, rest = term.as_coeff_Mul()
-                if isinstance(number, sp.Rational) and rest != 1:
-                    found.setdefault(rest, []).append(number)
-        elif isinstance(node, Expr) and not opaque(node):
-            for arg in node.args:
-                collect(arg)
-
-    collect(e)
+    for node in _exponentials(e):
+        for term in sp.Add.make_args(sp.expand(node.args[0])):
+            number, rest = term.as_coeff_Mul()
+            if isinstance(number, sp.Rational) and rest != 1:
+                found.setdefault(rest, []).append(number)
     units = {rest: sp.Rational(math.gcd(*[n.p for n in numbers]), math.lcm(*[n.q for n in numbers])) for rest, numbers in found.items()}
     return {rest: unit for rest, unit in units.items() if all(abs(n / unit) <= MAX_POWER for n in found[rest])}
 
@@ -84,7 +124,7 @@ def cost(e: Expr) -> int:
 
 def cancel(e: Expr) -> Expr:
     """The cheapest of the expression itself and its quotient of polynomials in the opaque atoms, factored or not."""
-    e = _branches(e)
+    e = _roots(_branches(e))
     flat, back = flatten(e)
     quotient = sp.cancel(flat)
     forms = [sp.factor_terms(quotient), sp.factor(quotient), quotient]
@@ -109,6 +149,26 @@ def _branches(e: Expr) -> Expr:
         return sp.Piecewise(*cases)
 
     return rewrite(e, change) if e.has(sp.Piecewise) else e
+
+
+def _roots(e: Expr) -> Expr:
+    """Sums over one root, 1/sqrt(v) - x^2/v^(3/2), over one power of it, where that is simpler."""
+
+    def change(node: Expr) -> Expr | None:
+        powers: dict[Expr, list[Expr]] = {}
+        for term in node.args if node.is_Add else ():
+            for base, exponent in (f.as_base_exp() for f in sp.Mul.make_args(term)):
+                if base.is_Add and exponent.is_Rational and exponent.q == 2:
+                    powers.setdefault(base, []).append(exponent)
+        for base, exponents in powers.items():
+            lowest = min(exponents)
+            if max(exponents) > lowest:
+                rest = sp.cancel(sp.Add(*[t * base**-lowest for t in node.args]))
+                if cost(rest * base**lowest) < cost(node):
+                    return rest * base**lowest
+        return None
+
+    return rewrite(e, change) if any(p.exp.is_Rational and p.exp.q == 2 for p in e.atoms(sp.Pow)) else e
 
 
 def orient(e: Expr) -> Expr:

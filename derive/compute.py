@@ -13,7 +13,7 @@ from sympy import Expr
 
 from derive.index import ArgMax, Binder, Entry, Index, Indicator, Max, Sign, Sum, Tensor, free_indices, tensors
 from derive.program import Derived, Equation, Floors, Program, Step, gradient_of, needed
-from derive.stabilise import stable_forms
+from derive.stable import hiding, stable_forms
 from derive.template import canonical
 
 
@@ -44,7 +44,7 @@ class _Stabiliser:
     known: dict[tuple[object, ...], tuple[Step, ...]] = field(default_factory=dict[tuple[object, ...], tuple[Step, ...]])
 
     def __call__(self, equation: Equation) -> Derived:
-        definitions = [d for t in equation.reads if equation.body.has(sp.log) and (d := self.program.defining(t))]
+        definitions = [d for t in hiding(equation.body) if (d := self.program.defining(t))]
         naming = canonical((equation, *definitions), ())
         general = [naming.equation(e) for e in (equation, *definitions)]
         floors = _floors(equation, self.program)

@@ -23,7 +23,7 @@ from sympy import Basic, Expr
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from derive.functions import AtLeast, Erfc, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Axis, Delta, Entry, Index, Indicator, InRange, Max, Size, Sum, Tensor
 from derive.program import Program
 
@@ -49,14 +49,17 @@ def evaluate(program: Program, given: Mapping[str, npt.ArrayLike]) -> dict[str, 
     return arrays
 
 
-def value(e: Expr, indices: Sequence[Index], arrays: Mapping[str, Given], extents: Mapping[str, int]) -> Array:
+def value(
+    e: Expr, indices: Sequence[Index], arrays: Mapping[str, Given], extents: Mapping[str, int], dtype: type[np.floating] | None = None
+) -> Array:
     """The value of an expression for all values of `indices`: one array axis for each, in that order.
 
     `arrays` holds the tensors that it reads, by name; `extents` the number of positions of each axis, by the axis' size symbol
-    (an axis that is absent must know its own extent). Raises ValueError for an unknown tensor, index, extent or kind of node.
+    (an axis that is absent must know its own extent). dtype: the type to compute in, by default float64, or longdouble when one of the
+    arrays is. Raises ValueError for an unknown tensor, index, extent or kind of node.
     """
     wide = any(a.dtype == np.longdouble for a in arrays.values())
-    scope = _Scope(tuple(indices), arrays, extents, np.dtype(np.longdouble if wide else np.float64))
+    scope = _Scope(tuple(indices), arrays, extents, np.dtype(dtype or (np.longdouble if wide else np.float64)))
     with np.errstate(all="ignore"):
         found = _value(e, scope)
     return np.array(np.broadcast_to(found, tuple(_extent(i.axis, extents) for i in indices)), dtype=scope.dtype)
@@ -186,15 +189,25 @@ def _product(e: sp.Mul, scope: _Scope) -> Array:
 
 
 def _erf(x: Array) -> Array:
-    if x.dtype == np.float64:
-        return special.erf(x)
-    with mpmath.workdps(30):  # SciPy has no erf of this width
-        return np.array([np.longdouble(mpmath.nstr(mpmath.erf(mpmath.mpf(str(v))), 25)) for v in x.flat]).reshape(x.shape)
+    return _wide(mpmath.erf, x) if x.dtype == np.longdouble else special.erf(x)
 
+
+def _erfc(x: Array) -> Array:
+    return _wide(mpmath.erfc, x) if x.dtype == np.longdouble else special.erfc(x)
+
+
+def _wide(function: Callable[[mpmath.mpf], mpmath.mpf], x: Array) -> Array:
+    """A function that SciPy has not for numbers of this width."""
+    with mpmath.workdps(30):
+        exact = [function(mpmath.mpf(str(v))) for v in x.flat]
+        return np.array([np.longdouble(mpmath.nstr(v if abs(v) > TINY else 0, 25)) for v in exact]).reshape(x.shape)
+
+
+TINY = mpmath.mpf("1e-4940")  # less is 0 as a longdouble
 
 FUNCTIONS: Mapping[type[Basic], Callable[..., Array]] = {
     sp.exp: np.exp, sp.log: np.log, sp.tanh: np.tanh, sp.erf: _erf, sp.Abs: np.abs, sp.sign: np.sign,
-    AtLeast: np.maximum, Sigmoid: special.expit, Log1p: np.log1p, Expm1: np.expm1,
+    AtLeast: np.maximum, Sigmoid: special.expit, Log1p: np.log1p, Expm1: np.expm1, Erfc: _erfc,
 }  # fmt: skip
 
 RELATIONS: Mapping[type[Basic], Callable[[Array, Array], npt.NDArray[np.bool_]]] = {

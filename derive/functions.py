@@ -44,6 +44,12 @@ class Log1p(Stable):
     def definition(x: Expr) -> Expr:
         return sp.log(1 + x)
 
+    def _eval_is_positive(self) -> bool | None:
+        return self.args[0].is_positive
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return self.args[0].is_nonnegative
+
 
 class Expm1(Stable):
     """exp(x) - 1, accurate for small x."""
@@ -51,6 +57,23 @@ class Expm1(Stable):
     @staticmethod
     def definition(x: Expr) -> Expr:
         return sp.exp(x) - 1
+
+    def _eval_is_positive(self) -> bool | None:
+        return self.args[0].is_positive
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return self.args[0].is_nonnegative
+
+
+class Erfc(Stable):
+    """1 - erf(x), accurate for large x."""
+
+    @staticmethod
+    def definition(x: Expr) -> Expr:
+        return 1 - sp.erf(x)
+
+    def _eval_is_positive(self) -> bool:
+        return True
 
 
 class AtLeast(sp.Function):
@@ -63,7 +86,22 @@ class AtLeast(sp.Function):
     def _eval_is_real(self) -> bool:
         return True
 
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if any(a.is_nonnegative for a in self.args) else None
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if any(a.is_positive for a in self.args) else None
+
 
 def where(condition: Boolean, then: Expr | int, otherwise: Expr | int) -> Expr:
     """`then` where the condition holds, `otherwise` elsewhere (and for NaN)."""
-    return sp.Piecewise((then, condition), (otherwise, True))
+    return sp.Piecewise((then, _settled(condition)), (otherwise, True))
+
+
+def _settled(condition: Boolean) -> Boolean:
+    """A comparison of sums as one with a number: SymPy turns 9x/10 < y + x/10 round and round without end."""
+    if not isinstance(condition, sp.Rel) or not (condition.lhs.is_Add or condition.rhs.is_Add):
+        return condition
+    number, rest = (condition.lhs - condition.rhs).as_coeff_Add()
+    content, primitive = rest.primitive()
+    return condition.func(primitive, -number / content)

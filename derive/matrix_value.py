@@ -12,7 +12,7 @@ import sympy as sp
 from numpy.typing import NDArray
 from sympy import Expr
 
-from derive.functions import Expm1, Log1p, Sigmoid
+from derive.functions import Erfc, Expm1, Log1p, Sigmoid
 from derive.index import Axis, Size
 from derive.matrix import (
     Apply,
@@ -54,6 +54,7 @@ FUNCTIONS: dict[type[sp.Function], Callable[[Array], Array]] = {
     Sigmoid: scipy.special.expit,
     Log1p: np.log1p,
     Expm1: np.expm1,
+    Erfc: scipy.special.erfc,
 }
 
 

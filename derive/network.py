@@ -123,13 +123,13 @@ class Network(Part, frozen=True, title="A network of chainrule"):
 
     @model_validator(mode="after")
     def _check_products(self) -> Network:
-        from derive.products import demand_jacobian  # which reads programs, as the builder does
+        from derive.products import demand  # which reads programs, as the builder does
 
-        try:
-            if "jacobian" in self.products:
-                demand_jacobian(self.program())
-        except ProgramError as error:
-            raise wrong(f'found "jacobian", but {error}', 'products without "jacobian"', "products") from None
+        for k, kind in enumerate(self.products):
+            try:
+                demand(kind, self.program())
+            except ProgramError as error:
+                raise wrong(f"found {shown(kind)}, but {error}", f"products without {shown(kind)}", "products", k) from None
         return self
 
     @cached_property

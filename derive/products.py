@@ -20,7 +20,7 @@ ORDER: tuple[ProductKind, ...] = ("jvp", "jacobian", "hvp")  # of derivation; th
 def products(program: Program, backward: Sequence[Derived]) -> tuple[Product, ...]:
     """The products that a program asks for, each with its equations; these are numbered on from those of the gradients.
 
-    Raises ProgramError for a Jacobian where the examples of a batch depend on one another, or where the inputs are labels.
+    Raises ProgramError for a product that the program does not have.
     """
     derived: list[Product] = []
     number = len(program.equations) + len(backward) + 1
@@ -34,13 +34,13 @@ def products(program: Program, backward: Sequence[Derived]) -> tuple[Product, ..
 
 def _product(kind: ProductKind, program: Program) -> Product:
     """A product before it is derived: what moves, whose derivative is taken, and which way."""
+    demand(kind, program)
     prediction = program.outputs[0]
     inputs = tuple(t for t in program.inputs if not t.values)
     if kind == "jvp":
         return Product(kind, "forward", Family("t"), (*program.parameters, *inputs), (prediction,))
     if kind == "hvp":
         return Product(kind, "forward", Family("r"), program.parameters, tuple(map(gradient_of, program.parameters)))
-    demand_jacobian(program)
     examples = examples_axis(program)
     features, outputs = (tuple(a for a in t.axes if a != examples) for t in (inputs[0], prediction))
     if _count(features) < _count(outputs):
@@ -68,11 +68,20 @@ def examples_axis(program: Program) -> Axis | None:
     return open_axes[0] if open_axes else None
 
 
-def demand_jacobian(program: Program) -> None:
-    """Raise ProgramError, with the reason, unless one example's outputs have a Jacobian by its own inputs that says all there is.
+def demand(kind: ProductKind, program: Program) -> None:
+    """Raise ProgramError, with the reason, where a program has no such product.
 
-    The inputs have to be one tensor of numbers, and no value on the way to the prediction may depend on another example's inputs.
+    A derivative of the prediction is that of what `predict` computes: training may not compute it otherwise. A Jacobian of one example
+    takes inputs that are one tensor of numbers, and values of an example that do not depend on other examples' inputs.
     """
+    if kind != "hvp" and (program.draws or program.statistics):
+        names = ", ".join(given.tensor.name for given in (*program.draws, *program.statistics))
+        raise ProgramError(f"{program.name}: training computes the prediction otherwise than predict does ({names})")
+    if kind == "jacobian":
+        _demand_jacobian(program)
+
+
+def _demand_jacobian(program: Program) -> None:
     examples = examples_axis(program)
     if len(program.inputs) != 1 or program.inputs[0].values:
         raise ProgramError(f"{program.name}: there is no Jacobian by {', '.join(t.name for t in program.inputs)}, which holds labels")

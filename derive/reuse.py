@@ -45,7 +45,10 @@ def _stored_in_branches(slope: Expr, equation: Equation) -> Expr:
 
 @lru_cache(maxsize=1024)
 def _solutions(body: Expr, value: Entry) -> tuple[tuple[Expr, Expr], ...]:
-    """Every kernel of the body that `value = body` determines, with its solution."""
+    """Every kernel of the body that `value = body` determines, with its solution.
+
+    One that adds other entries to the value is none: exp(x) = l + y x, for l = exp(x) - y x, loses digits that exp(x) has.
+    """
     flat, back = flatten(body)
     v = sp.Dummy("v", positive=True) if value.is_positive else sp.Dummy("v", real=True)
     above, below = sp.fraction(sp.together(flat))
@@ -54,8 +57,9 @@ def _solutions(body: Expr, value: Entry) -> tuple[tuple[Expr, Expr], ...]:
     for symbol, atom in back.items():
         kernel = not isinstance(atom, Entry | Binder | Indicator) and not atom.is_number
         if kernel and equation.is_polynomial(symbol) and sp.degree(equation, symbol) == 1:
-            solution = -equation.coeff(symbol, 0) / equation.coeff(symbol, 1)
-            found.append((atom, sp.cancel(solution).xreplace(back).xreplace({v: value})))
+            solution = sp.cancel(-equation.coeff(symbol, 0) / equation.coeff(symbol, 1))
+            if not any(part.is_Add and part.free_symbols - {v} for part in sp.fraction(solution)):
+                found.append((atom, solution.xreplace(back).xreplace({v: value})))
     return tuple(found)
 
 

@@ -7,12 +7,13 @@ deltas are always factors of a whole term, never inside a function, and eliminat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, Indicator, InRange, Max, Sum, Tensor, lies_on, tensors
+from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, Indicator, InRange, Max, Sum, Tensor, lies_on, rewrite, tensors
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,34 @@ def derivative(body: Expr, tensor: Tensor, at: tuple[Index, ...]) -> list[Term]:
     scalar = body.xreplace(dummies)
     terms: list[Term] = []
     for part, dummy in dummies.items():
-        slope = sp.diff(scalar, dummy).replace(sp.DiracDelta, _nothing).xreplace(back)
+        slope = _slope(scalar, dummy).xreplace(back)
         if slope != 0:
             terms += [t.times(slope) for t in _part(part, tensor, at)]
     return terms
 
 
-def _nothing(*_: Expr) -> Expr:
-    """The derivative of sign, wherever it has one."""
-    return sp.S.Zero
+class _Abs(sp.Function):
+    """|x| with the derivative sign(x), also at 0, where sign is 0."""
+
+    def fdiff(self, _argindex: int = 1) -> Expr:
+        return _Sign(self.args[0])
+
+
+class _Sign(sp.Function):
+    """sign(x), a step function: its derivative is 0."""
+
+    def fdiff(self, _argindex: int = 1) -> Expr:
+        return sp.S.Zero
+
+
+def _slope(e: Expr, variable: Expr) -> Expr:
+    if not e.has(sp.Abs, sp.sign):
+        return sp.diff(e, variable)
+    return _replaced(sp.diff(_replaced(e, {sp.Abs: _Abs, sp.sign: _Sign}), variable), {_Abs: sp.Abs, _Sign: sp.sign})
+
+
+def _replaced(e: Expr, functions: Mapping[type[Basic], type[Basic]]) -> Expr:
+    return rewrite(e, lambda node: functions[type(node)](*node.args) if type(node) in functions else None)
 
 
 def _varying(body: Expr, tensor: Tensor) -> list[Expr]:

@@ -114,6 +114,9 @@ class TextPrinter(StrPrinter):
         text = self._print(f)
         return f"({text})" if f.is_Add or (isinstance(f, Binder) and not last) else text
 
+    def _print_NegativeInfinity(self, _e: Expr) -> str:
+        return "-inf"
+
     def _print_Rational(self, e: sp.Rational) -> str:
         return decimal(e) or f"{e.p}/{e.q}"
 

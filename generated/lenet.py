@@ -435,7 +435,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for o in range(6):
             for t2 in range(4):
                 for u2 in range(4):
-                    # start of (25), (26a), (26a), (26b)
+                    # start of (25), (26a), (26b)
                     dH2[t2, u2] = real(0)
                     best_argmax_H1 = real(-np.inf)
                     argmax_H1[t2, u2] = real(0)

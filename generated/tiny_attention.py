@@ -104,14 +104,15 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
     sum_K3_Q3 = work[0:64].reshape(8, 8)
     exp_S3 = work[64:72]
     P3 = work[72:136].reshape(1, 8, 8)
-    O3 = work[136:152].reshape(1, 16)
-    H4 = work[152:168]
-    Z = work[168:178]
-    exp_Z = work[178:188]
-    H2 = work[188 : 188 + 128 * N].reshape(N, 8, 16)
-    Q3 = work[188 + 128 * N : 188 + 256 * N].reshape(N, 8, 16)
-    K3 = work[188 + 256 * N : 188 + 384 * N].reshape(N, 8, 16)
-    V3 = work[188 + 384 * N : 188 + 512 * N].reshape(N, 8, 16)
+    H4 = work[136:152]
+    Z = work[152:162]
+    exp_Z = work[162:172]
+    H2 = work[172 : 172 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[172 + 128 * N : 172 + 256 * N].reshape(N, 8, 16)
+    K3 = work[172 + 256 * N : 172 + 384 * N].reshape(N, 8, 16)
+    V3 = work[172 + 384 * N : 172 + 512 * N].reshape(N, 8, 16)
+    O3 = work[172 + 512 * N : 172 + 640 * N].reshape(N, 8, 1, 16)
+    H3 = work[172 + 640 * N : 172 + 768 * N].reshape(N, 8, 16)
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -160,22 +161,22 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
                     P3[h, t, t_] = real(0)
                 for t_ in range(t + 1):
                     P3[h, t, t_] = exp_S3[t_] / sum_exp_S3
+        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
         for t in range(8):
-            # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
             for h in range(1):
                 for e in range(16):
-                    O3[h, e] = real(0)
+                    O3[n, t, h, e] = real(0)
                 for t_ in range(8):
                     for e in range(16):
-                        O3[h, e] += P3[h, t, t_] * V3[n, t_, e]
+                        O3[n, t, h, e] += P3[h, t, t_] * V3[n, t_, e]
+    # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
             for d in range(16):
-                # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-                h3 = bo3[d]
-                for h in range(1):
-                    for e in range(16):
-                        h3 = _add(h3, O3[h, e] * Wo3[d, e])
+                H3[n, t, d] += bo3[d]
                 # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-                H4[d] = h3 + H2[n, t, d]
+                H4[d] = H2[n, t, d] + H3[n, t, d]
             max_Z = real(-np.inf)
             for c in range(10):
                 # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
@@ -216,13 +217,14 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
     sum_K3_Q3 = work[0:64].reshape(8, 8)
     exp_S3 = work[64:72]
     P3 = work[72:136].reshape(1, 8, 8)
-    O3 = work[136:152].reshape(1, 16)
-    H4 = work[152:168]
-    Z = work[168:178]
-    H2 = work[178 : 178 + 128 * N].reshape(N, 8, 16)
-    Q3 = work[178 + 128 * N : 178 + 256 * N].reshape(N, 8, 16)
-    K3 = work[178 + 256 * N : 178 + 384 * N].reshape(N, 8, 16)
-    V3 = work[178 + 384 * N : 178 + 512 * N].reshape(N, 8, 16)
+    H4 = work[136:152]
+    Z = work[152:162]
+    H2 = work[162 : 162 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[162 + 128 * N : 162 + 256 * N].reshape(N, 8, 16)
+    K3 = work[162 + 256 * N : 162 + 384 * N].reshape(N, 8, 16)
+    V3 = work[162 + 384 * N : 162 + 512 * N].reshape(N, 8, 16)
+    O3 = work[162 + 512 * N : 162 + 640 * N].reshape(N, 8, 1, 16)
+    H3 = work[162 + 640 * N : 162 + 768 * N].reshape(N, 8, 16)
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -244,9 +246,7 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                 K3[n, t, f] += bk3[f]
     # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
     np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
-    sum_L = 0.0
     for n in range(N):
-        # (5) continued
         for t in range(8):
             for f in range(16):
                 V3[n, t, f] += bv3[f]
@@ -273,22 +273,24 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                     P3[h, t, t_] = real(0)
                 for t_ in range(t + 1):
                     P3[h, t, t_] = exp_S3[t_] / sum_exp_S3
+        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
         for t in range(8):
-            # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
             for h in range(1):
                 for e in range(16):
-                    O3[h, e] = real(0)
+                    O3[n, t, h, e] = real(0)
                 for t_ in range(8):
                     for e in range(16):
-                        O3[h, e] += P3[h, t, t_] * V3[n, t_, e]
+                        O3[n, t, h, e] += P3[h, t, t_] * V3[n, t_, e]
+    # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    sum_L = 0.0
+    for n in range(N):
+        for t in range(8):
             for d in range(16):
-                # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-                h3 = bo3[d]
-                for h in range(1):
-                    for e in range(16):
-                        h3 = _add(h3, O3[h, e] * Wo3[d, e])
+                # (9) continued
+                H3[n, t, d] += bo3[d]
                 # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-                H4[d] = h3 + H2[n, t, d]
+                H4[d] = H2[n, t, d] + H3[n, t, d]
             max_Z = real(-np.inf)
             for c in range(10):
                 # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
@@ -342,28 +344,29 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
     db5 = gradient[1536:1546]
     sum_K3_Q3 = work[0:64].reshape(8, 8)
     exp_S3 = work[64:72]
-    O3 = work[72:200].reshape(8, 1, 16)
-    H4 = work[200:328].reshape(8, 16)
-    Z = work[328:338]
-    exp_Z = work[338:348]
-    dZ = work[348:428].reshape(8, 10)
-    dO3 = work[428:556].reshape(8, 1, 16)
-    dP3 = work[556:564]
-    dS3 = work[564:628].reshape(1, 8, 8)
-    H2 = work[628 : 628 + 128 * N].reshape(N, 8, 16)
-    Q3 = work[628 + 128 * N : 628 + 256 * N].reshape(N, 8, 16)
-    K3 = work[628 + 256 * N : 628 + 384 * N].reshape(N, 8, 16)
-    V3 = work[628 + 384 * N : 628 + 512 * N].reshape(N, 8, 16)
-    P3 = work[628 + 512 * N : 628 + 576 * N].reshape(N, 1, 8, 8)
-    dH4 = work[628 + 576 * N : 628 + 704 * N].reshape(N, 8, 16)
-    dH3 = work[628 + 704 * N : 628 + 832 * N].reshape(N, 8, 16)
-    sum_Wo3_dH3 = work[628 + 832 * N : 628 + 960 * N].reshape(N, 8, 16)
-    dV3 = work[628 + 960 * N : 628 + 1088 * N].reshape(N, 8, 16)
-    dK3 = work[628 + 1088 * N : 628 + 1216 * N].reshape(N, 8, 16)
-    dQ3 = work[628 + 1216 * N : 628 + 1344 * N].reshape(N, 8, 16)
-    sum_dH2 = work[628 + 1344 * N : 628 + 1472 * N].reshape(N, 8, 16)
-    sum_dH2_ = work[628 + 1472 * N : 628 + 1600 * N].reshape(N, 8, 16)
-    sum_dH2__ = work[628 + 1600 * N : 628 + 1728 * N].reshape(N, 8, 16)
+    H4 = work[72:200].reshape(8, 16)
+    Z = work[200:210]
+    exp_Z = work[210:220]
+    dZ = work[220:300].reshape(8, 10)
+    dO3 = work[300:428].reshape(8, 1, 16)
+    dP3 = work[428:436]
+    dS3 = work[436:500].reshape(1, 8, 8)
+    H2 = work[500 : 500 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[500 + 128 * N : 500 + 256 * N].reshape(N, 8, 16)
+    K3 = work[500 + 256 * N : 500 + 384 * N].reshape(N, 8, 16)
+    V3 = work[500 + 384 * N : 500 + 512 * N].reshape(N, 8, 16)
+    P3 = work[500 + 512 * N : 500 + 576 * N].reshape(N, 1, 8, 8)
+    O3 = work[500 + 576 * N : 500 + 704 * N].reshape(N, 8, 1, 16)
+    H3 = work[500 + 704 * N : 500 + 832 * N].reshape(N, 8, 16)
+    dH4 = work[500 + 832 * N : 500 + 960 * N].reshape(N, 8, 16)
+    dH3 = work[500 + 960 * N : 500 + 1088 * N].reshape(N, 8, 16)
+    sum_Wo3_dH3 = work[500 + 1088 * N : 500 + 1216 * N].reshape(N, 8, 16)
+    dV3 = work[500 + 1216 * N : 500 + 1344 * N].reshape(N, 8, 16)
+    dK3 = work[500 + 1344 * N : 500 + 1472 * N].reshape(N, 8, 16)
+    dQ3 = work[500 + 1472 * N : 500 + 1600 * N].reshape(N, 8, 16)
+    sum_dH2 = work[500 + 1600 * N : 500 + 1728 * N].reshape(N, 8, 16)
+    sum_dH2_ = work[500 + 1728 * N : 500 + 1856 * N].reshape(N, 8, 16)
+    sum_dH2__ = work[500 + 1856 * N : 500 + 1984 * N].reshape(N, 8, 16)
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -385,14 +388,7 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                 K3[n, t, f] += bk3[f]
     # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
     np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
-    # start of (13a), (16), (17), (20), (21)
-    sum_L = 0.0
-    dW5[:, :] = real(0)
-    db5[:] = real(0)
-    dWo3[:, :] = real(0)
-    dbo3[:] = real(0)
     for n in range(N):
-        # (5) continued
         for t in range(8):
             for f in range(16):
                 V3[n, t, f] += bv3[f]
@@ -419,22 +415,28 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                     P3[n, h, t, t_] = real(0)
                 for t_ in range(t + 1):
                     P3[n, h, t, t_] = exp_S3[t_] / sum_exp_S3
+        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
         for t in range(8):
-            # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
             for h in range(1):
                 for e in range(16):
-                    O3[t, h, e] = real(0)
+                    O3[n, t, h, e] = real(0)
                 for t_ in range(8):
                     for e in range(16):
-                        O3[t, h, e] += V3[n, t_, e] * P3[n, h, t, t_]
+                        O3[n, t, h, e] += V3[n, t_, e] * P3[n, h, t, t_]
+    # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    # start of (13a), (16), (17), (21)
+    sum_L = 0.0
+    dW5[:, :] = real(0)
+    db5[:] = real(0)
+    dbo3[:] = real(0)
+    for n in range(N):
+        for t in range(8):
             for d in range(16):
-                # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-                h3 = bo3[d]
-                for h in range(1):
-                    for e in range(16):
-                        h3 = _add(h3, Wo3[d, e] * O3[t, h, e])
+                # (9) continued
+                H3[n, t, d] += bo3[d]
                 # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-                H4[t, d] = h3 + H2[n, t, d]
+                H4[t, d] = H2[n, t, d] + H3[n, t, d]
             max_Z = real(-np.inf)
             for c in range(10):
                 # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
@@ -478,14 +480,10 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
             for t in range(8):
                 for d in range(16):
                     dW5[c, d] += H4[t, d] * dZ[t, c]
-        # (20)  dWo3[d,f] = sum_h,n,t dH3[n,t,d] O3[n,t,h,f]
-        for d in range(16):
-            for t in range(8):
-                for h in range(1):
-                    for f in range(16):
-                        dWo3[d, f] += O3[t, h, f] * dH3[n, t, d]
     # (13a) continued
     L = -sum_L / real(N * 8)
+    # (20)  dWo3[d,f] = sum_h,n,t dH3[n,t,d] O3[n,t,h,f]
+    np.dot(dH3.reshape(8 * N, 16).T, O3.reshape(8 * N, 16), dWo3)
     # (22a)  sum_Wo3_dH3[n,t,e] = sum_d Wo3[d,e] dH3[n,t,d]
     np.dot(dH3.reshape(8 * N, 16), Wo3, sum_Wo3_dH3.reshape(8 * N, 16))
     # start of (29), (31), (33)
@@ -635,7 +633,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X)
     N = examples.shape[0]
     P = np.empty((N, 8, 10), theta.dtype)
-    work = np.empty(188 + 512 * N, theta.dtype)
+    work = np.empty(172 + 768 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -645,7 +643,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(178 + 512 * N, theta.dtype)
+    work = np.empty(162 + 768 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -654,7 +652,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty_like(theta)
-    work = np.empty(628 + 1728 * N, theta.dtype)
+    work = np.empty(500 + 1984 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -701,7 +699,7 @@ def train(
         np.empty(8 * N, np.int64),
         np.empty(8 * N, np.int64),
         np.empty_like(theta),
-        np.empty(628 + 1728 * N, dtype),
+        np.empty(500 + 1984 * N, dtype),
         losses,
     )
     return _unpack(theta), losses

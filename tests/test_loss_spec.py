@@ -21,7 +21,7 @@ from tests.random_networks import worst_error
 DENSE: dict[str, Any] = {"kind": "dense", "units": 2}
 
 
-def network(loss: object, *layers: dict[str, Any], **more: Any) -> Network:
+def network(loss: Any, *layers: dict[str, Any], **more: Any) -> Network:
     return Network(name="tested", inputs=3, loss=loss, layers=list(layers) or [DENSE], **more)
 
 

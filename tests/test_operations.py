@@ -93,7 +93,8 @@ def test_gradients(case: str) -> None:
 
 @pytest.mark.parametrize("case", EVERY)
 def test_proof(case: str) -> None:
-    assert [v for v in prove(derivation(case)[1]) if not v.holds] == []
+    """Every step is proved, on every branch of the formulas."""
+    assert [v for v in prove(derivation(case)[1]) if not v.holds or "never reached" in v.detail] == []
 
 
 @pytest.mark.parametrize("case", CASES)

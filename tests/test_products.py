@@ -16,7 +16,7 @@ from derive.evaluate import evaluate
 from derive.family import Family
 from derive.index import Entry, Sum, Tensor, rename
 from derive.network import SpecError
-from derive.products import demand_jacobian
+from derive.products import demand
 from derive.program import Derivation, Derived, Equation, Product, ProductKind, Program, ProgramError
 from derive.proof import prove
 from derive.proof.complete import check_complete
@@ -197,7 +197,7 @@ def test_labels_have_no_jacobian() -> None:
     looked_up = Equation(program.inputs[0], (n, i), table[words[n], i], "0")
     program = replace(program, inputs=(words,), parameters=(table, *program.parameters), equations=(looked_up, *program.equations))
     with pytest.raises(ProgramError, match="there is no Jacobian by words, which holds labels"):
-        demand_jacobian(program)
+        demand("jacobian", program)
 
 
 SPEC = 'name = "x"\ninputs = 2\nloss = "mean_squared_error"\nproducts = {}\nlayers = [{{ kind = "dense", units = 2 }}]\n'
@@ -223,3 +223,20 @@ def test_products_of_a_spec() -> None:
 def test_wrong_products_are_refused(given: str, problem: str) -> None:
     with pytest.raises(SpecError, match=problem):
         derive.loads(SPEC.format(given))
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "reason"),
+    [
+        ({"kind": "batch_norm"}, "jacobian", r"training computes the prediction otherwise than predict does \(.*mean"),
+        ({"kind": "dropout"}, "jvp", "training computes the prediction otherwise than predict does"),
+        ({"kind": "dropout"}, "hvp", ""),
+    ],
+)
+def test_what_a_network_cannot_have_is_refused_when_it_is_loaded(layer: Any, kind: ProductKind, reason: str) -> None:
+    fields: Any = {"name": "x", "inputs": 2, "loss": "mean_squared_error", "layers": [{"kind": "dense", "units": 3}, layer]}
+    if not reason:
+        assert derive.Network(**fields, products=[kind]).products == (kind,)
+        return
+    with pytest.raises(SpecError, match=rf'products\[0\]: found "{kind}", but x: {reason}.*; right would be products without "{kind}"'):
+        derive.Network(**fields, products=[kind])

@@ -203,13 +203,7 @@ def test_the_resolved_views() -> None:
     first, last = network.layers
     assert (first.activation.kind, first.activation.parameters) == ("leaky_relu", {"negative_slope": 1.0})
     assert (last.activation.kind, last.activation.parameters) == ("identity", {})
-    assert (first.parameters["bias"], last.parameters["bias"], network.convention, network.outputs, network.size) == (
-        True,
-        False,
-        "rows",
-        2,
-        15,
-    )
+    assert (first.parameters["bias"], last.parameters["bias"], network.convention, network.outputs, network.size) == (True, False, "rows", 2, 15)
     loss = network.loss
     assert (loss.kind, loss.reduction, loss.targets, loss.options) == ("softmax_cross_entropy", "mean", "labels", {"label_smoothing": 0.0})
 

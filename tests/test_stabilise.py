@@ -8,19 +8,23 @@ import sympy as sp
 from sympy import Expr, exp, log, tanh
 
 from derive.evaluate import value
-from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
-from derive.index import Axis, Max, Sum, Tensor
+from derive.functions import AtLeast, Erfc, Expm1, Log1p, Sigmoid, where
+from derive.index import AtMost, Axis, Max, Sum, Tensor
 from derive.program import Equation, Floors
-from derive.stabilise import Definitions, stable_forms
+from derive.stable import Definitions, stable_forms
 
 N, C = Axis("n", "N", 2), Axis("c", "C", 3)
 n, c, k = N.index(), C.index(), C.index("k")
+k_n = N.index("m")
 X, Y, Z, P, S = Tensor("X", (N,)), Tensor("Y", (N,)), Tensor("Z", (N, C)), Tensor("P", (N, C), sign="positive"), Tensor("S", (N,))
 x, y = X[n], Y[n]
 m = Max(Z[n, k], k)
 below = Sum(exp(Z[n, k]), k)
 shifted = Sum(exp(Z[n, k] - m), k)
-LARGEST, LARGER = AtLeast(x, AtLeast(2 * y, sp.S.Zero)), AtLeast(2 * y, 2 * x)
+M = AtLeast(m, sp.S.Zero)
+moved = Sum(exp(Z[n, k] - M), k)
+three = exp(x - sp.Abs(x)) + exp(-x - sp.Abs(x)) + exp(-sp.Abs(x))
+LARGEST, LARGER = AtLeast(AtLeast(2 * y, x), sp.S.Zero), AtLeast(2 * x, 2 * y)
 LOWEST, SMALLEST = sp.Integer(-100), sp.Rational(1, 1000)
 FLOORS = Floors(LOWEST, SMALLEST)
 
@@ -45,11 +49,66 @@ CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
     "log of a product of perhaps negative factors": (log(exp(x) * x * y), x + log(x * y), ["logarithm of a quotient"]),
     "log of an even power": (log(exp(x) * (y + 2) ** 2), x + log((y + 2) ** 2), ["logarithm of a quotient"]),
     "logistic function": (1 / (1 + exp(-x)), Sigmoid(x), ["logistic form"]),
-    "its derivative": (exp(-x) / (1 + exp(-x)) ** 2, (1 - Sigmoid(x)) * Sigmoid(x), ["logistic form"]),
+    "its derivative": (exp(-x) / (1 + exp(-x)) ** 2, Sigmoid(-x) * Sigmoid(x), ["logistic form", "complement"]),
     "a logistic function inside a long product": (
-        (1 - tanh(x) ** 2) * x * exp(x) / (1 + exp(x)) + tanh(x),
-        (1 - tanh(x)) * (1 + tanh(x)) * x * Sigmoid(x) + tanh(x),
+        (1 - tanh(x) ** 2) * y * exp(y) / (1 + exp(y)) + tanh(x),
+        (1 - tanh(x)) * (1 + tanh(x)) * y * Sigmoid(y) + tanh(x),
         ["logistic form", "difference of squares"],
+    ),
+    "a denominator of three exponentials": (
+        exp(x) / (1 + exp(x) + exp(2 * x)),
+        Sigmoid(-x) * Sigmoid(x) / (1 - Sigmoid(x) + Sigmoid(x) ** 2),
+        ["logistic form", "complement"],
+    ),
+    "an exponential of a difference": (1 / (exp(x - y) + exp(y - x)) * exp(x - y), Sigmoid(2 * x - 2 * y), ["logistic form", "complement"]),
+    "hyperbolic tangent by its definition": (
+        (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
+        tanh(x),
+        ["logistic form", "complement"],
+    ),
+    "1 + tanh": (x * (1 + tanh(y)) / 2, x * Sigmoid(2 * y), ["logistic form"]),
+    "tanh of a logarithm": (
+        tanh(log(1 + exp(x))),
+        (2 - Sigmoid(x)) * Sigmoid(x) / (2 - 2 * Sigmoid(x) + Sigmoid(x) ** 2),
+        ["tanh of a logarithm", "logistic form"],
+    ),
+    "1 + erf": (x * (1 + sp.erf(x)), x * Erfc(-x), ["complement"]),
+    "1 - s beside what is never small": (y + x * y / (1 + exp(x)), y + x * y * (1 - Sigmoid(x)), ["logistic form"]),
+    "a root near a number": (sp.sqrt(x**2 + 1) - 1, x**2 / (1 + sp.sqrt(x**2 + 1)), ["difference of roots"]),
+    "log(cosh(x))": (log((exp(x) + exp(-x)) / 2), sp.Abs(x) + Log1p(Expm1(-2 * sp.Abs(x)) / 2), ["softplus form"]),
+    "the logarithm of weighted exponentials": (
+        log(2 * exp(x) + 2 * exp(y)),
+        AtLeast(x + log(2), y + log(2)) + Log1p(exp(-sp.Abs(x - y))),
+        ["softplus form"],
+    ),
+    "the logarithm of three exponentials": (log(1 + exp(x) + exp(-x)), sp.Abs(x) + log(three), ["softplus form"]),
+    "log(1 - s)": (
+        log(1 - 1 / (1 + exp(-x))),
+        -AtLeast(x, sp.S.Zero) - Log1p(exp(-sp.Abs(x))),
+        ["logarithm of a quotient", "softplus form"],
+    ),
+    "one more class": (exp(Z[n, c]) / (1 + below), exp(Z[n, c] - M) / (exp(-M) + moved), ["shift by the maximum"]),
+    "its logarithm": (log(1 + below), M + log(exp(-M) + moved), ["shift by the maximum"]),
+    "a mean that exponentials weigh": (
+        Sum(Z[n, k] * exp(Z[n, k]), k) / below,
+        Sum(Z[n, k] * exp(Z[n, k] - m), k) / shifted,
+        ["shift by the maximum"],
+    ),
+    "two exponentials that are not related": (
+        exp(x) / (exp(x) + exp(y)),
+        exp(x - AtLeast(x, y)) / (exp(x - AtLeast(x, y)) + exp(y - AtLeast(x, y))),
+        ["shift by the maximum"],
+    ),
+    "an exponential that grows faster than the other falls": (
+        (1 - tanh(exp(x)) ** 2) * exp(x),
+        4 * exp(x - 2 * exp(x)) * Sigmoid(2 * exp(x)) ** 2,
+        ["difference of squares", "complement", "one exponential"],
+    ),
+    "exp(x) - exp(y)": (exp(x) - exp(y), Expm1(x) - Expm1(y), ["exp(x) - 1"]),
+    "a comparison of exponentials": (
+        sp.Piecewise((x, exp(x) > 1), (y, True)),
+        sp.Piecewise((x, x > 0), (y, True)),
+        ["comparison of an exponential"],
     ),
     "softplus": (log(1 + exp(x)), AtLeast(x, sp.S.Zero) + Log1p(exp(-sp.Abs(x))), ["softplus form"]),
     "softplus in the branches of a formula by cases": (
@@ -58,22 +117,16 @@ CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
         ["softplus form"],
     ),
     "a product of exponentials": (exp(x) * exp(-y) * y, y * exp(x - y), ["one exponential"]),
-    "log(cosh(x))": (
-        log(exp(x) / 2 + exp(-x) / 2),
-        sp.Abs(x) + log(exp(x - sp.Abs(x)) / 2 + exp(-x - sp.Abs(x)) / 2),
-        ["largest exponent"],
-    ),
     "log of a written sum": (
         log(exp(x) + 3 * exp(2 * y) + 2),
         LARGEST + log(exp(x - LARGEST) + 3 * exp(2 * y - LARGEST) + 2 * exp(-LARGEST)),
-        ["largest exponent"],
+        ["softplus form"],
     ),
     "a quotient of sums of exponentials": (
-        y * (exp(2 * x) - exp(2 * y)) / (exp(2 * x) + exp(2 * y)) ** 2,
-        y * (exp(2 * x - 2 * LARGER) - exp(2 * y - 2 * LARGER)) / (exp(2 * x - LARGER) + exp(2 * y - LARGER)) ** 2,
-        ["largest exponent"],
+        y * (exp(2 * x) + 3 * exp(2 * y)) / (exp(2 * x) + exp(2 * y)) ** 2,
+        y * exp(-LARGER) * (exp(2 * x - LARGER) + 3 * exp(2 * y - LARGER)) / (exp(2 * x - LARGER) + exp(2 * y - LARGER)) ** 2,
+        ["shift by the maximum"],
     ),
-    "log of a sum that may be negative": (log(exp(x) + y), log(exp(x) + y), []),
     "log(1 - x)": (y * log(1 - x), y * Log1p(-x), ["logarithm near 1"]),
     "log(2 + x)": (log(2 + x), log(2 + x), []),
     "exp(x) - 1": (y * (exp(x) - 1), y * Expm1(x), ["exp(x) - 1"]),
@@ -107,6 +160,25 @@ def test_the_logarithm_of_an_entry_uses_its_definition() -> None:
     definition = Equation(P, (n, c), exp(Z[n, c]) / below)
     (rule, after, uses, _), *_ = stable_forms(log(P[n, k]), {P: definition}, None)
     assert (rule, after, uses) == ("stabilise: logarithm of a quotient", Z[n, k] - log(below), ("P",))
+
+
+def test_a_masked_sum_is_shifted_by_the_largest_exponent_that_the_mask_leaves() -> None:
+    position, later = N.index("m"), AtMost(N.index("m"), n)
+    before = later * exp(X[position]) / Sum(later * exp(X[position]), position)
+    ((rule, after, _, _),) = stable_forms(before, {}, None)
+    largest = Max(sp.Piecewise((X[position], position <= n), (-sp.oo, True)), position)
+    assert rule == "stabilise: shift by the maximum"
+    assert after == later * exp(X[position] - largest) / Sum(later * exp(X[position] - largest), position)
+    arrays = {"X": np.array([-1000.0, 1000.0])}
+    np.testing.assert_array_equal(value(after, (n, position), arrays, {}), [[1.0, 0.0], [0.0, 1.0]])
+
+
+def test_a_number_and_a_stored_value_are_the_exponential_that_they_hide() -> None:
+    stored = Equation(S, (n,), where(X[n] <= 0, 2 * exp(X[n]) - 2, X[n]))
+    before = where(X[k_n] <= 0, y * (2 + S[k_n]), y)
+    assert last(before, {S: stored}) == where(X[k_n] <= 0, 2 * y * exp(X[k_n]), y)
+    other = where(X[k_n] > 1, y * (2 + S[k_n]), y)
+    assert last(other, {S: stored}) == other  # another branch of the equation may hold here
 
 
 def test_the_logarithm_of_an_entry_without_an_exponential_stays() -> None:

@@ -27,7 +27,7 @@ from derive.documents.signs import (
     two_branches,
 )
 from derive.documents.symbols import Symbols, index_letter, joined, size_letter
-from derive.functions import AtLeast, Expm1, Log1p, Sigmoid
+from derive.functions import AtLeast, Erfc, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
 from derive.text import letters, spelled
 
@@ -40,6 +40,7 @@ FUNCTIONS: dict[type[sp.Function], str] = {
     Sigmoid: r"\sigma",
     Log1p: r"\operatorname{log1p}",
     Expm1: r"\operatorname{expm1}",
+    Erfc: r"\operatorname{erfc}",
 }
 RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 BINDERS: dict[type[Binder], str] = {Sum: r"\sum", Max: r"\max", ArgMax: r"\mathop{\mathrm{argmax}}"}

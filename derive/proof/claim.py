@@ -25,7 +25,8 @@ FIELD: Domain = FieldPair()
 DIGITS: Domain = Digits()
 
 POINTS = (Style(3.0), Style(1.5, special=Fraction(0)), Style(2.0, size=1))
-FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0))  # only while a branch has not been reached
+EDGE = Style(1.5, special=Fraction(0), edge=True)
+FARTHER = (Style(30.0), Style(300.0), Style(0.02), Style(3000.0), EDGE)  # only while a branch has not been reached
 FEW_DRAWS = 6  # where there may be no such point
 
 
@@ -120,11 +121,15 @@ def _unreached(reached: Mapping[Expr, set[int]]) -> list[Basic]:
 
 
 def _kinks(claim: Claim, setting: Setting) -> list[Fraction]:
-    """Where entries meet the bounds of a claim's branches, and halfway between: there a bound that was moved a little shows. 0 apart."""
-    tested = (pair for e in _formulas(claim, setting) for node in sp.preorder_traversal(e) for pair in _compared(node))
-    met = sorted({m for left, right in tested for m in _meeting(left - right)} | {Fraction(0)})
+    """Where entries meet the bounds of a claim's branches, and halfway between: there a bound that was moved a little shows.
+
+    0 apart, which entries of both signs surround; one that is never negative reaches the other side of it only there.
+    """
+    pairs = [pair for e in _formulas(claim, setting) for node in sp.preorder_traversal(e) for pair in _compared(node)]
+    met = sorted({m for left, right in pairs for m in _meeting(left - right)} | {Fraction(0)})
     between = [(low + high) / 2 for low, high in itertools.pairwise(met)]
-    return [m for m in sorted((*met, *between)) if m != 0]
+    edge = any(Fraction(0) in _meeting(left - right) and (left - right).atoms(Entry).pop().tensor.sign != "real" for left, right in pairs)
+    return [m for m in sorted((*met, *between)) if m != 0 or edge]
 
 
 def _compared(node: Basic) -> list[tuple[Expr, Expr]]:

@@ -20,7 +20,7 @@ from derive.functions import Stable
 from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Partial, Size, free_indices
 from derive.program import Equation
 from derive.proof.local import LocalDerivatives
-from derive.proof.meaning import CONDITIONS, MEANINGS, At, Meaningless, Place
+from derive.proof.meaning import CONDITIONS, MEANINGS, At, LeftOut, Meaningless, Place
 from derive.proof.summation import Order, summation_order
 
 Table = dict[Place, Number]
@@ -232,7 +232,10 @@ class Interpreter:
         """The largest value of the body and the first place that holds it."""
         best: tuple[Number, Place] | None = None
         for place in self.places(e.bound):
-            value = self.value(e.body, {**at, **placed(e.bound, place)})
+            try:
+                value = self.value(e.body, {**at, **placed(e.bound, place)})
+            except LeftOut:
+                continue
             if best is None or value.compare(best[0]) > 0:
                 best = (value, place)
         if best is None:

@@ -24,6 +24,10 @@ class Meaningless(Exception):
     """An expression that has no value: it reads past the end of a tensor, or holds a node of no known meaning."""
 
 
+class LeftOut(Meaningless):
+    """Minus infinity: what a maximum takes no part of."""
+
+
 def _add(run: Interpreter, e: Expr, at: At) -> Number:
     first, *others = e.args
     total = run.value(first, at)
@@ -130,6 +134,10 @@ def _pi(run: Interpreter, _node: Expr, _at: At) -> Number:
     return run.domain.pi()
 
 
+def _left_out(_run: Interpreter, _node: Expr, _at: At) -> Number:
+    raise LeftOut("minus infinity outside of a maximum")
+
+
 def _e(run: Interpreter, _node: Expr, _at: At) -> Number:
     return run.number(sp.S.One).exp()
 
@@ -160,6 +168,7 @@ MEANINGS: Mapping[type[Basic], Callable[..., Number]] = {
     AtLeast: _at_least,
     type(sp.pi): _pi,
     type(sp.E): _e,
+    type(sp.S.NegativeInfinity): _left_out,
     Entry: _entry,
     Index: _position,
     Size: _position,

@@ -26,11 +26,15 @@ DRAWS = 40  # of a point, until one lies in the domain of the formulas and meets
 
 @dataclass(frozen=True)
 class Style:
-    """How a point is drawn: entries between -reach and reach, a third of them exactly `special`; which of the tiny sizes."""
+    """How a point is drawn: entries between -reach and reach, a third of them exactly `special`; which of the tiny sizes.
+
+    edge: whether entries that a logarithm is taken of may be `special` too.
+    """
 
     reach: float
     special: Fraction | None = None
     size: int = 0
+    edge: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class _Drawing:
 
     def _entry(self, tensor: Tensor, reach: float, rng: Random, special: Fraction | None) -> Number:
         domain = self.interpreter.domain
-        if tensor.name in self.setting.unit:
+        if tensor.name in self.setting.unit and not (self.style.edge and special is not None):
             scale = min(reach, 1.0)
             return domain.random(rng, 0.02 * scale, 0.98 * scale)
         if tensor.sign == "positive":
@@ -138,8 +142,9 @@ class _Drawing:
         about = tuple(dict.fromkeys(t for fact in facts for t in tensors(fact.left - fact.right)))
         for draw in range(DRAWS):
             for tensor in about:
-                # without the bounds of branches, which may be too large for the fact
-                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}", None)
+                # without the bounds of branches but 0, the others may be too large for the fact
+                special = self.style.special if self.style.special == 0 else None
+                self._draw(tensor, min(self.style.reach, 1.0) / (1 + draw), f"{self.seed}/{draw}", special)
             try:
                 for fact in facts:
                     self._meet(fact, {t.name for t in about if t.sign != "real"})
@@ -159,9 +164,11 @@ class _Drawing:
             missed = known.differentiated(known.tables).value(gap, at)
             if not isinstance(missed, Dual) or not missed.tangents:
                 raise Unsupported(f"the fact that {fact.meaning}")
-            (name, entry), slope = list(missed.tangents.items())[-1]
+            nothing = known.domain.constant(Fraction(0))
+            free = [(key, slope) for key, slope in missed.tangents.items() if not known.tables[key[0]][key[1]].equals(nothing)]
+            (name, entry), slope = (free or list(missed.tangents.items()))[-1]  # one that is 0 is so on purpose
             met = known.tables[name][entry] + -(missed.value * slope.reciprocal())
-            if name in signed and met.compare(known.domain.constant(Fraction(0))) < 0:
+            if name in signed and met.compare(nothing) < 0:
                 raise Outside(f"no entry of the sign of {name} meets the fact that {fact.meaning}")
             known.set_table(name, {**known.tables[name], entry: met})
             if not known.value(fact.left, at).equals(known.value(fact.right, at)):
