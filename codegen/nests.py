@@ -13,7 +13,7 @@ from codegen.flat import outermost_binders, unused
 from codegen.loops import Accumulate, Assign, Statement, Track, entries, nested
 from codegen.order import bounded, loop_order, order_of
 from codegen.products import matrix_product
-from codegen.summands import Summand, merged, protection, summands
+from codegen.summands import Summand, admitted, merged, summands
 from derive.index import ArgMax, Binder, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation
 
@@ -104,7 +104,7 @@ def _added(equation: Equation, target: Entry, parts: Sequence[Summand]) -> tuple
 
 def _beside(equation: Equation, binder: Binder, taken: set[str]) -> Entry:
     """An entry to accumulate in, of the target's shape."""
-    values = equation.tensor.values if isinstance(binder, ArgMax) else None
+    values = binder.bound[binder.place].axis if isinstance(binder, ArgMax) else None
     name = unused(f"{type(binder).__name__.lower()}_{equation.tensor.name}", taken)
     return Entry(Tensor(name, equation.tensor.axes, values), *equation.indices)
 
@@ -118,8 +118,8 @@ def _accumulated(
         return _argmax(equation, target, body, binder.place, bound)
     if isinstance(binder, Sum):
         return _added(equation, target, (*summands(target, start, equation.indices), *summands(target, body, loops)))
-    part = Summand(target, body, loops, protection(body))
-    return _from_start(equation, -sp.oo, part, Accumulate(equation, target, "max", body))
+    value, guards = admitted(body)
+    return _from_start(equation, -sp.oo, Summand(target, value, loops, guards), Accumulate(equation, target, "max", value))
 
 
 def _from_start(equation: Equation, start: Expr, part: Summand, leaf: Assign | Accumulate) -> tuple[Statement, ...]:
@@ -138,7 +138,8 @@ def _argmax(equation: Equation, target: Entry, body: Expr, place: int, bound: Se
     """The bound indices run in their own order, so that the first of equal values wins."""
     best = Entry(Tensor(f"best_{target.tensor.name}", target.tensor.axes), *target.indices)
     starts = (Assign(equation, best, -sp.oo, starts=True), Assign(equation, target, sp.S.Zero, starts=True))
-    tracked = bounded(bound, Track(equation, (target,), best, body, (bound[place],)), protection(body))
+    value, guards = admitted(body)
+    tracked = bounded(bound, Track(equation, (target,), best, value, (bound[place],)), guards)
     return nested(equation.indices, *starts, *tracked)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
-from sympy import Expr
+from sympy import Basic, Expr
 from sympy.core.relational import Relational
 
 from codegen.flat import unused
@@ -83,6 +83,39 @@ def protection(e: Expr, known: Sequence[Expr] = ()) -> tuple[Expr, ...]:
     if e.is_Mul:
         known = (*known, *(f for f in e.args if isinstance(f, Indicator)))
     return tuple(dict.fromkeys(g for a in e.args for g in protection(a, known)))
+
+
+def admitted(body: Expr) -> tuple[Expr, tuple[Expr, ...]]:
+    """What a maximum is taken of, and the guards of the positions at which it is: elsewhere the body is -oo, or not readable."""
+    guards: list[Expr] = []
+    while isinstance(body, sp.Piecewise) and len(body.args) == 2 and body.args[1][0] == -sp.oo:
+        value, test = body.args[0]
+        guard = _on_positions(test)
+        if guard is None:
+            break
+        guards.append(guard)
+        body = value
+    return body, tuple(dict.fromkeys((*guards, *protection(body, guards))))
+
+
+def _on_positions(test: Basic) -> Expr | None:
+    """A comparison of index expressions as an indicator."""
+    if not isinstance(test, Relational) or not (test.lhs - test.rhs).is_integer:
+        return None
+    a, b = test.lhs, test.rhs
+    match test:
+        case sp.LessThan():
+            return AtMost(a, b)
+        case sp.GreaterThan():
+            return AtMost(b, a)
+        case sp.StrictLessThan():
+            return AtMost(a + 1, b)
+        case sp.StrictGreaterThan():
+            return AtMost(b + 1, a)
+        case sp.Equality():
+            return Delta(a, b)
+        case _:
+            return None
 
 
 def _computes(e: Expr) -> bool:

@@ -76,6 +76,8 @@ class _Maker:
             bound = [self.random.choice(self.axes).fresh()]
             inside = [*indices, *bound]
             body = self.entry(inside) + self.entry(inside)
+            if self.random.random() < 0.5 and bound[0].axis.extent is not None:
+                body = where(bound[0] <= self.affine([i for i in indices if i.axis.extent is not None]), body, -sp.oo)
             return Max(body, *bound) if bound[0] in body.free_symbols else body
         if kind < 0.5:
             return sp.tanh(self.entry(indices) + self.random.choice([0, 1]))
