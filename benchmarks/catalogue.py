@@ -1,6 +1,6 @@
 """How long the derivation of the whole catalogue takes, cold: every activation, loss and layer in a small network, in one process.
 
-    python -m benchmarks.catalogue
+python -m benchmarks.catalogue
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from chainrule.progress import shown
 from chainrule.specs import InputError, file_of, network_of, shipped
 from chainrule.training import Settings, train
 from chainrule.verify import verify
+from codegen import ModuleError
 from derive import Network, SpecError
 from derive.build import Examples
 from derive.documents import Format
@@ -67,7 +68,7 @@ def main() -> NoReturn:
         _fail(f"{error.format_message().rstrip('.')}; see chainrule --help, or --help after a command")
     except SpecError as error:
         _fail(str(error), error.problems)
-    except (InputError, OSError) as error:
+    except (InputError, ModuleError, OSError) as error:
         _fail(str(error))
 
 

@@ -1,6 +1,7 @@
 """Standalone Numba modules from derivations."""
 
 from codegen.cache import CacheWarning, build
+from codegen.names import ModuleError
 from codegen.render import render
 
-__all__ = ["CacheWarning", "build", "render"]
+__all__ = ["CacheWarning", "ModuleError", "build", "render"]

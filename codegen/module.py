@@ -42,9 +42,9 @@ class Module:
         given = (*self.forward.inputs, *self.forward.targets)
         run_time_axis(self.forward)
         if len(self.forward.inputs) != 1 or len(self.forward.targets) not in (1, 2):
-            raise ValueError(f"{self.forward.name}: a module takes X, y and at most weights, not {', '.join(t.name for t in given)}")
+            raise names.ModuleError(f"{self.forward.name}: a module takes X, y and at most weights, not {', '.join(t.name for t in given)}")
         if not self.forward.parameters:
-            raise ValueError(f"{self.forward.name}: a module needs parameters that training can change")
+            raise names.ModuleError(f"{self.forward.name}: a module needs parameters that training can change")
         names.check(self.computed)
         names.check(self.inference)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import keyword
+
 from derive.program import Program
 
 OWN = frozenset(
     {
         *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "FAST"),
         *("OPTIMIZERS", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight", "max", "min", "abs", "range", "float", "int"),
-        *("init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
+        *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),
     }
 )
@@ -18,16 +20,23 @@ LOCAL = frozenset(
     {
         *("epochs", "batch_size", "optimizer", "rate", "shuffle", "rng", "order", "losses", "epoch", "total", "whole", "start"),
         *("examples", "targets", "weights", "array", "values", "labels", "sums", "wrong", "dtype", "seed", "p"),
+        *("counted", "last"),
         *("along", "moved", "steps", "cg_steps", "damping", "most", "step", "residual", "trial", "candidate"),
         *("square", "goal", "curvature", "length", "before", "falls"),
     }
 )
+COUNTERS = frozenset({"k"})  # of loops in those functions
+
+
+class ModuleError(ValueError):
+    """A program of which no module can be made, and why."""
 
 
 def check(program: Program) -> None:
-    """Raise ValueError where a tensor has a name that the module has another use for."""
+    """Raise ModuleError where a tensor has a name that the module has another use for."""
     data = {*program.inputs, *program.targets, *(c.tensor for c in program.constants)}
     for tensor in (*program.given, *(e.tensor for e in program.equations)):
         name = tensor.name
-        if name in OWN or (name in LOCAL and tensor in data) or not name.isidentifier() or name.startswith("_"):
-            raise ValueError(f"{program.name}: a generated module has another use for the name {name}")
+        used = name in OWN or (name in LOCAL | COUNTERS and tensor in data)
+        if used or not name.isidentifier() or name.startswith("_") or keyword.iskeyword(name):
+            raise ModuleError(f"{program.name}: a generated module has another use for the name {name}: choose another one")

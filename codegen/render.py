@@ -34,7 +34,7 @@ TEMPLATES.filters["fitted"] = fitted
 def render(derivation: Derivation, network: Network) -> str:
     """The module of a network: parameters, kernels, public functions, as text.
 
-    Raises ValueError when the program has no axis of run-time extent, or a name that the module needs for itself.
+    Raises ValueError when the program has no axis of run-time extent, or a name that the module needs for itself (ModuleError).
     """
     return module_text(derivation, network.program(mode="inference"), about(network))
 

@@ -70,10 +70,3 @@ def view_text(vector: str, view: View) -> str:
     colon = ":" if start.isalnum() and stop.isalnum() else " : "
     extents = shape(view.tensor)
     return f"{vector}[{start}{colon}{stop}]" + (f".reshape({', '.join(extents)})" if len(extents) > 1 else "")
-
-
-def batch_view(vector: str, columns: int, flipped: bool) -> str:
-    """The first N examples' worth of a vector as a matrix: an example a row, or a column when flipped."""
-    stop = size_text(Size(each=columns))
-    colon = ":" if stop.isalnum() else " : "
-    return f"{vector}[0{colon}{stop}].reshape({f'{columns}, N' if flipped else f'N, {columns}'})"

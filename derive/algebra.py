@@ -41,8 +41,9 @@ def flatten(e: Expr) -> tuple[Expr, Back]:
 
     def exponential(argument: Expr) -> Expr:
         powers: list[Expr] = []
-        if whole is not None:
-            return symbol(sp.exp(whole)) ** multiple(argument, whole)
+        times = multiple(argument, whole) if whole is not None else None
+        if whole is not None and times is not None:
+            return symbol(sp.exp(whole)) ** times
         for term in sp.Add.make_args(sp.expand(argument)):
             number, rest = term.as_coeff_Mul()
             unit = units.get(rest, number)
@@ -158,7 +159,7 @@ def _roots(e: Expr) -> Expr:
         powers: dict[Expr, list[Expr]] = {}
         for term in node.args if node.is_Add else ():
             for base, exponent in (f.as_base_exp() for f in sp.Mul.make_args(term)):
-                if base.is_Add and exponent.is_Rational and exponent.q == 2:
+                if base.is_Add and isinstance(exponent, sp.Rational) and exponent.q == 2:
                     powers.setdefault(base, []).append(exponent)
         for base, exponents in powers.items():
             lowest = min(exponents)
@@ -168,7 +169,7 @@ def _roots(e: Expr) -> Expr:
                     return rest * base**lowest
         return None
 
-    return rewrite(e, change) if any(p.exp.is_Rational and p.exp.q == 2 for p in e.atoms(sp.Pow)) else e
+    return rewrite(e, change) if any(isinstance(p.exp, sp.Rational) and p.exp.q == 2 for p in e.atoms(sp.Pow)) else e
 
 
 def orient(e: Expr) -> Expr:

@@ -200,7 +200,7 @@ def _wide(function: Callable[[mpmath.mpf], mpmath.mpf], x: Array) -> Array:
     """A function that SciPy has not for numbers of this width."""
     with mpmath.workdps(30):
         exact = [function(mpmath.mpf(str(v))) for v in x.flat]
-        return np.array([np.longdouble(mpmath.nstr(v if abs(v) > TINY else 0, 25)) for v in exact]).reshape(x.shape)
+        return np.array([np.longdouble(mpmath.nstr(v if abs(v) > TINY else mpmath.mpf(0), 25)) for v in exact]).reshape(x.shape)
 
 
 TINY = mpmath.mpf("1e-4940")  # less is 0 as a longdouble

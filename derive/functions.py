@@ -104,4 +104,5 @@ def _settled(condition: Boolean) -> Boolean:
         return condition
     number, rest = (condition.lhs - condition.rhs).as_coeff_Add()
     content, primitive = rest.primitive()
-    return condition.func(primitive, -number / content)
+    comparison = condition.func(primitive, -number / content)
+    return comparison if isinstance(comparison, Boolean) else condition

@@ -52,13 +52,19 @@ def matrix_form(equation: Equation, onehots: OneHots | None = None) -> Tree | No
 
 def matrix_of(e: Expr, indices: Sequence[Index], onehots: OneHots | None = None) -> Tree | None:
     """The matrix of an expression with these indices as its row and column; None where there is none."""
-    if len(indices) > 2:
+    if len(indices) > 2 or _leaves_its_axis(e):
         return None
     row, column = (*indices, None, None)[:2]
     try:
         return _filling(with_onehots(_plain_indices(e, onehots or {}), onehots or {}), row, column)
     except NoMatrixForm:
         return None
+
+
+def _leaves_its_axis(e: Expr) -> bool:
+    """Whether an index of one axis stands on another: the read is a part of a matrix."""
+    places = ((i, axis) for entry in e.atoms(Entry) for i, axis in zip(entry.indices, entry.tensor.axes, strict=True))
+    return any(isinstance(i, Index) and i.axis != axis for i, axis in places)
 
 
 def with_onehots(e: Expr, onehots: OneHots) -> Expr:

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict, Unpack, cast
 
-from pydantic import AfterValidator, BaseModel, Field, StrictInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, PlainValidator, StrictInt, ValidationError, model_validator
 
 from derive import toml
 from derive.choices import OWN, activation_schema
@@ -62,6 +62,47 @@ class Tokens(Part, frozen=True):
     tokens: Count = Field(description="the size of the vocabulary")
 
 
+INPUTS_RULE = (
+    f"the axes of an example: a whole number from 1 to {MAX_UNITS}, a list of them such as [1, 8, 8], "
+    "or { shape = [16], tokens = 100 } for labels"
+)
+
+
+def checked_inputs(given: object) -> object:
+    """What a spec says of the inputs, if that is one of the three forms: raises the spec's error otherwise."""
+    whole = f"a whole number from 1 to {MAX_UNITS}"
+    if isinstance(given, Tokens):
+        return given
+    if isinstance(given, Mapping):
+        return Tokens.model_validate(given)
+    if isinstance(given, list | tuple):
+        sizes = cast("list[object]", given)
+        for k, size in enumerate(sizes):
+            if not _is_count(size):
+                raise wrong(f"found {shown(size)}", whole, k)
+        if not 1 <= len(sizes) <= MAX_AXES:
+            raise wrong(f"found {shown(sizes)}", f"a list of 1 to {MAX_AXES} whole numbers")
+        return tuple(sizes)
+    if not _is_count(given):
+        raise wrong(f"found {shown(given)}", whole if isinstance(given, int) else INPUTS_RULE)
+    return given
+
+
+def _is_count(given: object) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= MAX_UNITS
+
+
+def _plain(inputs: int | tuple[int, ...] | Tokens) -> object:
+    return inputs.model_dump() if isinstance(inputs, Tokens) else inputs
+
+
+Inputs = Annotated[
+    int | tuple[int, ...] | Tokens,
+    PlainValidator(checked_inputs, json_schema_input_type=Count | Axes | Tokens),
+    PlainSerializer(_plain, return_type=object),
+]
+
+
 class NetworkFields(TypedDict):
     """What `Network(...)` takes: the keys of a spec file."""
 
@@ -78,10 +119,7 @@ class Network(Part, frozen=True, title="A network of chainrule"):
     """A network: its inputs, its layers, its loss, and the convention in which its mathematics is written."""
 
     name: Name
-    inputs: Count | Axes | Tokens = Field(
-        description=f"the axes of an example: a whole number from 1 to {MAX_UNITS}, a list of them such as [1, 8, 8], "
-        "or {{ shape = [16], tokens = 100 }} for labels".replace("{{", "{").replace("}}", "}")
-    )
+    inputs: Inputs = Field(description=INPUTS_RULE)
     loss: Loss = Field(description="the name of a loss, or a table: " + ", ".join(LOSS_KINDS))
     penalties: tuple[Penalty, ...] = Field(
         default=(), max_length=MAX_LAYERS, description='a list of tables such as { kind = "l2", strength = 0.01 }'

@@ -35,12 +35,14 @@ class Places:
     batch: Axis
     convention: Convention
     single: bool
+    reserved: frozenset[str] = frozenset()  # names of parameters: a vector that would take one stays in upper case
     equations: list[Equation] = field(default_factory=list[Equation])
 
     def value(self, name: str, axes: Axes, values: Axis | None = None, sign: Sign = "real") -> Tensor:
         """The tensor of a value whose axes a formula has in this order."""
         stored = [axes[k] for k in self._order(axes)]
-        return Tensor(name.lower() if self.single and len(stored) < 2 else name, stored, values, sign)
+        lower = self.single and len(stored) < 2 and name.lower() not in self.reserved
+        return Tensor(name.lower() if lower else name, stored, values, sign)
 
     def parameter(self, name: str, axes: Axes, weight: bool) -> Tensor:
         """The tensor of a parameter."""

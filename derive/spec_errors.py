@@ -17,6 +17,7 @@ Path = tuple[str | int, ...]
 MAX_GUESSED = 100  # characters of a word that is compared with the known ones
 MAX_LINES = 20  # of an error's text
 MAX_SHOWN = 40  # characters of what was found
+MAX_OPTIONS = 28  # that are listed
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ def shown(value: object) -> str:
 def one_of(options: Iterable[str], given: object = None) -> str:
     """The phrase 'one of "a", "b"', with a guess at what was meant by the given word."""
     known = list(options)
-    phrase = json.dumps(known[0]) if len(known) == 1 else "one of " + ", ".join(map(json.dumps, known))
-    return phrase + guess(given, known)
+    phrase = json.dumps(known[0]) if len(known) == 1 else "one of " + ", ".join(map(json.dumps, known[:MAX_OPTIONS]))
+    more = f" and {len(known) - MAX_OPTIONS} more, see docs/operations.md" if len(known) > MAX_OPTIONS else ""
+    return phrase + more + guess(given, known)
 
 
 def guess(given: object, options: Iterable[str]) -> str:

@@ -64,24 +64,24 @@ def derivative(body: Expr, tensor: Tensor, at: tuple[Index, ...]) -> list[Term]:
 class _Abs(sp.Function):
     """|x| with the derivative sign(x), also at 0, where sign is 0."""
 
-    def fdiff(self, _argindex: int = 1) -> Expr:
+    def fdiff(self, argindex: int = 1) -> Expr:  # noqa: ARG002 (the signature is SymPy's)
         return _Sign(self.args[0])
 
 
 class _Sign(sp.Function):
     """sign(x), a step function: its derivative is 0."""
 
-    def fdiff(self, _argindex: int = 1) -> Expr:
+    def fdiff(self, argindex: int = 1) -> Expr:  # noqa: ARG002 (the signature is SymPy's)
         return sp.S.Zero
 
 
-def _slope(e: Expr, variable: Expr) -> Expr:
+def _slope(e: Expr, variable: sp.Symbol) -> Expr:
     if not e.has(sp.Abs, sp.sign):
         return sp.diff(e, variable)
     return _replaced(sp.diff(_replaced(e, {sp.Abs: _Abs, sp.sign: _Sign}), variable), {_Abs: sp.Abs, _Sign: sp.sign})
 
 
-def _replaced(e: Expr, functions: Mapping[type[Basic], type[Basic]]) -> Expr:
+def _replaced(e: Expr, functions: Mapping[type[Basic], type[sp.Function]]) -> Expr:
     return rewrite(e, lambda node: functions[type(node)](*node.args) if type(node) in functions else None)
 
 

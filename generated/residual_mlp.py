@@ -132,10 +132,10 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     for n in range(N):
         for k in range(48):
             A3[n, k] += b3[k]
-            # (6a)  erf_A3[n,k] = erf(sqrt(2) A3[n,k]/2)
-            erf_A3 = math.erf(real(math.sqrt(2) / 2) * A3[n, k])
-            # (6b)  H3[n,k] = (1 + erf_A3[n,k]) A3[n,k]/2
-            H3[n, k] = real(0.5) * (real(1) + erf_A3) * A3[n, k]
+            # (6a)  erfc_A3[n,k] = erfc(-sqrt(2) A3[n,k]/2)
+            erfc_A3 = math.erfc(-real(math.sqrt(2) / 2) * A3[n, k])
+            # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
+            H3[n, k] = real(0.5) * erfc_A3 * A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
     np.dot(H3, W4.T, H4)
     for n in range(N):
@@ -224,10 +224,10 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     for n in range(N):
         for k in range(48):
             A3[n, k] += b3[k]
-            # (6a)  erf_A3[n,k] = erf(sqrt(2) A3[n,k]/2)
-            erf_A3 = math.erf(real(math.sqrt(2) / 2) * A3[n, k])
-            # (6b)  H3[n,k] = (1 + erf_A3[n,k]) A3[n,k]/2
-            H3[n, k] = real(0.5) * (real(1) + erf_A3) * A3[n, k]
+            # (6a)  erfc_A3[n,k] = erfc(-sqrt(2) A3[n,k]/2)
+            erfc_A3 = math.erfc(-real(math.sqrt(2) / 2) * A3[n, k])
+            # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
+            H3[n, k] = real(0.5) * erfc_A3 * A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
     np.dot(H3, W4.T, H4)
     for n in range(N):
@@ -306,7 +306,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     variance2 = work[10 + 33 * N : 10 + 34 * N]
     H2 = work[10 + 34 * N : 10 + 66 * N].reshape(N, 32)
     A3 = work[10 + 66 * N : 10 + 114 * N].reshape(N, 48)
-    erf_A3 = work[10 + 114 * N : 10 + 162 * N].reshape(N, 48)
+    erfc_A3 = work[10 + 114 * N : 10 + 162 * N].reshape(N, 48)
     H3 = work[10 + 162 * N : 10 + 210 * N].reshape(N, 48)
     H4 = work[10 + 210 * N : 10 + 242 * N].reshape(N, 32)
     H5 = work[10 + 242 * N : 10 + 274 * N].reshape(N, 32)
@@ -345,10 +345,10 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     for n in range(N):
         for k in range(48):
             A3[n, k] += b3[k]
-            # (6a)  erf_A3[n,k] = erf(sqrt(2) A3[n,k]/2)
-            erf_A3[n, k] = math.erf(real(math.sqrt(2) / 2) * A3[n, k])
-            # (6b)  H3[n,k] = (1 + erf_A3[n,k]) A3[n,k]/2
-            H3[n, k] = real(0.5) * (real(1) + erf_A3[n, k]) * A3[n, k]
+            # (6a)  erfc_A3[n,k] = erfc(-sqrt(2) A3[n,k]/2)
+            erfc_A3[n, k] = math.erfc(-real(math.sqrt(2) / 2) * A3[n, k])
+            # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
+            H3[n, k] = real(0.5) * A3[n, k] * erfc_A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
     np.dot(H3, W4.T, H4)
     for n in range(N):
@@ -441,9 +441,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     db3[:] = real(0)
     for n in range(N):
         for k in range(48):
-            # (29a)  dA3[n,k] = (1/2 + erf_A3[n,k]/2 + sqrt(2) A3[n,k] exp(-A3[n,k]**2/2)/(2 sqrt(pi))) dH3[n,k]
+            # (29a)  dA3[n,k] = (erfc_A3[n,k]/2 + sqrt(2) A3[n,k] exp(-A3[n,k]**2/2)/(2 sqrt(pi))) dH3[n,k]
             term = real(math.sqrt(2) / (2 * math.sqrt(math.pi))) * A3[n, k] * math.exp(-real(0.5) * A3[n, k] ** 2)
-            dA3[n, k] = (real(0.5) + real(0.5) * erf_A3[n, k] + term) * dH3[n, k]
+            dA3[n, k] = (real(0.5) * erfc_A3[n, k] + term) * dH3[n, k]
             # (31)  db3[k] = sum_n dA3[n,k]
             db3[k] += dA3[n, k]
     # (30)  dW3[k,j] = sum_n H2[n,j] dA3[n,k]

@@ -102,17 +102,18 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
     W5 = theta[1376:1536].reshape(10, 16)
     b5 = theta[1536:1546]
     sum_K3_Q3 = work[0:64].reshape(8, 8)
-    exp_S3 = work[64:72]
-    P3 = work[72:136].reshape(1, 8, 8)
-    H4 = work[136:152]
-    Z = work[152:162]
-    exp_Z = work[162:172]
-    H2 = work[172 : 172 + 128 * N].reshape(N, 8, 16)
-    Q3 = work[172 + 128 * N : 172 + 256 * N].reshape(N, 8, 16)
-    K3 = work[172 + 256 * N : 172 + 384 * N].reshape(N, 8, 16)
-    V3 = work[172 + 384 * N : 172 + 512 * N].reshape(N, 8, 16)
-    O3 = work[172 + 512 * N : 172 + 640 * N].reshape(N, 8, 1, 16)
-    H3 = work[172 + 640 * N : 172 + 768 * N].reshape(N, 8, 16)
+    S3 = work[64:72]
+    exp_S3 = work[72:80]
+    P3 = work[80:144].reshape(1, 8, 8)
+    H4 = work[144:160]
+    Z = work[160:170]
+    exp_Z = work[170:180]
+    H2 = work[180 : 180 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[180 + 128 * N : 180 + 256 * N].reshape(N, 8, 16)
+    K3 = work[180 + 256 * N : 180 + 384 * N].reshape(N, 8, 16)
+    V3 = work[180 + 384 * N : 180 + 512 * N].reshape(N, 8, 16)
+    O3 = work[180 + 512 * N : 180 + 640 * N].reshape(N, 8, 1, 16)
+    H3 = work[180 + 640 * N : 180 + 768 * N].reshape(N, 8, 16)
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -147,16 +148,21 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
                 sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
             for t in range(8):
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                 for t_ in range(8):
-                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
-                    s3 = sum_K3_Q3[t_, t] / real(math.sqrt(16))
-                    # (7a)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'])
-                    exp_S3[t_] = math.exp(s3)
-                # (7b)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                    S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
+                # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
+                for t_ in range(8):
+                    exp_S3[t_] = math.exp(S3[t_] - max_S3)
+                # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
                 sum_exp_S3 = real(0)
                 for t_ in range(t + 1):
                     sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
-                # (7c)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
                 for t_ in range(8):
                     P3[h, t, t_] = real(0)
                 for t_ in range(t + 1):
@@ -215,16 +221,17 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
     W5 = theta[1376:1536].reshape(10, 16)
     b5 = theta[1536:1546]
     sum_K3_Q3 = work[0:64].reshape(8, 8)
-    exp_S3 = work[64:72]
-    P3 = work[72:136].reshape(1, 8, 8)
-    H4 = work[136:152]
-    Z = work[152:162]
-    H2 = work[162 : 162 + 128 * N].reshape(N, 8, 16)
-    Q3 = work[162 + 128 * N : 162 + 256 * N].reshape(N, 8, 16)
-    K3 = work[162 + 256 * N : 162 + 384 * N].reshape(N, 8, 16)
-    V3 = work[162 + 384 * N : 162 + 512 * N].reshape(N, 8, 16)
-    O3 = work[162 + 512 * N : 162 + 640 * N].reshape(N, 8, 1, 16)
-    H3 = work[162 + 640 * N : 162 + 768 * N].reshape(N, 8, 16)
+    S3 = work[64:72]
+    exp_S3 = work[72:80]
+    P3 = work[80:144].reshape(1, 8, 8)
+    H4 = work[144:160]
+    Z = work[160:170]
+    H2 = work[170 : 170 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[170 + 128 * N : 170 + 256 * N].reshape(N, 8, 16)
+    K3 = work[170 + 256 * N : 170 + 384 * N].reshape(N, 8, 16)
+    V3 = work[170 + 384 * N : 170 + 512 * N].reshape(N, 8, 16)
+    O3 = work[170 + 512 * N : 170 + 640 * N].reshape(N, 8, 1, 16)
+    H3 = work[170 + 640 * N : 170 + 768 * N].reshape(N, 8, 16)
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -259,16 +266,21 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                 sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
             for t in range(8):
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                 for t_ in range(8):
-                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
-                    s3 = sum_K3_Q3[t_, t] / real(math.sqrt(16))
-                    # (7a)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'])
-                    exp_S3[t_] = math.exp(s3)
-                # (7b)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                    S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
+                # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
+                for t_ in range(8):
+                    exp_S3[t_] = math.exp(S3[t_] - max_S3)
+                # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
                 sum_exp_S3 = real(0)
                 for t_ in range(t + 1):
                     sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
-                # (7c)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
                 for t_ in range(8):
                     P3[h, t, t_] = real(0)
                 for t_ in range(t + 1):
@@ -343,30 +355,31 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
     dW5 = gradient[1376:1536].reshape(10, 16)
     db5 = gradient[1536:1546]
     sum_K3_Q3 = work[0:64].reshape(8, 8)
-    exp_S3 = work[64:72]
-    H4 = work[72:200].reshape(8, 16)
-    Z = work[200:210]
-    exp_Z = work[210:220]
-    dZ = work[220:300].reshape(8, 10)
-    dO3 = work[300:428].reshape(8, 1, 16)
-    dP3 = work[428:436]
-    dS3 = work[436:500].reshape(1, 8, 8)
-    H2 = work[500 : 500 + 128 * N].reshape(N, 8, 16)
-    Q3 = work[500 + 128 * N : 500 + 256 * N].reshape(N, 8, 16)
-    K3 = work[500 + 256 * N : 500 + 384 * N].reshape(N, 8, 16)
-    V3 = work[500 + 384 * N : 500 + 512 * N].reshape(N, 8, 16)
-    P3 = work[500 + 512 * N : 500 + 576 * N].reshape(N, 1, 8, 8)
-    O3 = work[500 + 576 * N : 500 + 704 * N].reshape(N, 8, 1, 16)
-    H3 = work[500 + 704 * N : 500 + 832 * N].reshape(N, 8, 16)
-    dH4 = work[500 + 832 * N : 500 + 960 * N].reshape(N, 8, 16)
-    dH3 = work[500 + 960 * N : 500 + 1088 * N].reshape(N, 8, 16)
-    sum_Wo3_dH3 = work[500 + 1088 * N : 500 + 1216 * N].reshape(N, 8, 16)
-    dV3 = work[500 + 1216 * N : 500 + 1344 * N].reshape(N, 8, 16)
-    dK3 = work[500 + 1344 * N : 500 + 1472 * N].reshape(N, 8, 16)
-    dQ3 = work[500 + 1472 * N : 500 + 1600 * N].reshape(N, 8, 16)
-    sum_dH2 = work[500 + 1600 * N : 500 + 1728 * N].reshape(N, 8, 16)
-    sum_dH2_ = work[500 + 1728 * N : 500 + 1856 * N].reshape(N, 8, 16)
-    sum_dH2__ = work[500 + 1856 * N : 500 + 1984 * N].reshape(N, 8, 16)
+    S3 = work[64:72]
+    exp_S3 = work[72:80]
+    H4 = work[80:208].reshape(8, 16)
+    Z = work[208:218]
+    exp_Z = work[218:228]
+    dZ = work[228:308].reshape(8, 10)
+    dO3 = work[308:436].reshape(8, 1, 16)
+    dP3 = work[436:444]
+    dS3 = work[444:508].reshape(1, 8, 8)
+    H2 = work[508 : 508 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[508 + 128 * N : 508 + 256 * N].reshape(N, 8, 16)
+    K3 = work[508 + 256 * N : 508 + 384 * N].reshape(N, 8, 16)
+    V3 = work[508 + 384 * N : 508 + 512 * N].reshape(N, 8, 16)
+    P3 = work[508 + 512 * N : 508 + 576 * N].reshape(N, 1, 8, 8)
+    O3 = work[508 + 576 * N : 508 + 704 * N].reshape(N, 8, 1, 16)
+    H3 = work[508 + 704 * N : 508 + 832 * N].reshape(N, 8, 16)
+    dH4 = work[508 + 832 * N : 508 + 960 * N].reshape(N, 8, 16)
+    dH3 = work[508 + 960 * N : 508 + 1088 * N].reshape(N, 8, 16)
+    sum_Wo3_dH3 = work[508 + 1088 * N : 508 + 1216 * N].reshape(N, 8, 16)
+    dV3 = work[508 + 1216 * N : 508 + 1344 * N].reshape(N, 8, 16)
+    dK3 = work[508 + 1344 * N : 508 + 1472 * N].reshape(N, 8, 16)
+    dQ3 = work[508 + 1472 * N : 508 + 1600 * N].reshape(N, 8, 16)
+    sum_dH2 = work[508 + 1600 * N : 508 + 1728 * N].reshape(N, 8, 16)
+    sum_dH2_ = work[508 + 1728 * N : 508 + 1856 * N].reshape(N, 8, 16)
+    sum_dH2__ = work[508 + 1856 * N : 508 + 1984 * N].reshape(N, 8, 16)
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -401,16 +414,21 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                 sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
             for t in range(8):
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
                 for t_ in range(8):
-                    # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
-                    s3 = sum_K3_Q3[t_, t] / real(math.sqrt(16))
-                    # (7a)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'])
-                    exp_S3[t_] = math.exp(s3)
-                # (7b)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                    S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
+                # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
+                for t_ in range(8):
+                    exp_S3[t_] = math.exp(S3[t_] - max_S3)
+                # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
                 sum_exp_S3 = real(0)
                 for t_ in range(t + 1):
                     sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
-                # (7c)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
                 for t_ in range(8):
                     P3[n, h, t, t_] = real(0)
                 for t_ in range(t + 1):
@@ -633,7 +651,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X)
     N = examples.shape[0]
     P = np.empty((N, 8, 10), theta.dtype)
-    work = np.empty(172 + 768 * N, theta.dtype)
+    work = np.empty(180 + 768 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -643,7 +661,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(162 + 768 * N, theta.dtype)
+    work = np.empty(170 + 768 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -652,7 +670,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty_like(theta)
-    work = np.empty(500 + 1984 * N, theta.dtype)
+    work = np.empty(508 + 1984 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -699,7 +717,7 @@ def train(
         np.empty(8 * N, np.int64),
         np.empty(8 * N, np.int64),
         np.empty_like(theta),
-        np.empty(500 + 1984 * N, dtype),
+        np.empty(508 + 1984 * N, dtype),
         losses,
     )
     return _unpack(theta), losses

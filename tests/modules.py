@@ -22,6 +22,7 @@ NUMPY_MATH = SimpleNamespace(
     log1p=np.log1p,
     expm1=np.expm1,
     erf=special.erf,
+    erfc=special.erfc,
     sqrt=math.sqrt,
     pi=math.pi,
     isfinite=math.isfinite,

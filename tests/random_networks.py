@@ -14,7 +14,7 @@ from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.losses import LOSSES
 from derive.network import Convention
 from derive.program import Program
-from tests import oracles
+from tests import oracles, torch_layers
 from tests.operation_cases import Arrays, others, targets
 
 CONVENTIONS: list[Convention] = ["rows", "columns", "xw"]
@@ -79,24 +79,17 @@ def point(network: Network, examples: int, seed: int) -> Point:
     for tensor in program.parameters:
         shape = tuple(a.extent or 0 for a in tensor.axes)
         parameters[tensor.name] = np.asarray(rng.normal(size=shape)) / np.sqrt(max(shape[-1] if len(shape) == 2 else 4, 1))
-    X = rng.normal(size=(examples, *network.shape))
+    shape = (examples, *network.shape)
+    X = rng.normal(size=shape) if network.tokens is None else rng.integers(0, network.tokens, shape)
     target, *weights = program.targets
-    y = targets(network, (examples,) if len(target.axes) == 1 else (examples, network.outputs), rng)
+    y = targets(network, (examples, *(a.extent for a in target.axes if a.extent is not None)), rng)
     return Point(parameters, X, y, rng.uniform(0.2, 2.0, examples) if weights else None)
 
 
 def autograd(network: Network, at: Point) -> tuple[float, Arrays, np.ndarray]:
     """Loss, gradients by name and the last layer's output, by PyTorch in float64."""
     leaves = {name: torch.tensor(a, requires_grad=True) for name, a in at.parameters.items()}
-    h = torch.tensor(at.X)
-    for number, layer in enumerate(network.layers, 1):
-        weight = leaves[f"W{number}"]
-        h = h @ (weight if network.convention == "xw" else weight.T)
-        h = h + leaves[f"b{number}"] if f"b{number}" in leaves else h
-        function = oracles.activation(layer.activation.kind)
-        assert function is not None, f"PyTorch has no {layer.activation.kind}, or none that is good to float64"
-        learned = {name: leaves[f"{name}{number}"] for name in layer.activation.operation.learned}
-        h = function(h, **layer.activation.parameters, **learned)
+    h = torch_layers.output(network, torch.tensor(at.X), leaves)
     each = oracles.loss(network.loss)
     assert each is not None, f"PyTorch has no {network.loss.kind}"
     target = torch.tensor(at.y)

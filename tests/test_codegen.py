@@ -99,9 +99,11 @@ def test_a_spoilt_example_spoils_its_own_prediction_only(case: Case) -> None:
 def test_any_network(net: Network, examples: int, seed: int) -> None:
     module, point = interpreted(net), random_networks.point(net, examples, seed)
     loss, expected, _ = random_networks.autograd(net, point)
-    value, found = module.gradients(at_point(module, point), point.X, point.y)
+    weights = {} if point.weights is None else {"sample_weight": point.weights}
+    value, found = module.gradients(at_point(module, point), point.X, point.y, **weights)
     assert value == pytest.approx(loss, rel=1e-12, abs=1e-14)
-    assert module.loss(at_point(module, point), point.X, point.y) == pytest.approx(loss, rel=1e-12, abs=1e-14)
+    losses = module.loss(at_point(module, point), point.X, point.y, **weights)  # one by one without a reduction
+    assert float(np.sum(losses)) == pytest.approx(loss, rel=1e-12, abs=1e-14)
     assert random_networks.worst_error(found._asdict(), expected) < 1e-12
     assert module.predict(at_point(module, point), point.X).shape == (examples, net.outputs)
 

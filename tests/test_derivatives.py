@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import codegen
+import derive
+from chainrule.sample import sample
+from chainrule.verify import Verification, verify_at
 from derive import Network
+from derive.program import Derivation
 from tests.modules import interpreted, network
 from tests.random_networks import Point, point
 from tests.test_products import CASES
@@ -129,3 +135,182 @@ def test_saturated_units_have_finite_products(activation: str) -> None:
         _, _, product = module.hessian_vector_product(p._replace(W1=p.W1 * size), at.X, at.y, p)
         _, jacobian = module.jacobian(p._replace(W1=p.W1 * size, W2=p.W2 * size), at.X)
         assert all(np.isfinite(a).all() for a in (*product, jacobian))
+
+
+# -- Newton's method -----------------------------------------------------------------------------------------------------
+
+XOR = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
+FITTED = np.array([[0.1, 0.2], [0.7, -0.4], [1.0, 0.3], [0.2, 0.9]]), np.array([[0.3], [0.6], [0.2], [0.8]])
+
+
+def shipped(name: str) -> Any:
+    return interpreted(with_products(derive.load(Path(__file__).parent.parent / "networks" / f"{name}.toml"), "hvp"))
+
+
+@pytest.fixture(scope="session")
+def xor() -> Any:
+    return shipped("xor")
+
+
+def counted(module: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Counts the calls of the kernels of gradients and of Hessian-vector products."""
+    calls = {"_gradients": 0, "_hessian_vector": 0}
+
+    def counting(name: str, kernel: Any) -> Any:
+        def called(*args: Any) -> Any:
+            calls[name] += 1
+            return kernel(*args)
+
+        return called
+
+    for name in calls:
+        monkeypatch.setattr(module, name, counting(name, getattr(module, name)))
+    return calls
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_newton_goes_much_further_than_gradient_descent(xor: Any, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Exclusive or, from a plateau with directions of negative curvature, for the same work: a product counts as three gradients."""
+    X, y = XOR
+    calls = counted(xor, monkeypatch)
+    _, losses = xor.newton(xor.init(seed), X, y, steps=40)
+    work = calls["_gradients"] + 3 * calls["_hessian_vector"]
+    _, descended = xor.train(xor.init(seed), X, y, epochs=work, batch_size=4, learning_rate=2.0, shuffle=False)
+    assert losses[-1] < 1e-9
+    assert descended[-1] > 1e-4
+    assert (np.diff(losses) <= 0).all()
+
+
+def test_newton_finds_the_minimum_of_the_worked_example() -> None:
+    module = shipped("worked_example")
+    X, y = FITTED
+    p, losses = module.newton(module.init(0), X, y, steps=60)
+    _, gradient = module.gradients(p, X, y)
+    assert max(np.abs(g).max() for g in gradient) < 1e-6  # the loss shows no smaller ones in float64
+    assert (np.diff(losses) <= 0).all()
+    assert module.loss(p, X, y) == pytest.approx(losses[-1], rel=1e-14)
+    assert module.loss(module.init(0), X, y) == pytest.approx(losses[0], rel=1e-14)
+
+
+@pytest.mark.parametrize("damping", [1e-12, 1e12])
+def test_newton_never_diverges(xor: Any, damping: float) -> None:
+    """Whatever the damping starts from, and from wherever the parameters start."""
+    X, y = XOR
+    for scale in (0.0, 1.0, 50.0):
+        p = xor.Parameters(*(scale * a for a in xor.init(1)))
+        q, losses = xor.newton(p, X, y, steps=8, damping=damping, cg_steps=5)
+        assert np.isfinite(losses).all()
+        assert (np.diff(losses) <= 0).all()
+        assert all(np.isfinite(a).all() for a in q)
+
+
+def test_one_step_solves_a_quadratic() -> None:
+    """A linear layer under squares: the Newton step is the solution of the normal equations."""
+    module = interpreted(with_products(network(3, [(1, "identity")], "mean_squared_error"), "hvp"))
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    p, losses = module.newton(module.init(0), X, y, steps=4, damping=1e-14)
+    design = np.column_stack([X, np.ones(8)])
+    solution, residual = np.linalg.lstsq(design, y, rcond=None)[:2]
+    np.testing.assert_allclose(np.concatenate([p.W1.ravel(), p.b1]), solution.ravel(), rtol=1e-9)
+    assert losses[-1] == pytest.approx(residual[0] / 8, rel=1e-12)
+
+
+def test_newton_leaves_what_it_is_handed(xor: Any) -> None:
+    X, y = XOR
+    p = xor.init(0)
+    before = [a.copy() for a in p]
+    xor.newton(p, X, y, steps=2)
+    assert all((a == b).all() for a, b in zip(p, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"steps": 0}, "steps is 0: a whole number of at least 1"),
+        ({"cg_steps": 1.5}, "cg_steps is 1.5"),
+        ({"damping": 0.0}, "damping is 0.0: a finite number above 0"),
+        ({"damping": float("nan")}, "damping is nan"),
+        ({"damping": "1"}, "damping is '1'"),
+    ],
+)
+def test_wrong_settings_of_newton_are_refused(xor: Any, setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        xor.newton(xor.init(0), *XOR, **{"steps": 1, **setting})
+
+
+# -- compiled ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_compiled_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Numba makes of the kernels, matrix products among them, and of Newton's method."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    net = with_products(network(3, [(90, "tanh"), (5, "identity")], "softmax_cross_entropy", "columns"), "jacobian", "hvp")
+    module: Any = codegen.build(net)
+    at = point(net, 7, seed=3)
+    along, reference = directions(at, 2), Reference(net, at)
+    p, v = at_point(module, at.parameters), at_point(module, along.parameters)
+    wanted = reference.hvp(along.parameters)
+    _, _, product = module.hessian_vector_product(p, at.X, at.y, v)
+    assert max(np.abs(product._asdict()[n] - h).max() for n, h in wanted.items()) <= 1e-12 * max(np.abs(h).max() for h in wanted.values())
+    assert close(module.jacobian(p, at.X)[1], reference.jacobian())
+    _, losses = module.newton(p, at.X, at.y, steps=20)
+    assert (np.diff(losses) <= 0).all()
+    assert losses[-1] < 1e-3 * losses[0]
+
+
+def test_float32_stays_float32(classifier: tuple[Any, Point]) -> None:
+    module, at = classifier
+    along = directions(at, 2)
+    p, v = at_point(module, at.parameters, np.float32), at_point(module, along.parameters, np.float32)
+    _, tangent = module.jacobian_vector_product(p, at.X, v, along.X)
+    _, jacobian = module.jacobian(p, at.X)
+    _, gradient, product = module.hessian_vector_product(p, at.X, at.y, v)
+    q, losses = module.newton(p, at.X, at.y, steps=3)
+    assert {a.dtype for a in (tangent, jacobian, *gradient, *product, *q)} == {np.dtype(np.float32)}
+    assert losses[-1] < losses[0]
+    reference = Reference(with_products(network(*CASES["tanh, softmax cross-entropy"])), at)
+    assert np.abs(tangent - reference.jvp(along)).max() <= 1e-5 * np.abs(tangent).max()
+
+
+# -- chainrule verify ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", params=["kinks", "more outputs than inputs"])
+def verified(request: pytest.FixtureRequest) -> tuple[Network, Derivation, Any]:
+    net = with_products(network(*CASES[request.param]))
+    return net, derive.differentiate(net.program()), interpreted(net)
+
+
+def verification(net: Network, derivation: Derivation, module: Any) -> Verification:
+    return verify_at(derivation, net.program(mode="inference"), module, sample(net, module, 5, 0))
+
+
+def test_verify_covers_products(verified: tuple[Network, Derivation, Any]) -> None:
+    found = verification(*verified)
+    assert [row.product for row in found.products] == ["jvp", "jacobian", "hvp"]
+    assert found.holds
+    assert all(row.naive < 1e-13 and row.difference < 1e-7 for row in found.products if not row.kinks)
+
+
+def scaled(part: Any, factor: float) -> Any:
+    """An array, or Parameters, times a number."""
+    return factor * part if isinstance(part, np.ndarray) else type(part)(*(factor * a for a in part))
+
+
+@pytest.mark.parametrize("function", ["jacobian_vector_product", "jacobian", "hessian_vector_product"])
+@pytest.mark.parametrize("factor", [1 + 1e-9, -1.0])
+def test_verify_sees_a_wrong_product(
+    verified: tuple[Network, Derivation, Any], monkeypatch: pytest.MonkeyPatch, function: str, factor: float
+) -> None:
+    net, derivation, module = verified
+    right = getattr(module, function)
+
+    def wrong(*args: Any, **options: Any) -> Any:
+        *others, last = right(*args, **options)
+        return (*others, scaled(last, factor))
+
+    monkeypatch.setattr(module, function, wrong)
+    found = verification(net, derivation, module)
+    assert [row.product for row in found.products if not row.holds] == [{"jacobian": "jacobian"}.get(function, f"{function[0]}vp")]
+    assert not found.holds

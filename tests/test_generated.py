@@ -14,6 +14,7 @@ from chainrule.sample import sample
 from chainrule.verify import verify_at
 from tests.random_networks import autograd, point, worst_error
 
+VANISHING = {"tiny_attention": ("bk3",)}  # a softmax does not see what is added to all of its inputs: the gradient is 0
 SPECS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 
 
@@ -21,9 +22,10 @@ SPECS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 def test_a_shipped_module_is_right(path: Path) -> None:
     network = derive.load(path)
     module = cast(Module, importlib.import_module(f"generated.{path.stem}"))
-    found = verify_at(derive.differentiate(network.program()), network.program(), module, sample(network, module, 7, 0))
+    found = verify_at(derive.differentiate(network.program()), network.program(mode="inference"), module, sample(network, module, 7, 0))
     assert found.holds, found
-    assert all(row.order is not None and abs(row.order - 2) <= 0.05 for row in found.rows if not row.kinks)
+    smooth = [row.order for row in found.rows if not row.kinks and row.parameter not in VANISHING.get(path.stem, ())]
+    assert all(order is not None and abs(order - 2) <= 0.05 for order in smooth), smooth
 
     at = point(network, 7, seed=1)
     p = module.init()._replace(**at.parameters)

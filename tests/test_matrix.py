@@ -16,7 +16,7 @@ import derive
 from derive import evaluate, matrix, matrix_value
 from derive.documents.notation import Notation, notation
 from derive.functions import where
-from derive.index import Axis, Delta, Entry, Index, Max, Sum, Tensor
+from derive.index import AtMost, Axis, Delta, Entry, Index, InRange, Max, Sum, Tensor
 from derive.matrix import Diagonal, Leaf, Maximum, Ones, Plus, Product, Transpose, Tree, Where
 from derive.matrix_form import matrix_form, matrix_of
 from derive.program import Derivation, Equation
@@ -208,10 +208,20 @@ def test_every_equation_of_the_shipped_networks_has_a_right_matrix_form(derivati
             check_equation(equation, how)
 
 
+def has_none(equation: Equation, how: Notation) -> bool:
+    """Whether there is no matrix form: maxima, tensors of more than two axes or of two like ones, positions that are computed."""
+    read = (equation.tensor, *equation.reads)
+    positions = [i for e in equation.body.atoms(Entry) for i in e.indices] + [i for d in equation.body.atoms(Delta) for i in d.args]
+    computed = any(i.tensor not in how.onehots if isinstance(i, Entry) else not isinstance(i, Index) for i in positions)
+    places = [(i, axis) for e in equation.body.atoms(Entry) for i, axis in zip(e.indices, e.tensor.axes, strict=True)]
+    computed |= any(isinstance(i, Index) and i.axis != axis for i, axis in places)
+    return computed or equation.body.has(Max, InRange, AtMost) or any(len(t.axes) > 2 or len(set(t.axes)) < len(t.axes) for t in read)
+
+
 def check_equation(equation: Equation, how: Notation) -> None:
     tree = matrix_form(equation, how.onehots)
-    assert (tree is None) == equation.body.has(Max), f"({equation.number})"
     if tree is None:
+        assert has_none(equation, how), f"({equation.number}) {equation.tensor}"
         return
     axes = dict.fromkeys(a for t in (*equation.reads, equation.tensor, *how.onehots) for a in (*t.axes, *([t.values] if t.values else [])))
     extents = {a: a.extent or 7 for a in axes}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor as Torch
 
+from chainrule import cli
 from chainrule.kinks import kinks
 from chainrule.sample import sample, sample_of
 from chainrule.verify import verify_at
@@ -384,3 +387,20 @@ def test_everything_at_once() -> None:
     _, losses = m.train(point.parameters, point.X, point.y, epochs=2, batch_size=3, learning_rate=0.01, sample_weight=point.weights)
     assert losses[1] < losses[0]
     assert [line for line in render(found, network).splitlines() if len(line) > 140] == []
+
+
+@pytest.mark.parametrize(("table", "name"), [("learned", "lambda"), ("learned", "theta"), ("learned", "N"), ("parameters", "order")])
+def test_a_name_that_a_module_has_another_use_for_is_wrong_input(
+    table: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a traceback, and no module that cannot be imported."""
+    formula, value = (
+        (f"{name} * (prediction - target)**2", "0.3") if table == "learned" else (f"sum(c, {name}[c] * prediction[c])", "[1, 2]")
+    )
+    loss = f'{{ formula = "{formula}", {table} = {{ {name} = {value} }} }}'
+    (tmp_path / "own.toml").write_text(f'name = "own"\ninputs = 3\nloss = {loss}\nlayers = [{{ kind = "dense", units = 2 }}]\n')
+    monkeypatch.setattr(sys, "argv", ["chainrule", "generate", str(tmp_path / "own.toml")])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    assert f"own: a generated module has another use for the name {name}: choose another one" in capsys.readouterr().err

@@ -49,7 +49,7 @@ MISTAKES = {
     "missing kind": ('kind = "dense", units = 3', "units = 3", ["layers[0].kind: missing", '"dense"']),
     "no layers": (GOOD[GOOD.index("layers") :], "layers = []", ["layers: found an empty list", "1 to 1000 tables"]),
     "layers is no list": (GOOD[GOOD.index("layers") :], 'layers = "relu"', ['layers: found "relu"', "a list"]),
-    "a layer that is no table": ("layers = [", "layers = [3,", ["layers[0]: found 3", "a list of 1 to 1000 tables"]),
+    "a layer that is no table": ("layers = [", "layers = [3,", ["layers[0]: found 3", "a table such as"]),
     "zero units": ("units = 3", "units = 0", ["layers[0].units: found 0", "from 1 to 1000000"]),
     "negative inputs": ("inputs = 2", "inputs = -2", ["inputs: found -2", "from 1"]),
     "text for a number": ("units = 3", 'units = "16"', ['layers[0].units: found "16"', "a whole number"]),
@@ -203,7 +203,13 @@ def test_the_resolved_views() -> None:
     first, last = network.layers
     assert (first.activation.kind, first.activation.parameters) == ("leaky_relu", {"negative_slope": 1.0})
     assert (last.activation.kind, last.activation.parameters) == ("identity", {})
-    assert (first.parameters["bias"], last.parameters["bias"], network.convention, network.outputs, network.size) == (True, False, "rows", 2, 15)
+    assert (first.parameters["bias"], last.parameters["bias"], network.convention, network.outputs, network.size) == (
+        True,
+        False,
+        "rows",
+        2,
+        15,
+    )
     loss = network.loss
     assert (loss.kind, loss.reduction, loss.targets, loss.options) == ("softmax_cross_entropy", "mean", "labels", {"label_smoothing": 0.0})
 
@@ -225,7 +231,7 @@ def test_the_shipped_networks_round_trip(path: Path) -> None:
 
 def test_every_source_text_has_its_network() -> None:
     names = ["digits", "lecture_bce", "notes_three_layer", "notes_two_layer", "two_layer_softmax", "worked_example", "xor"]
-    assert [path.stem for path in NETWORKS] == names
+    assert set(names) <= {path.stem for path in NETWORKS}
 
 
 UNITS = 4  # of layers that gated and pooled activations can follow

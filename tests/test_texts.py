@@ -39,7 +39,7 @@ def test_the_kernel_reproduces_the_example(worked_example: Module) -> None:
     expected = gradients(EXAMPLE)
     loss, found = worked_example.gradients(p, x, y)
     np.testing.assert_allclose(worked_example.predict(p, x), expected["Yhat"].T, rtol=1e-14)
-    np.testing.assert_allclose([loss, worked_example.loss(p, x, y)], expected["L"], rtol=1e-14)
+    np.testing.assert_allclose([float(loss), float(worked_example.loss(p, x, y))], expected["L"], rtol=1e-14)
     for name in PARAMETERS:
         np.testing.assert_allclose(arrays(found)[name], expected["d" + name], rtol=1e-14, err_msg=name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,9 @@ class Plain:
     def init(self, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
         random = np.random.default_rng(seed)
         tensors = self.derivation.forward.parameters
-        initial = {t.name: random.standard_normal([a.extent or 0 for a in t.axes]).astype(dtype) for t in tensors}
+        shapes = {t.name: [a.extent or 0 for a in t.axes] for t in tensors}
+        fans = {name: math.prod(shape[1:]) for name, shape in shapes.items()}  # the plain formulas overflow at large logits
+        initial = {name: (random.standard_normal(shape) / math.sqrt(fans[name])).astype(dtype) for name, shape in shapes.items()}
         return cast(Parameters, Named(initial))
 
     def values(self, p: Parameters, x: Array, y: Array) -> dict[str, npt.NDArray[Any]]:

@@ -51,7 +51,7 @@ def differences(e: Expr) -> Expr:
 def comparisons(e: Expr) -> Expr:
     """exp(u) > 1 where u > 0."""
 
-    def change(node: Basic) -> Basic | None:
+    def change(node: Expr) -> Expr | None:
         if isinstance(node, sp.Rel) and isinstance(node.lhs, sp.exp) and node.rhs == 1:
             return node.func(node.lhs.args[0], sp.S.Zero)
         return None
@@ -73,8 +73,8 @@ def recomputed(e: Expr, definitions: Definitions) -> Changed:
         if isinstance(node, Binder | Entry) or not node.args:
             return node
         if node.is_Add and node.as_coeff_Add()[0] != 0:
-            for entry in [t.as_coeff_Mul()[1] for t in node.args]:
-                found = _exponential(node, entry, definitions, held) if isinstance(entry, Entry) else None
+            for entry in [e for t in node.args if isinstance(e := t.as_coeff_Mul()[1], Entry)]:
+                found = _exponential(node, entry, definitions, held)
                 if found is not None:
                     used[entry.tensor.name] = None
                     return found

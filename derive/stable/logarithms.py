@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
-from sympy import Basic, Expr
+from sympy import Expr
 
 from derive.algebra import flatten
 from derive.functions import AtLeast, Expm1, Log1p
@@ -75,7 +75,7 @@ def _factors(e: Expr) -> list[tuple[Expr, Expr]]:
     for symbol, power in exponentials.items():
         factors, power = _absorbed(symbol, power, factors)
         factors += [(symbol, power)] if power else []
-    result = [(f.xreplace(back), sp.Integer(k)) for f, k in factors]
+    result: list[tuple[Expr, Expr]] = [(f.xreplace(back), sp.Integer(k)) for f, k in factors]
     return result if number == 1 else [(number, sp.S.One), *result]
 
 
@@ -167,7 +167,7 @@ def log1p(e: Expr) -> Expr:
 def tanh_of_logarithms(e: Expr) -> Expr:
     """tanh(log(v)) = (v^2 - 1) / (v^2 + 1)."""
 
-    def change(node: Basic) -> Basic | None:
+    def change(node: Expr) -> Expr | None:
         if isinstance(node, sp.tanh) and isinstance(node.args[0], sp.log):
             square = node.args[0].args[0] ** 2
             return (square - 1) / (square + 1)

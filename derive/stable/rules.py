@@ -36,7 +36,7 @@ def hiding(e: Expr) -> tuple[Tensor, ...]:
         if isinstance(node, sp.log):
             found.update(dict.fromkeys(tensors(node.args[0])))
         elif isinstance(node, sp.Add) and node.as_coeff_Add()[0] != 0:
-            found.update((t.as_coeff_Mul()[1].tensor, None) for t in node.args if isinstance(t.as_coeff_Mul()[1], Entry))
+            found.update((e.tensor, None) for t in node.args if isinstance(e := t.as_coeff_Mul()[1], Entry))
     return tuple(found)
 
 

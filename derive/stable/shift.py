@@ -67,7 +67,7 @@ def peak(base: Expr) -> Expr | None:
         if len(kernels) < 2:
             return None
     exponents = [_term_exponent(t) for t in terms]
-    found = [u for u in dict.fromkeys(exponents) if u is not None]
+    found = list(dict.fromkeys(exponents))
     return None if len(found) == 1 and found[0] == 0 else largest_of(found)
 
 

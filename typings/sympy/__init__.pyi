@@ -117,6 +117,7 @@ from sympy.functions.elementary.integers import floor as floor
 from sympy.functions.elementary.miscellaneous import sqrt as sqrt
 from sympy.functions.elementary.piecewise import Piecewise as Piecewise
 from sympy.functions.elementary.piecewise import piecewise_fold as piecewise_fold
+from sympy.functions.special.delta_functions import DiracDelta as DiracDelta
 from sympy.functions.special.error_functions import erf as erf
 from sympy.logic.boolalg import And as And
 from sympy.logic.boolalg import Not as Not
@@ -127,9 +128,11 @@ from sympy.ntheory import isprime as isprime
 from sympy.ntheory import nextprime as nextprime
 from sympy.ntheory import primitive_root as primitive_root
 from sympy.polys.polyerrors import PolynomialError as PolynomialError
+from sympy.polys.polytools import Poly as Poly
 from sympy.polys.polytools import cancel as cancel
 from sympy.polys.polytools import degree as degree
 from sympy.polys.polytools import factor as factor
+from sympy.polys.polytools import factor_list as factor_list
 from sympy.polys.rationaltools import together as together
 from sympy.printing.latex import LatexPrinter as LatexPrinter
 from sympy.printing.latex import latex as latex
