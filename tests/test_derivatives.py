@@ -16,7 +16,7 @@ from chainrule.verify import Verification, verify_at
 from codegen.render import module_text
 from derive import Network
 from derive.program import Derivation, ProductKind
-from tests import test_module
+from tests import module_cases
 from tests.modules import interpreted, interpreted_text, network
 from tests.random_networks import Point, point
 from tests.test_products import CASES
@@ -333,7 +333,7 @@ KINDS: dict[str, tuple[ProductKind, ...]] = {
 
 @pytest.mark.parametrize("name", KINDS)
 def test_images_tokens_weights_masks_and_statistics(name: str) -> None:
-    case = test_module.CASES[name]
+    case = module_cases.CASES[name]
     derivation = derive.differentiate(replace(case.forward, products=KINDS[name]))
     module = interpreted_text(case.words.name, module_text(derivation, case.inference, case.words))
     at = sample_of(case.forward, case.words, module, 5, 0)
