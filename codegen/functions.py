@@ -30,6 +30,7 @@ class Function:
     returns: str
     lines: Sequence[str]
     work: Size  # the length of its workspace
+    options: str = ""  # more arguments of the compiler
 
     @property
     def signature(self) -> str:
@@ -72,7 +73,7 @@ class Functions:
         """
         k = kernel(program, results.tensors, ranges or {})
         taken = {*self.reserved, *(t.name for t in program.given), *(e.tensor.name for e in program.equations)}
-        body = lines([_apart(s, taken) for s in k.body], taken)
+        body = lines([apart(s, taken) for s in k.body], taken)
         read = {t.name for t in k.given}
         head = [line for vector, views in self.vectors.items() for line in viewed(vector, [v for v in views if v.tensor.name in read])]
         tail: list[str] = []
@@ -99,7 +100,7 @@ class Functions:
         return Function(name, purpose, arguments, "float" if results.number else "None", every, k.work)
 
 
-def _apart(statement: Statement, taken: set[str]) -> Statement:
+def apart(statement: Statement, taken: set[str]) -> Statement:
     """The statement with loops over other variables where a tensor has the name of an index."""
     if not isinstance(statement, Loop):
         return statement
@@ -107,7 +108,7 @@ def _apart(statement: Statement, taken: set[str]) -> Statement:
     if identifier(index) in taken:
         new = index.axis.index(unused(index.label, set(taken), index.label))
         body, index = tuple(renamed(s, index, new) for s in body), new
-    return replace(statement, index=index, body=tuple(_apart(s, taken) for s in body))
+    return replace(statement, index=index, body=tuple(apart(s, taken) for s in body))
 
 
 def viewed(vector: str, views: Sequence[View]) -> list[str]:

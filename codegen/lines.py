@@ -25,9 +25,12 @@ INDENT = "    "
 ADD = "_add"  # the module's function for sums that may be reordered
 
 
-def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1) -> list[str]:
-    """The lines of a kernel's body; `taken` are names that a new variable must not have."""
-    writer = _Writer(set(taken))
+def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1, slices: bool = True) -> list[str]:
+    """The lines of a kernel's body; `taken` are names that a new variable must not have.
+
+    slices: whether an array is filled with a number by one assignment; a loop of known length is faster.
+    """
+    writer = _Writer(set(taken), slices)
     writer.block(statements, depth)
     return writer.done
 
@@ -45,6 +48,7 @@ class _Writer:
     """Writes statements one by one; remembers the equation that the last comment named."""
 
     taken: set[str]
+    slices: bool
     done: list[str] = field(default_factory=list[str])
     shown: set[str] = field(default_factory=set[str])
     current: str = ""
@@ -104,7 +108,7 @@ class _Writer:
         return depth + 1
 
     def loop(self, loop: Loop, depth: int) -> None:
-        filled = _filled(loop) if depth == 1 else None
+        filled = _filled(loop) if depth == 1 and self.slices else None
         if filled is not None:
             places = ", ".join(":" for _ in filled.target.indices)
             self.put(f"{filled.target.tensor.name}[{places}] = {code(filled.value)}", depth)
@@ -168,6 +172,8 @@ def _bounds(loop: Loop) -> str:
     lows = [position(e) for k, e in enumerate(low) if not any(at_most(e, o) for o in low[k + 1 :])]
     highs = [position(e) for k, e in enumerate(high) if not any(at_most(o, e) for o in high[:k])]
     start, stop = (f"{word}({', '.join(b)})" if len(b) > 1 else b[0] for word, b in (("max", lows), ("min", highs)))
+    if loop.step > 1:
+        return f"{start}, {stop}, {loop.step}"
     return stop if start == "0" else f"{start}, {stop}"
 
 

@@ -104,7 +104,7 @@ Leaf = Assign | Accumulate | Track | Demand | MatrixProduct
 
 @dataclass(frozen=True)
 class Loop:
-    """The body for every position of an index on its axis; from the largest of `low` up to, but without, the smallest of `high`.
+    """The body for every position, or every `step`-th, of an index on its axis; from the largest of `low` up to, but without, the smallest of `high`.
 
     Bounds are index expressions of the loops around, without labels.
     """
@@ -113,6 +113,7 @@ class Loop:
     body: tuple[Statement, ...]
     low: tuple[Expr, ...] = ()
     high: tuple[Expr, ...] = ()
+    step: int = 1
 
 
 Statement = Loop | Leaf
@@ -198,7 +199,7 @@ def substituted(statement: Statement, change: Callable[[Expr], Expr]) -> Stateme
     """The statement with every expression in it, targets included, changed; loops keep their indices."""
     if isinstance(statement, Loop):
         low, high = (tuple(change(e) for e in bound) for bound in (statement.low, statement.high))
-        return Loop(statement.index, tuple(substituted(s, change) for s in statement.body), low, high)
+        return Loop(statement.index, tuple(substituted(s, change) for s in statement.body), low, high, statement.step)
     if isinstance(statement, MatrixProduct):
         return replace(
             statement, out=_entry(change(statement.out)), left=_entry(change(statement.left)), right=_entry(change(statement.right))

@@ -12,10 +12,12 @@ from codegen import batch, names, newton
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.derivatives import Products
+from codegen.block_functions import BlockFunctions
+from codegen.blocks import NotInBlocksError, block_kernel
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
 from codegen.parameters import Stored
-from codegen.schedule import Range, run_time_axis
+from codegen.schedule import Range, block_finished, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
 from derive.compute import computed_program
@@ -118,21 +120,34 @@ class Module:
         vectors = {"gradient": tuple(map(gradient_of, self.forward.parameters))}
         vectors |= {"statistics": tuple(self.stored.updates)} if self.forward.statistics else {}
         predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
-        found = {
-            "predict": write.function("_predict", predicts, self._predicting(), Results([prediction])),
-            "loss": write.function("_loss", f"{finds}.", self.computed, losses, self._ranges()),
-            "gradients": write.function(
-                "_gradients",
-                f"{finds}; its derivatives go into `gradient`.",
-                self.computed,
-                Results(vectors=vectors, number=loss),
-                self._ranges(),
-            ),
-        }
+        found: dict[str, Function] = {}
+        for name, purpose, program, results in (
+            ("predict", predicts, self._predicting(), Results([prediction])),
+            ("loss", f"{finds}.", self.computed, losses),
+            ("gradients", f"{finds}; its derivatives go into `gradient`.", self.computed, Results(vectors=vectors, number=loss)),
+        ):
+            try:
+                functions = self._in_blocks(f"_{name}", purpose, program, results)
+            except NotInBlocksError:
+                ranges = {} if name == "predict" else self._ranges()
+                functions = [write.function(f"_{name}", purpose, program, results, ranges)]
+            found |= {f.name.removeprefix("_"): f for f in functions}
         if self.weighed:
             program, purpose = batch.weighing(self.forward, self.weight), "What the mean of the losses of a batch divides by."
             found["weight"] = write.function(f"_{batch.WEIGHT.name}", purpose, program, Results(number=program.outputs[0]))
         return found | self.products.kernels()
+
+    def _in_blocks(self, name: str, purpose: str, program: Program, results: Results) -> list[Function]:
+        """A kernel that computes examples in blocks. Raises NotInBlocksError where that cannot be done or does not pay."""
+        if self.forward.draws or self.forward.statistics or self._ranges():
+            raise NotInBlocksError("random data, running statistics or demands on predictions need whole batches")
+        examples = run_time_axis(self.forward)
+        kernel = block_kernel(program, results.tensors, examples, block_finished)
+        return list(BlockFunctions(name, purpose, kernel, results, self.stored.views, self.data).functions())
+
+    def in_blocks(self, name: str) -> bool:
+        """Whether a kernel computes examples in blocks."""
+        return f"{name}_block" in self.kernels
 
     @cached_property
     def products(self) -> Products:
@@ -163,7 +178,9 @@ class Module:
         """The calls of the kernels in the public functions, where arrays are as they have been checked."""
         moved = self.products.moved()
         values = {**self._values, "direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
-        return {name: k.call(values) for name, k in self.kernels.items()}
+        values |= {"order": "np.arange(N)"}
+        outs = {"predict": self.prediction.tensor.name, "loss": self.losses.tensor.name if self.losses else ""}
+        return {name: k.call({**values, "out": outs.get(name, "")}) for name, k in self.kernels.items()}
 
     @property
     def _values(self) -> dict[str, str]:
@@ -186,7 +203,8 @@ class Module:
     @property
     def training_calls(self) -> dict[str, str]:
         """The calls of the kernels in the training loop."""
-        return {name: k.call({d.name: d.checked for d in self.data}) for name, k in self.kernels.items()}
+        calls = {name: k.call({d.name: d.checked for d in self.data}) for name, k in self.kernels.items()}
+        return calls | ({"gradients": calls["gradients_batch"]} if self.in_blocks("gradients") else {})
 
     @property
     def training_arguments(self) -> list[Argument]:

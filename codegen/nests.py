@@ -12,23 +12,23 @@ from codegen.cover import partition, reached_once
 from codegen.flat import outermost_binders, unused
 from codegen.loops import Accumulate, Assign, Statement, Track, entries, nested
 from codegen.order import bounded, loop_order, order_of
-from codegen.products import matrix_product
+from codegen.products import PRODUCT_EXTENTS, matrix_product
 from codegen.summands import Summand, admitted, merged, summands
 from derive.index import ArgMax, Binder, Entry, Index, Sum, Tensor, free_indices
 from derive.program import Equation
 
 
-def statements(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
+def statements(equation: Equation, taken: set[str], extents: int = PRODUCT_EXTENTS) -> tuple[Statement, ...]:
     """The statements that compute an equation whose binders are top-level (see codegen/flat.py).
 
-    taken: names that a new tensor must not have; those of new ones join them.
+    taken: names that a new tensor must not have; those of new ones join them. extents: see matrix_product.
     """
     binders = outermost_binders(equation.body)
     if not binders:
         return _elementwise(equation, equation.body)
     if len(binders) == 1:
-        return _one_binder(equation, binders[0], taken)
-    return _several_sums(equation, taken)
+        return _one_binder(equation, binders[0], taken, extents)
+    return _several_sums(equation, taken, extents)
 
 
 # -- the kinds of equation -----------------------------------------------------------------------------------------------
@@ -38,13 +38,13 @@ def _elementwise(equation: Equation, body: Expr) -> tuple[Statement, ...]:
     return _added(equation, equation.entry, summands(equation.entry, body, equation.indices))
 
 
-def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[Statement, ...]:
+def _one_binder(equation: Equation, binder: Binder, taken: set[str], extents: int) -> tuple[Statement, ...]:
     """Accumulate in the target itself where the body is the binder, or the binder plus a rest to start from; else beside it."""
     target = equation.entry
-    body, bound = _opened(binder, equation.indices)
+    body, bound = opened(binder, equation.indices)
     parts = summands(target, body, (*equation.indices, *bound)) if isinstance(binder, Sum) else ()
     last = equation.body.xreplace({binder: target})
-    product = matrix_product(equation, parts[0]) if len(parts) == 1 and _finishes(equation, last) else None
+    product = matrix_product(equation, parts[0], extents) if len(parts) == 1 and _finishes(equation, last) else None
     if product is not None:
         return (product, *(_elementwise(equation, last) if last != target else ()))
     rest = sp.Add(*[t for t in sp.Add.make_args(equation.body) if t != binder])
@@ -59,21 +59,21 @@ def _one_binder(equation: Equation, binder: Binder, taken: set[str]) -> tuple[St
     return (*done, *_elementwise(equation, equation.body.xreplace({binder: beside})))
 
 
-def _several_sums(equation: Equation, taken: set[str]) -> tuple[Statement, ...]:
+def _several_sums(equation: Equation, taken: set[str], extents: int) -> tuple[Statement, ...]:
     """Sums added one after the other to what is not a sum; those that are matrix products are computed beside it first."""
     target, parts, products = equation.entry, list[Summand](), list[Statement]()
     for term in sp.Add.make_args(equation.body):
-        opened = {b: _opened(b, equation.indices) for b in outermost_binders(term)}
-        for binder, (body, bound) in opened.items():
+        inside = {b: opened(b, equation.indices) for b in outermost_binders(term)}
+        for binder, (body, bound) in inside.items():
             beside = _beside(equation, binder, set(taken))
             whole = summands(beside, body, (*equation.indices, *bound))
-            product = matrix_product(equation, whole[0]) if len(whole) == 1 else None
+            product = matrix_product(equation, whole[0], extents) if len(whole) == 1 else None
             if product is not None:
                 taken.add(beside.tensor.name)
                 products.append(product)
-                opened[binder] = beside, ()
-        value = term.xreplace({b: body for b, (body, _) in opened.items()})
-        parts += summands(target, value, (*equation.indices, *(i for _, bound in opened.values() for i in bound)))
+                inside[binder] = beside, ()
+        value = term.xreplace({b: body for b, (body, _) in inside.items()})
+        parts += summands(target, value, (*equation.indices, *(i for _, bound in inside.values() for i in bound)))
     if not _in_variables(equation, parts):
         return (*products, *_added(equation, target, parts))
     beside = _beside(equation, outermost_binders(equation.body)[0], taken)
@@ -170,7 +170,7 @@ def _is_gathered(part: Summand, equation: Equation) -> bool:
     return part.target.indices == equation.indices and not part.guards
 
 
-def _opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
+def opened(binder: Binder, free: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
     """The body of a binder with readable indices that differ from those in use."""
     body, fresh = binder.open()
     taken = {i.label for i in (*free, *free_indices(binder))}

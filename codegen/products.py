@@ -16,11 +16,11 @@ from derive.program import Equation
 PRODUCT_EXTENTS = 256
 
 
-def matrix_product(equation: Equation, part: Summand) -> MatrixProduct | None:
+def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXTENTS) -> MatrixProduct | None:
     """The product out[a,b] = sum_k left[a,k] right[k,b], either factor possibly transposed, where that is what a part of an equation is.
 
     Each of a, b and k may be several indices, which stand side by side and in the same order wherever they occur: in memory, they are
-    one. None where a loop nest is better.
+    one. None where a loop nest is better: where the product of the two smallest known extents is below `extents`.
     """
     factors, out = sp.Mul.make_args(part.value), in_row_major_order(part.target)
     if len(factors) != 2 or part.guards or out is None:
@@ -36,11 +36,11 @@ def matrix_product(equation: Equation, part: Summand) -> MatrixProduct | None:
         if not (rows and columns and inner) or out != rows + columns:
             continue
         if first in (rows + inner, inner + rows) and second in (inner + columns, columns + inner):
-            return MatrixProduct(equation, part.target, left, right, len(rows), len(inner)) if _pays((rows, inner, columns)) else None
+            return MatrixProduct(equation, part.target, left, right, len(rows), len(inner)) if _pays((rows, inner, columns), extents) else None
     return None
 
 
-def _pays(groups: Sequence[Sequence[Index]]) -> bool:
+def _pays(groups: Sequence[Sequence[Index]], extents: int) -> bool:
     """Whether a call to the matrix product beats a loop nest: the extents known now must be large enough."""
     known = [math.prod(i.axis.extent or 0 for i in group) for group in groups if all(i.axis.extent is not None for i in group)]
-    return math.prod(sorted(known)[:2]) >= PRODUCT_EXTENTS
+    return math.prod(sorted(known)[:2]) >= extents

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from codegen.flat import unused
-from codegen.loops import Accumulate, Assign, Loop, Statement, accesses
+from codegen.loops import Access, Accumulate, Assign, Loop, Statement, accesses
 from derive.index import Entry, Index, Tensor
 
 
@@ -22,7 +22,8 @@ def in_registers(statements: Sequence[Statement], taken: set[str]) -> tuple[Stat
             continue
         after: list[Statement] = []
         for leaf in list(_constant(statement)):
-            held = Entry(Tensor(unused(f"{leaf.operation}_{leaf.target.tensor.name}", taken)))
+            places = "".join(f"_{i}" for i in leaf.target.indices if i.is_number)
+            held = Entry(Tensor(unused(f"{leaf.operation}_{leaf.target.tensor.name}{places}", taken)))
             statement = _with_target(statement, leaf, held)
             _hold(done, leaf, held)
             after.append(Assign(leaf.equation, leaf.target, held))
@@ -41,8 +42,14 @@ def _constant(loop: Loop) -> Iterator[Accumulate]:
             yield statement
 
     for leaf in below(loop, frozenset()):
-        if sum(a.tensor == leaf.target.tensor for a in accesses(loop)) == 1:
+        if sum(_may_meet(a, leaf.target) for a in accesses(loop)) == 1:
             yield leaf
+
+
+def _may_meet(access: Access, entry: Entry) -> bool:
+    """Whether an access may touch an entry: not where two positions are different numbers."""
+    places = zip(access.indices, entry.indices, strict=True) if access.tensor == entry.tensor else ()
+    return access.tensor == entry.tensor and not any(a != b and a.is_number and b.is_number for a, b in places)
 
 
 def _with_target(loop: Loop, leaf: Accumulate, held: Entry) -> Loop:

@@ -14,6 +14,7 @@ from codegen.loops import Demand, Statement, accesses, entries, nested, with_ent
 from codegen.nests import statements
 from codegen.order import loop_order
 from codegen.registers import in_registers, reordered
+from codegen.unroll import together
 from codegen.views import Size, View, laid_out
 from derive.index import Axis, Entry, Tensor
 from derive.program import Equation, Program, needed
@@ -51,8 +52,7 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     flat = flattened(replace(program, equations=wanted, outputs=()))
     taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
-    body = contracted(tracked_once(fused(scheduled)), (*outputs, *program.given), taken)
-    body = tuple(reordered(s) for s in in_registers(body, taken))
+    body = finished(scheduled, (*outputs, *program.given), taken)
     used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
     real = {t: Tensor(t.name, t.axes) for t in arrays if t.values}  # positions are kept among real numbers
@@ -62,6 +62,17 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
         tuple(t for t in program.given if t in used),
         laid_out(arrays),
     )
+
+
+def finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str]) -> tuple[Statement, ...]:
+    """The statements of single equations as the code of all of them; the arrays that are `kept` keep their axes."""
+    body = contracted(tracked_once(fused(scheduled)), kept, taken)
+    return tuple(reordered(s) for s in in_registers(body, taken))
+
+
+def block_finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str], inside: Axis) -> tuple[Statement, ...]:
+    """The same for a part of a kernel in blocks, whose loops over the examples, the axis `inside`, stay innermost."""
+    return together(finished(scheduled, kept, taken), inside)
 
 
 def run_time_axis(program: Program) -> Axis:

@@ -1,0 +1,236 @@
+"""A kernel that computes its examples in blocks of a fixed number, which pays where layers are small.
+
+In a block, the examples lie along the last axis of every array: the innermost loops run over a number of examples that the compiler
+knows, and become a few vector instructions each. What is summed over all examples is added up from block to block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+from sympy import Expr
+
+from codegen.flat import flattened, outermost_binders, unused
+from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, entries, nested, with_entries
+from codegen.nests import opened, statements
+from codegen.order import bounded, loop_order, order_of
+from codegen.products import matrix_product
+from codegen.summands import merged, summands
+from codegen.unroll import side_by_side, written_out
+from codegen.views import View, laid_out
+from derive.index import Axis, Binder, Entry, Index, Size, Sum, Tensor
+from derive.program import Equation, Program, needed
+
+SIZES = (32, 4, 1)  # examples in a block: as many blocks of the first size as there are, then of the next
+CALL_PAYS = 1024  # entries of a matrix from which on its products are better left to BLAS, whole batches at a time
+
+Finish = Callable[[Sequence[Statement], Sequence[Tensor], set[str], Axis], tuple[Statement, ...]]
+
+
+class NotInBlocksError(ValueError):
+    """Why the examples of a program are not computed in blocks."""
+
+
+@dataclass(frozen=True)
+class BlockKernel:
+    """The statements of a batch: those before the blocks, those of a block, those after the blocks."""
+
+    before: tuple[Statement, ...]
+    block: tuple[Statement, ...]
+    after: tuple[Statement, ...]
+    data: tuple[Tensor, ...]  # copies of what is given for each example of a block
+    given: tuple[Tensor, ...]  # what else is read
+    sums: tuple[Tensor, ...]  # numbers that every block adds to
+    results: tuple[Tensor, ...]  # outputs with an entry for each example, as a block holds them
+    workspace: tuple[View, ...]
+
+
+def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, finish: Finish) -> BlockKernel:
+    """The kernel of some outputs of a program. finish: what the statements of a part go through last (codegen/schedule.py).
+
+    Raises NotInBlocksError where this cannot be done or would not pay.
+    """
+    flat = flattened(replace(program, equations=needed(program.equations, outputs), outputs=()))
+    taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
+    layout = _Layout(examples)
+    parts = _Parts(layout.inside, taken)
+    for equation in flat:
+        _demand_small(equation)
+        parts.add(layout.equation(equation))
+    given = [layout.tensor(t) for t in program.given]
+    kept = [*given, *map(layout.tensor, outputs), *parts.shared(given)]
+    before, block, after = (layout.shown(finish(part, kept, taken, layout.inside)) for part in (parts.before, parts.block, parts.after))
+    touched = tuple(dict.fromkeys(a.tensor for s in (*before, *block, *after) for a in accesses(s)))
+    data = [layout.real(t) for t in given if layout.inside in t.axes]
+    arrays = [t for t in touched if t.axes and t not in given and t.name not in {o.name for o in outputs if examples not in o.axes}]
+    every = dict.fromkeys([*(t for t in data if t in touched), *arrays])
+    return BlockKernel(
+        before,
+        block,
+        after,
+        tuple(t for t in data if t in touched),
+        tuple(t for t in program.given if t in touched and examples not in t.axes),
+        tuple(parts.sums),
+        tuple(layout.real(layout.tensor(t)) for t in outputs if examples in t.axes),
+        laid_out([_sized(t, layout.inside) for t in every]),
+    )
+
+
+# -- where the examples lie ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Layout:
+    """The same mathematics with the examples of a block along the last axis; the comments show the equations as they are."""
+
+    examples: Axis
+    shows: dict[tuple[str, str], Equation] = field(default_factory=dict[tuple[str, str], Equation])
+
+    @property
+    def inside(self) -> Axis:
+        """The examples of a block."""
+        return Axis(self.examples.name, "M", None, self.examples.meaning)
+
+    def equation(self, equation: Equation) -> Equation:
+        """An equation on arrays of a block; short sums are written out."""
+        moved = [i for i in equation.indices if i.axis == self.examples]
+        if len(moved) > 1:
+            raise NotInBlocksError(f"({equation.number}) has two indices of examples")
+        entry = self._expression(equation.entry)
+        assert isinstance(entry, Entry)
+        indices = tuple(i for i in entry.indices if isinstance(i, Index))
+        made = Equation(entry.tensor, indices, written_out(self._expression(equation.body)), equation.number, equation.note)
+        self.shows[made.number, made.tensor.name] = equation
+        return made
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        if self.examples not in tensor.axes:
+            return tensor
+        axes = [*(a for a in tensor.axes if a != self.examples), *(self.inside for a in tensor.axes if a == self.examples)]
+        return Tensor(tensor.name, axes, tensor.values, tensor.sign)
+
+    def real(self, tensor: Tensor) -> Tensor:
+        """The array in the workspace, where positions are kept among real numbers."""
+        return Tensor(tensor.name, tensor.axes) if tensor.values and self.inside in tensor.axes else tensor
+
+    def shown(self, done: Sequence[Statement]) -> tuple[Statement, ...]:
+        """The statements below the equations of the derivation."""
+        return tuple(self._shown(with_entries(s, lambda e: Entry(self.real(e.tensor), *e.indices))) for s in done)
+
+    def _shown(self, statement: Statement) -> Statement:
+        if isinstance(statement, Loop):
+            return replace(statement, body=tuple(map(self._shown, statement.body)))
+        equation = statement.equation
+        return replace(statement, equation=self.shows.get((equation.number, equation.tensor.name), equation))
+
+    def _expression(self, e: Expr) -> Expr:
+        if isinstance(e, Index):
+            return Index(e.label, self.inside, e.serial) if e.axis == self.examples else e
+        if isinstance(e, Size):
+            return e
+        if isinstance(e, Entry):
+            places = [(self._expression(i), axis) for i, axis in zip(e.indices, e.tensor.axes, strict=True)]
+            own = [i for i, axis in places if axis == self.examples]
+            if any(not isinstance(i, Index) for i in own):
+                raise NotInBlocksError(f"{e} is not the example's own")
+            return Entry(self.tensor(e.tensor), *(i for i, axis in places if axis != self.examples), *own)
+        if isinstance(e, Binder):
+            body, indices = e.open()
+            moved = [self._expression(i) for i in indices]
+            return e.bind(self._expression(body), [i for i in moved if isinstance(i, Index)])
+        return e.func(*map(self._expression, e.args)) if e.args else e
+
+
+def _sized(tensor: Tensor, inside: Axis) -> Tensor:
+    """The array with room for the largest block."""
+    return Tensor(tensor.name, [replace(a, extent=SIZES[0]) if a == inside else a for a in tensor.axes])
+
+
+# -- before, in and after the blocks ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Parts:
+    """The statements of the three parts.
+
+    A value of every example goes into the block; a sum over examples starts before the blocks and is added to in them; what reads such
+    a sum comes after them.
+    """
+
+    inside: Axis
+    taken: set[str]
+    before: list[Statement] = field(default_factory=list[Statement])
+    block: list[Statement] = field(default_factory=list[Statement])
+    after: list[Statement] = field(default_factory=list[Statement])
+    sums: list[Tensor] = field(default_factory=list[Tensor])
+    late: list[Tensor] = field(default_factory=list[Tensor])  # known only after the blocks
+
+    def add(self, equation: Equation) -> None:
+        late = [t.name for t in equation.reads if t in self.late]
+        over = [b for b in outermost_binders(equation.body) if any(i.axis == self.inside for i in b.bound)]
+        if any(i.axis == self.inside for i in equation.indices):
+            if late or over:
+                raise NotInBlocksError(f"({equation.number}) needs values of all examples: {', '.join(late) or 'a sum over them'}")
+            self.block += statements(equation, self.taken, CALL_PAYS)
+        elif over:
+            self._total(equation, over)
+        elif late:
+            self.late.append(equation.tensor)
+            self.after += statements(equation, self.taken, CALL_PAYS)
+        else:
+            self.before += statements(equation, self.taken, CALL_PAYS)
+
+    def _total(self, equation: Equation, over: Sequence[Binder]) -> None:
+        """Sums over examples: one alone in the target itself, others beside it."""
+        self.late.append(equation.tensor)
+        body = equation.body
+        for k, binder in enumerate(over):
+            if not isinstance(binder, Sum):
+                raise NotInBlocksError(f"({equation.number}) is no sum over the examples")
+            alone = len(over) == 1 and (body == binder or bool(equation.indices))
+            total = equation.entry if alone else self._beside(equation)
+            self._added(equation, total, binder)
+            body = body.xreplace({binder: total})
+        if body != equation.entry:
+            self.after += statements(replace(equation, body=body), self.taken, CALL_PAYS) if not equation.indices else self._finished(equation, body)
+
+    def _finished(self, equation: Equation, body: Expr) -> tuple[Statement, ...]:
+        if any(b for b in outermost_binders(body)):
+            raise NotInBlocksError(f"({equation.number}) adds sums of two kinds")
+        order = loop_order(equation.indices, (), (equation.entry, *entries(body)))
+        return nested(order, Assign(equation, equation.entry, body))
+
+    def _beside(self, equation: Equation) -> Entry:
+        return Entry(Tensor(unused(f"sum_{equation.tensor.name}", self.taken), equation.tensor.axes), *equation.indices)
+
+    def _added(self, equation: Equation, total: Entry, binder: Sum) -> None:
+        """A sum that starts at 0 and that every block adds to."""
+        if total.indices:
+            self.before += nested(equation.indices, Assign(equation, total, sp.S.Zero, starts=True))
+        else:
+            self.sums.append(total.tensor)
+        body, bound = opened(binder, equation.indices)
+        for part in merged(summands(total, body, (*equation.indices, *bound))):
+            for one in side_by_side(part):
+                self.block += bounded(order_of(one), Accumulate(equation, one.target, "sum", one.value), one.guards)
+
+    def shared(self, given: Sequence[Tensor]) -> list[Tensor]:
+        """The tensors that more than one part touches. A number among them must be a sum."""
+        found = [dict.fromkeys(a.tensor for s in part for a in accesses(s)) for part in (self.before, self.block, self.after)]
+        shared = dict.fromkeys([t for t in found[1] if t in found[0] or t in found[2]] + [t for t in found[0] if t in found[2]])
+        numbers = [t.name for t in shared if not t.axes and t not in self.sums and t not in given]
+        if numbers:
+            raise NotInBlocksError(f"{', '.join(numbers)}: a number that the examples share is computed first")
+        return list(shared)
+
+
+def _demand_small(equation: Equation) -> None:
+    """Raise NotInBlocksError where an equation is a matrix product that BLAS does better."""
+    for binder in outermost_binders(equation.body):
+        if isinstance(binder, Sum):
+            body, bound = opened(binder, equation.indices)
+            parts = summands(equation.entry, body, (*equation.indices, *bound))
+            if len(parts) == 1 and matrix_product(equation, parts[0], CALL_PAYS) is not None:
+                raise NotInBlocksError(f"({equation.number}) is a product of large matrices")
