@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from derive.formulas.operation import Parameter
 
 GIVEN: Mapping[str, str] = {
-    "theta": "a learned number, theta[k]",
-    "gradient": "the derivative of the loss with respect to it, gradient[k]",
+    "theta[k]": "a learned number",
+    "gradient[k]": "the derivative of the loss of a batch with respect to it",
     "rate": "the learning rate",
     "t": "the number of the step, from 1",
 }
