@@ -16,9 +16,11 @@ HEAD = """\
 `chainrule check --fix` writes this page from `derive/formulas/optimisers.py`. [add-an-operation.md](add-an-operation.md) says how
 another one is added, [formulas.md](formulas.md) describes the language of the formulas.
 
-Every generated module has all of them. `train` takes one of the module's classes, with the options that are to differ from the defaults:
+Every generated module has all of them, and Numba compiles those that are used. `train` takes one of the module's classes, with the
+options that are to differ from the defaults:
 
 ```python
+import numpy as np
 from generated import digits
 
 p, losses = digits.train(p, X, y, epochs=10, batch_size=32, learning_rate=0.001, optimizer=digits.Adam(beta1=0.8))
@@ -30,9 +32,7 @@ a smaller learning rate and the order of the examples going on as well:
 ```python
 state, rng = digits.State(), np.random.default_rng(0)
 for rate in (0.001, 0.0001):
-    p, losses = digits.train(
-        p, X, y, epochs=10, batch_size=32, learning_rate=rate, optimizer=digits.Adam(), state=state, seed=rng
-    )
+    p, losses = digits.train(p, X, y, epochs=10, batch_size=32, learning_rate=rate, optimizer=digits.Adam(), state=state, seed=rng)
 ```
 
 In the formulas, which hold for every k:
@@ -42,6 +42,8 @@ TAIL = """\
 
 An entry means the old one up to the equation that changes it, and the new one below. What does not depend on k, such as `1 - beta2**t`, is
 computed once a step, in float64, and then rounded to the type of the parameters.
+
+Names and defaults of the options are those of `torch.optim`, where `momentum` alone has another default, 0, which is plain SGD.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 import sympy as sp
 from sympy import Basic, Expr
 
+from codegen import names
 from codegen.constants import constant
 from codegen.flat import unused
 from codegen.lines import INDENT, comment, lines
@@ -22,6 +24,7 @@ from derive.program import Equation
 from derive.text import equation_text
 from derive.update import Step, step
 
+RESERVED = frozenset({"real", "memory", "options", "math", "np", "theta", "gradient", "rate", "t", "k"})
 BOUNDS = {"above": "above", "least": "at least", "below": "below", "most": "at most"}  # of a Parameter, as words
 
 
@@ -30,11 +33,20 @@ class Shown:
     """What the templates show of an optimiser.
 
     learned: the number of entries of theta that it changes.
+    Raises ModuleError where a name in its formula, or its own, is one that modules need for something else.
     """
 
     name: str
     optimiser: Optimiser
     learned: int
+
+    def __post_init__(self) -> None:
+        own = [e.tensor.name for e in self.step.equations if e.tensor not in self.step.kept]
+        for name in (*own, *self.optimiser.state, *self.optimiser.parameters):
+            if name in RESERVED or keyword.iskeyword(name):
+                raise names.ModuleError(f"{self.name}: its step has another use for the name {name}: choose another one")
+        if not self.name.isidentifier() or {self.name, self.variable} & names.OWN:
+            raise names.ModuleError(f"{self.name}: a generated module has another use for the name: choose another one")
 
     @property
     def function(self) -> str:
@@ -69,10 +81,10 @@ class Shown:
     @cached_property
     def arguments(self) -> dict[str, str]:
         """The arguments of a step with their types: those that it needs."""
-        names = {e.tensor.name for equation in self.step.equations for e in equation.body.atoms(Entry)}
+        read = {t.name for equation in self.step.equations for t in equation.reads}
         every = {"memory": "Array", "options": self.name, "rate": "float", "t": "int"}
         needed = {"memory": bool(self.optimiser.state), "options": bool(self.optimiser.parameters)}
-        return {"theta": "Array", "gradient": "Array", **{a: kind for a, kind in every.items() if needed.get(a, a in names)}}
+        return {"theta": "Array", "gradient": "Array", **{a: kind for a, kind in every.items() if needed.get(a, a in read)}}
 
     @property
     def signature(self) -> str:
@@ -87,10 +99,10 @@ class Shown:
     def lines(self) -> list[str]:
         """The body of the step."""
         views = [View(t, Size(self.learned * n), Size(self.learned * (n + 1))) for n, t in enumerate(self.step.kept[1:])]
-        names, body = list(self.optimiser.parameters), _body(self.step)
+        options, body = list(self.optimiser.parameters), _body(self.step)
         head = ["real = theta.dtype.type"] if any("real(" in line for line in body) else []
-        if names:
-            head.append(f"{tuple_text(names) if len(names) == 1 else ', '.join(names)} = options")
+        if options:
+            head.append(f"{tuple_text(options) if len(options) == 1 else ', '.join(options)} = options")
         head += [f"{v.tensor.name} = {view_text('memory', v)}" for v in views]
         return [*(INDENT + line for line in head), *body]
 
@@ -128,8 +140,7 @@ def _range(parameter: Parameter) -> str:
 def _body(made: Step) -> list[str]:
     """The equations: those of numbers first, what is the same for all k once, then one loop."""
     own = {e.tensor for e in made.equations if e.indices} - {*made.kept}
-    names = {t.name for e in made.equations for t in (e.tensor, *e.reads)}
-    invariants = _Invariants({*names, "memory", "options", "real", "k"})
+    invariants = _Invariants({*RESERVED, *(t.name for e in made.equations for t in (e.tensor, *e.reads))})
     numbers = [line for e in made.equations if not e.indices for line in _number(e)]
     loop: list[str] = []
     for equation in (e for e in made.equations if e.indices):
@@ -137,7 +148,7 @@ def _body(made: Step) -> list[str]:
         loop += comment(equation_text(equation).replace(" = ", f" {sign} ", 1), 2)
         target, value = (_scalars(e, own) for e in (equation.entry, invariants.out_of(equation.body)))
         assert isinstance(target, Entry)
-        written = lines([Assign(equation, target, value)], names, 2)
+        written = lines([Assign(equation, target, value)], invariants.taken, 2)
         loop += [line for line in written if not line.strip().startswith("#")]
     k = next(e.indices[0] for e in made.equations if e.indices)
     assert isinstance(k, Index)

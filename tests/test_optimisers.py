@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pydantic_core import PydanticCustomError
 
+from chainrule import optimisers
 from codegen.cache import load_module
+from codegen.names import ModuleError
 from codegen.optimisers import Shown
+from derive import parameters
 from derive.formulas.operation import Parameter
 from derive.formulas.optimisers import OPTIMISERS, Optimiser
 from derive.index import Tensor
@@ -22,21 +26,25 @@ from derive.language import FormulaError
 from derive.update import step, updated
 from tests.modules import interpreted, network, text_of
 
-Torch = Callable[..., torch.optim.Optimizer]
+Torch = Callable[..., Any]
+OPTIM: Any = torch.optim
 
 NET = network(3, [(5, "tanh"), (3, "identity")], "softmax_cross_entropy")
 STEPS, EXAMPLES, BATCH = 25, 20, 4
 ADAM = {"beta1": 0.8, "beta2": 0.95, "eps": 1e-4, "weight_decay": 0.1}
 
 
-def descent(**more: object) -> Torch:
-    return lambda p, lr, **options: torch.optim.SGD(p, lr=lr, **more, **options)  # pyright: ignore[reportArgumentType]
+def descent(**settings: object) -> Torch:
+    def made(p: Any, lr: float, **options: float) -> Any:
+        return OPTIM.SGD(p, lr=lr, **{**settings, **options})
+
+    return made
 
 
 def renamed(kind: Torch) -> Torch:
     """Its two betas by name."""
 
-    def made(p: Any, lr: float, beta1: float = 0.9, beta2: float = 0.999, **options: float) -> torch.optim.Optimizer:
+    def made(p: Any, lr: float, beta1: float = 0.9, beta2: float = 0.999, **options: float) -> Any:
         return kind(p, lr=lr, betas=(beta1, beta2), **options)
 
     return made
@@ -44,14 +52,12 @@ def renamed(kind: Torch) -> Torch:
 
 ORACLES: dict[str, tuple[Torch, dict[str, float]]] = {
     "SGD": (descent(), {"weight_decay": 0.1}),
-    "Momentum": (lambda p, lr, momentum=0.9, **o: torch.optim.SGD(p, lr, momentum, **o), {"momentum": 0.5, "weight_decay": 0.1}),
-    "Nesterov": (
-        lambda p, lr, momentum=0.9, **o: torch.optim.SGD(p, lr, momentum, nesterov=True, **o), {"momentum": 0.5, "weight_decay": 0.1}
-    ),
-    "Adam": (renamed(torch.optim.Adam), ADAM),
-    "AdamW": (renamed(torch.optim.AdamW), ADAM),
-    "RMSProp": (torch.optim.RMSprop, {"alpha": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
-}  # fmt: skip
+    "Momentum": (descent(momentum=0.9), {"momentum": 0.5, "weight_decay": 0.1}),
+    "Nesterov": (descent(momentum=0.9, nesterov=True), {"momentum": 0.5, "weight_decay": 0.1}),
+    "Adam": (renamed(OPTIM.Adam), ADAM),
+    "AdamW": (renamed(OPTIM.AdamW), ADAM),
+    "RMSProp": (OPTIM.RMSprop, {"alpha": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
+}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +93,8 @@ def by_torch(module: Any, oracle: Torch, options: dict[str, float], dtype: type 
         rows = slice(k * BATCH % EXAMPLES, k * BATCH % EXAMPLES + BATCH)
         optimizer.zero_grad()
         Z = torch.tanh(x[rows] @ W1.T + b1) @ W2.T + b2
-        torch.nn.functional.cross_entropy(Z, labels[rows]).backward()
+        loss: Any = torch.nn.functional.cross_entropy(Z, labels[rows])
+        loss.backward()
         optimizer.step()
     return [leaf.detach().numpy() for leaf in leaves]
 
@@ -122,7 +129,7 @@ def test_steps_in_float32_are_those_of_torch(plain: Any, name: str) -> None:
 def test_compiled_steps_in_float32_are_those_of_torch(compiled: Any) -> None:
     found = trained(compiled, compiled.Adam(), np.float32)
     assert found.W1.dtype == np.float32
-    assert difference(found, by_torch(compiled, renamed(torch.optim.Adam), {}, np.float32)) < 1e-5
+    assert difference(found, by_torch(compiled, renamed(OPTIM.Adam), {}, np.float32)) < 1e-5
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -150,11 +157,11 @@ def test_only_the_chosen_optimiser_is_compiled(tmp_path: Path, monkeypatch: pyte
 
 def test_defaults_are_those_of_torch() -> None:
     p = [torch.zeros(1, requires_grad=True)]
-    for name, kind in (("Adam", torch.optim.Adam), ("AdamW", torch.optim.AdamW)):
+    for name, kind in (("Adam", OPTIM.Adam), ("AdamW", OPTIM.AdamW)):
         d = kind(p).defaults
         own = {k: v.default for k, v in OPTIMISERS[name].parameters.items()}
         assert own == {"beta1": d["betas"][0], "beta2": d["betas"][1], "eps": d["eps"], "weight_decay": d["weight_decay"]}
-    d = torch.optim.RMSprop(p).defaults
+    d = OPTIM.RMSprop(p).defaults
     assert {k: v.default for k, v in OPTIMISERS["RMSProp"].parameters.items()} == {k: d[k] for k in ("alpha", "eps", "weight_decay")}
 
 
@@ -233,7 +240,7 @@ def test_the_docstring_lists_all_options(plain: Any) -> None:
 # -- one entry -----------------------------------------------------------------------------------------------------------
 
 ENTRIES: dict[str, tuple[Optimiser, Torch, dict[str, float]]] = {
-    "Adam": (OPTIMISERS["Adam"], renamed(torch.optim.Adam), {"beta1": 0.8}),
+    "Adam": (OPTIMISERS["Adam"], renamed(OPTIM.Adam), {"beta1": 0.8}),
     "Adagrad": (
         Optimiser(
             """slope[k] = gradient[k] + weight_decay * theta[k]
@@ -242,7 +249,7 @@ ENTRIES: dict[str, tuple[Optimiser, Torch, dict[str, float]]] = {
             "Duchi et al. 2011", ("total",),
             {"lr_decay": Parameter(0.0, least=0.0), "weight_decay": Parameter(0.0, least=0.0), "eps": Parameter(1e-10, above=0.0)},
         ),
-        torch.optim.Adagrad,
+        OPTIM.Adagrad,
         {"lr_decay": 0.1, "weight_decay": 0.01},
     ),
     "Adamax": (
@@ -254,30 +261,39 @@ ENTRIES: dict[str, tuple[Optimiser, Torch, dict[str, float]]] = {
             "Kingma and Ba 2015, algorithm 2", ("mean", "largest"),
             {"beta1": Parameter(0.9), "beta2": Parameter(0.999), "eps": Parameter(1e-8)},
         ),
-        renamed(torch.optim.Adamax),
+        renamed(OPTIM.Adamax),
         {"beta1": 0.7},
     ),
 }  # fmt: skip
 
 
+@pytest.fixture
+def table() -> Iterator[dict[str, Optimiser]]:
+    """The table, for a test to change; it gets back its entries in their order, which is that of the committed modules."""
+    before = dict(OPTIMISERS)
+    yield OPTIMISERS
+    OPTIMISERS.clear()
+    OPTIMISERS.update(before)
+
+
 @pytest.mark.parametrize("name", ENTRIES)
-def test_an_entry_is_all_that_an_optimiser_needs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_is_all_that_an_optimiser_needs(name: str, table: dict[str, Optimiser]) -> None:
     """Adam is deleted and put back, the others have never been there."""
     entry, oracle, options = ENTRIES[name]
-    monkeypatch.delitem(OPTIMISERS, name, raising=False)
+    table.pop(name, None)
     assert name not in text_of(NET).replace("AdamW", "")
-    monkeypatch.setitem(OPTIMISERS, name, entry)
+    table[name] = entry
     module = interpreted(NET)
     optimizer = getattr(module, name)(**options)
     assert difference(trained(module, optimizer), by_torch(module, oracle, options)) < 1e-12
 
 
-def test_an_optimiser_without_options_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimiser_without_options_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: dict[str, Optimiser]) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setitem(OPTIMISERS, "SignDescent", Optimiser("theta[k] = theta[k] - rate * sign(gradient[k])", "Bernstein et al. 2018"))
+    table["SignDescent"] = Optimiser("theta[k] = theta[k] - rate * sign(gradient[k])", "Bernstein et al. 2018")
     module: Any = load_module("signs", text_of(network(3, [(3, "identity")], "softmax_cross_entropy")))
     p, q = module.init(1), trained(module, module.SignDescent())
-    steps = (q.W1 - p.W1) / 0.05
+    steps: np.ndarray = (q.W1 - p.W1) / 0.05
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-9)
 
 
@@ -300,6 +316,19 @@ def test_other_mistakes_are_those_of_a_formula(formula: str) -> None:
         step(Optimiser(formula, "here"))
 
 
+@pytest.mark.parametrize(
+    ("name", "formula", "parameters"),
+    [
+        ("Own", "memory[k] = gradient[k]; theta[k] = theta[k] - rate * memory[k]", {}),
+        ("Own", "theta[k] = theta[k] - rate * lambda * gradient[k]", {"lambda": Parameter(0.1)}),
+        ("Train", "theta[k] = theta[k] - rate * gradient[k]", {}),
+    ],
+)
+def test_names_that_modules_need_are_refused(name: str, formula: str, parameters: dict[str, Parameter]) -> None:
+    with pytest.raises(ModuleError, match="has another use for the name"):
+        Shown(name, Optimiser(formula, "here", parameters=parameters), 7)
+
+
 def test_the_rule_of_the_documents_is_that_of_the_table() -> None:
     theta, slope, rate = (Tensor(name).entry() for name in ("theta", "slope", "eta"))
     assert updated(OPTIMISERS["SGD"], theta, slope, rate) == theta - rate * slope
@@ -310,3 +339,20 @@ def test_what_does_not_depend_on_k_is_computed_once_a_step() -> None:
     loop = next(k for k, line in enumerate(lines) if line.startswith("    for k"))
     assert "    c3 = real(rate / (1 - beta1**t))" in lines[:loop]
     assert not any("**t" in line for line in lines[loop:] if "#" not in line)
+
+
+def test_the_page_has_every_entry_of_the_table() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "optimisers.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == list(OPTIMISERS)
+    assert list(optimisers.files().values()) == [page]
+    for optimiser in OPTIMISERS.values():
+        assert all(line.strip() in page for line in optimiser.formula.splitlines())
+
+
+def test_a_range_may_end_below_a_number() -> None:
+    parameter = OPTIMISERS["Momentum"].parameters["momentum"]
+    assert parameters.value("momentum", 0, parameter) == 0
+    assert parameters.schema(parameter) == {"type": "number", "minimum": 0.0, "exclusiveMaximum": 1.0, "default": 0.9}
+    with pytest.raises(PydanticCustomError) as error:
+        parameters.value("momentum", 1.0, parameter)
+    assert (error.value.context or {})["right"] == "a finite number of at least 0 and below 1, such as 0.9"

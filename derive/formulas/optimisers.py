@@ -1,6 +1,7 @@
 """Optimisers: the update of one learned number, as formulas. Everything else about an optimiser follows from its entry here.
 
-Names and defaults of the parameters are those of torch.optim, whose SGD, Adam, AdamW and RMSprop these are; `momentum`, 0 there, is 0.9.
+Names and defaults of the parameters are those of torch.optim (two betas by their names), whose SGD, Adam, AdamW and RMSprop these are,
+without dampening, `centered` and `amsgrad`; the default of `momentum`, 0 there, is 0.9. With eps = 0 a gradient of 0 would give 0/0.
 """
 
 from __future__ import annotations
