@@ -1,5 +1,5 @@
 """Whether the committed files are what the specs give: one module and the documents for each network in networks/,
-and the page of all operations with its drawings.
+and the pages of all operations, with their drawings, and of all optimisers.
 
 Everything is rendered again in memory and compared. Nothing is written unless a repair is asked for, and nothing is ever removed.
 """
@@ -17,7 +17,7 @@ from typing import Literal
 
 import codegen
 import derive
-from chainrule import operations
+from chainrule import operations, optimisers
 from chainrule.commands import FORMATS
 from chainrule.files import make_folder, write_atomic
 from chainrule.progress import Report, silent
@@ -147,18 +147,22 @@ def _networks(folder: Path) -> list[Network]:
 
 
 def _rendered(networks: list[Network], listed: bool, processes: int, report: Report) -> Iterable[Files]:
-    """The files of each network, then the list of operations where it is wanted, rendered in processes that start afresh."""
+    """The files of each network, then the pages of the formulas where they are wanted, rendered in processes that start afresh."""
     report("rendering", 0, len(networks))
     if processes == 1:
         yield from map(render, networks)
-        yield operations.files() if listed else {}
+        yield _pages() if listed else {}
         return
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        page = pool.submit(operations.files) if listed else None
+        page = pool.submit(_pages) if listed else None
         for done, (network, files) in enumerate(zip(networks, pool.map(render, networks), strict=True), 1):
             report(f"rendered {network.name}", done, len(networks))
             yield files
         yield page.result() if page else {}
+
+
+def _pages() -> Files:
+    return operations.files() | optimisers.files()
 
 
 def _documents(network: Network, derivation: Derivation, name: str) -> Files:

@@ -20,7 +20,8 @@ class Module(Protocol):
     """The functions of a generated module. X and y hold the examples along their first axis; y holds what the loss takes.
 
     The options of loss and gradients are `sample_weight`, where the loss has weights of examples, and `seed`, where training draws
-    random data, which `masks` shows. A loss that is not reduced is an array. The products are there where the spec asks for them.
+    random data, which `masks` shows. A loss that is not reduced is an array. The products are there where the spec asks for them. The
+    optimizer and the state of train are instances of the module's own classes.
     """
 
     def init(self, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters: ...
@@ -42,6 +43,8 @@ class Module(Protocol):
         epochs: int,
         batch_size: int,
         learning_rate: float,
+        optimizer: Any = None,
+        state: Any = None,
         seed: int | np.random.Generator = 0,
     ) -> tuple[Parameters, Array]: ...
 

@@ -36,6 +36,8 @@ def is_constant(e: Expr) -> bool:
 def _constant(e: Expr) -> tuple[str, int]:
     if isinstance(e, Size):
         return (e.name, ATOM) if e.axis.extent is None else (str(e.axis.extent), ATOM)
+    if isinstance(e, Entry) and not e.indices:
+        return e.tensor.name, ATOM
     if e == -sp.oo:
         return "-np.inf", SIGN
     if e == sp.pi:

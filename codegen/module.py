@@ -8,7 +8,7 @@ from functools import cached_property
 
 import sympy as sp
 
-from codegen import batch, names, newton
+from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.derivatives import Products
@@ -22,7 +22,6 @@ from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
 from derive.compute import computed_program
 from derive.family import gradient_of
-from derive.formulas.optimisers import OPTIMISERS
 from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
 from derive.program import Derivation, Program, needed
@@ -206,6 +205,11 @@ class Module:
         calls = {name: k.call({d.name: d.checked for d in self.data}) for name, k in self.kernels.items()}
         return calls | ({"gradients": calls["gradients_batch"]} if self.in_blocks("gradients") else {})
 
+    @cached_property
+    def optimisers(self) -> list[optimisers.Shown]:
+        """What training may choose from."""
+        return optimisers.shown(self.stored.learned)
+
     @property
     def training_arguments(self) -> list[Argument]:
         constants = [Argument(c.tensor.name, "Array", f"{c.tensor.name}.astype(dtype)") for c in self.forward.constants]
@@ -216,7 +220,7 @@ class Module:
         }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
-        return arguments(self.data, len(OPTIMISERS) > 1, [gradient, *memory], constants)
+        return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants)
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""

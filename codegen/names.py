@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import keyword
 
+from derive.formulas.optimisers import OPTIMISERS
 from derive.program import Program
 
 OWN = frozenset(
     {
         *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "FAST"),
-        *("OPTIMIZERS", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight", "max", "min", "abs", "range", "float", "int"),
+        *("Optimizer", "State", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight"),
+        *("max", "min", "abs", "range", "float", "int"),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),
     }
@@ -20,7 +22,8 @@ LOCAL = frozenset(
     {
         *("epochs", "batch_size", "optimizer", "rate", "shuffle", "rng", "order", "losses", "epoch", "total", "whole", "start"),
         *("examples", "targets", "weights", "array", "values", "labels", "sums", "wrong", "dtype", "seed", "p"),
-        *("counted", "last"),
+        *("counted", "last", "chosen", "state", "memory"),
+        *(name.lower() for name in OPTIMISERS),
         *("along", "moved", "steps", "cg_steps", "damping", "most", "step", "residual", "trial", "candidate"),
         *("square", "goal", "curvature", "length", "before", "falls"),
     }

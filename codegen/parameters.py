@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen.initial import starts
-from codegen.lines import comment, lines
-from codegen.loops import Assign, nested
 from codegen.views import View, laid_out, shape, tuple_text, view_text
-from derive.formulas.optimisers import OPTIMISERS, Optimiser
-from derive.index import Axis, Tensor
-from derive.program import Equation, Program
-from derive.text import text
+from derive.index import Tensor
+from derive.program import Program
 
 
 @dataclass(frozen=True)
@@ -60,16 +56,3 @@ class Stored:
                 "start": first[v.tensor].text,
                 "why": first[v.tensor].why,
             }
-
-    def optimisers(self) -> list[dict[str, object]]:
-        """One step of every optimiser on what is learned."""
-        return [{"name": name, "source": o.source, "lines": self._step(o)} for name, o in OPTIMISERS.items()]
-
-    def _step(self, optimiser: Optimiser) -> list[str]:
-        axis = Axis("k", "K", self.learned)
-        k = axis.index()
-        theta, gradient, rate = Tensor("theta", [axis])[k], Tensor("gradient", [axis])[k], Tensor("rate")[()]
-        body = optimiser.formula(theta, gradient, rate)
-        update = Assign(Equation(theta.tensor, (k,), body), theta, body)
-        loop = lines(nested([k], update), set())
-        return [*comment(f"theta[k] <- {text(body)}", 1), *(row for row in loop if not row.strip().startswith("#"))]

@@ -67,7 +67,7 @@ def _shown(module: Module) -> dict[str, object]:
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),
-        "optimisers": module.stored.optimisers(),
+        "optimisers": module.optimisers,
         "draws": module.draws,
         "statistics": _statistics(module),
         "kernels": list(module.kernels.values()),

@@ -41,11 +41,13 @@ class Argument:
     value: str
 
 
-def arguments(data: Sequence[Taken], several: bool, vectors: Sequence[Argument], constants: Sequence[Argument]) -> list[Argument]:
+def arguments(
+    data: Sequence[Taken], optimisers: Sequence[Argument], vectors: Sequence[Argument], constants: Sequence[Argument]
+) -> list[Argument]:
     """The arguments of the training loop.
 
-    several: whether there is more than one optimiser to choose from; vectors: memory that the loop writes to; constants: arrays of
-    fixed numbers.
+    optimisers: the one that is chosen, and what it remembers; vectors: memory that the loop writes to; constants: arrays of fixed
+    numbers.
     """
     integers = "npt.NDArray[np.int64]"
     return [
@@ -54,8 +56,8 @@ def arguments(data: Sequence[Taken], several: bool, vectors: Sequence[Argument],
         *constants,
         Argument("epochs", "int", "epochs"),
         Argument("batch_size", "int", "N"),
-        *([Argument("optimizer", "int", "OPTIMIZERS.index(optimizer)")] if several else []),
-        Argument("rate", "Real", "rate"),
+        Argument("rate", "float", "rate"),
+        *optimisers,
         Argument("shuffle", "bool", "shuffle"),
         Argument("rng", "np.random.Generator", "np.random.default_rng(seed)"),
         Argument("order", integers, "order"),

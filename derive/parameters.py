@@ -136,8 +136,8 @@ def _real(name: str, given: object, parameter: Parameter, right: str) -> float:
 
 
 def _allowed(number: float, parameter: Parameter) -> bool:
-    above, least, most = parameter.above, parameter.least, parameter.most
-    return (above is None or number > above) and (least is None or number >= least) and (most is None or number <= most)
+    low = (parameter.above is None or number > parameter.above) and (parameter.least is None or number >= parameter.least)
+    return low and (parameter.below is None or number < parameter.below) and (parameter.most is None or number <= parameter.most)
 
 
 def _adjective(parameter: Parameter) -> str:
@@ -147,6 +147,7 @@ def _adjective(parameter: Parameter) -> str:
 def _bounds(parameter: Parameter) -> str:
     low = f" above {parameter.above:g}" if parameter.above else f" of at least {parameter.least:g}" if parameter.least is not None else ""
     high = f" of at most {parameter.most:g}" if parameter.most is not None else ""
+    high = high or (f" below {parameter.below:g}" if parameter.below is not None else "")
     return " and".join(part for part in (low, high) if part)
 
 
@@ -159,5 +160,6 @@ def _most(parameter: Parameter) -> int:
 
 
 def _schema_bounds(parameter: Parameter) -> dict[str, float]:
-    bounds = {"exclusiveMinimum": parameter.above, "minimum": parameter.least, "maximum": parameter.most}
+    bounds = {"exclusiveMinimum": parameter.above, "minimum": parameter.least}
+    bounds |= {"exclusiveMaximum": parameter.below, "maximum": parameter.most}
     return {key: bound for key, bound in bounds.items() if bound is not None}

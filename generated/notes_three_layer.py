@@ -34,7 +34,6 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
-OPTIMIZERS = ("sgd",)
 
 
 class Parameters(NamedTuple):
@@ -341,12 +340,169 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     return float(L)
 
 
+# -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
+
+
+class SGD(NamedTuple):
+    """SGD with its options (Robbins and Monro 1951)."""
+
+    weight_decay: float = 0.0  # at least 0
+
+
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, rate: Real) -> None:
-    """One step of sgd (Robbins and Monro 1951) on all parameters."""
-    # theta[k] <- theta[k] - rate gradient[k]
+def _sgd(theta: Array, gradient: Array, options: SGD, rate: float) -> None:
+    """One step of SGD on all parameters."""
+    real = theta.dtype.type
+    (weight_decay,) = options
     for k in range(82):
-        theta[k] -= rate * gradient[k]
+        # theta[k] <- theta[k] - (weight_decay theta[k] + gradient[k]) rate
+        theta[k] -= (real(weight_decay) * theta[k] + gradient[k]) * real(rate)
+
+
+class Momentum(NamedTuple):
+    """Momentum with its options (Polyak 1964; torch.optim.SGD, momentum)."""
+
+    momentum: float = 0.9  # at least 0 and below 1
+    weight_decay: float = 0.0  # at least 0
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, rate: float) -> None:
+    """One step of Momentum on all parameters."""
+    real = theta.dtype.type
+    momentum, weight_decay = options
+    velocity = memory[0:82]
+    for k in range(82):
+        # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
+        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        # theta[k] <- theta[k] - rate velocity[k]
+        theta[k] -= real(rate) * velocity[k]
+
+
+class Nesterov(NamedTuple):
+    """Nesterov with its options (Nesterov 1983, in the form of Sutskever et al. 2013; torch.optim.SGD, nesterov)."""
+
+    momentum: float = 0.9  # at least 0 and below 1
+    weight_decay: float = 0.0  # at least 0
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _nesterov(theta: Array, gradient: Array, memory: Array, options: Nesterov, rate: float) -> None:
+    """One step of Nesterov on all parameters."""
+    real = theta.dtype.type
+    momentum, weight_decay = options
+    velocity = memory[0:82]
+    for k in range(82):
+        # slope[k] = weight_decay theta[k] + gradient[k]
+        slope = real(weight_decay) * theta[k] + gradient[k]
+        # velocity[k] <- momentum velocity[k] + slope[k]
+        velocity[k] = real(momentum) * velocity[k] + slope
+        # theta[k] <- theta[k] - (momentum velocity[k] + slope[k]) rate
+        theta[k] -= (real(momentum) * velocity[k] + slope) * real(rate)
+
+
+class Adam(NamedTuple):
+    """Adam with its options (Kingma and Ba 2015, algorithm 1)."""
+
+    beta1: float = 0.9  # at least 0 and below 1
+    beta2: float = 0.999  # at least 0 and below 1
+    eps: float = 1e-08  # above 0
+    weight_decay: float = 0.0  # at least 0
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _adam(theta: Array, gradient: Array, memory: Array, options: Adam, rate: float, t: int) -> None:
+    """One step of Adam on all parameters."""
+    real = theta.dtype.type
+    beta1, beta2, eps, weight_decay = options
+    mean = memory[0:82]
+    square = memory[82:164]
+    # what is the same for all k, in float64 before it is rounded
+    c1 = real(1 - beta1)
+    c2 = real(1 - beta2)
+    c3 = real(rate / (1 - beta1**t))
+    c4 = real(1 / (1 - beta2**t))
+    for k in range(82):
+        # slope[k] = weight_decay theta[k] + gradient[k]
+        slope = real(weight_decay) * theta[k] + gradient[k]
+        # mean[k] <- (1 - beta1) slope[k] + beta1 mean[k]
+        mean[k] = c1 * slope + real(beta1) * mean[k]
+        # square[k] <- slope[k]**2 (1 - beta2) + beta2 square[k]
+        square[k] = slope**2 * c2 + real(beta2) * square[k]
+        # theta[k] <- theta[k] - rate mean[k]/((1 - beta1**t) (sqrt(square[k]/(1 - beta2**t)) + eps))
+        theta[k] -= c3 * mean[k] / (math.sqrt(c4 * square[k]) + real(eps))
+
+
+class AdamW(NamedTuple):
+    """AdamW with its options (Loshchilov and Hutter 2019, algorithm 2; torch.optim.AdamW)."""
+
+    beta1: float = 0.9  # at least 0 and below 1
+    beta2: float = 0.999  # at least 0 and below 1
+    eps: float = 1e-08  # above 0
+    weight_decay: float = 0.01  # at least 0
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _adamw(theta: Array, gradient: Array, memory: Array, options: AdamW, rate: float, t: int) -> None:
+    """One step of AdamW on all parameters."""
+    real = theta.dtype.type
+    beta1, beta2, eps, weight_decay = options
+    mean = memory[0:82]
+    square = memory[82:164]
+    # what is the same for all k, in float64 before it is rounded
+    c1 = real(1 - beta1)
+    c2 = real(1 - beta2)
+    c3 = real(1 - rate * weight_decay)
+    c4 = real(rate / (1 - beta1**t))
+    c5 = real(1 / (1 - beta2**t))
+    for k in range(82):
+        # mean[k] <- (1 - beta1) gradient[k] + beta1 mean[k]
+        mean[k] = c1 * gradient[k] + real(beta1) * mean[k]
+        # square[k] <- gradient[k]**2 (1 - beta2) + beta2 square[k]
+        square[k] = gradient[k] ** 2 * c2 + real(beta2) * square[k]
+        # theta[k] <- (1 - rate weight_decay) theta[k] - rate mean[k]/((1 - beta1**t) (sqrt(square[k]/(1 - beta2**t)) + eps))
+        theta[k] = c3 * theta[k] - c4 * mean[k] / (math.sqrt(c5 * square[k]) + real(eps))
+
+
+class RMSProp(NamedTuple):
+    """RMSProp with its options (Tieleman and Hinton 2012, lecture 6.5; torch.optim.RMSprop)."""
+
+    alpha: float = 0.99  # at least 0 and below 1
+    eps: float = 1e-08  # above 0
+    weight_decay: float = 0.0  # at least 0
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _rmsprop(theta: Array, gradient: Array, memory: Array, options: RMSProp, rate: float) -> None:
+    """One step of RMSProp on all parameters."""
+    real = theta.dtype.type
+    alpha, eps, weight_decay = options
+    square = memory[0:82]
+    # what is the same for all k, in float64 before it is rounded
+    c1 = real(1 - alpha)
+    for k in range(82):
+        # slope[k] = weight_decay theta[k] + gradient[k]
+        slope = real(weight_decay) * theta[k] + gradient[k]
+        # square[k] <- slope[k]**2 (1 - alpha) + alpha square[k]
+        square[k] = slope**2 * c1 + real(alpha) * square[k]
+        # theta[k] <- theta[k] - rate slope[k]/(sqrt(square[k]) + eps)
+        theta[k] -= real(rate) * slope / (math.sqrt(square[k]) + real(eps))
+
+
+Optimizer = SGD | Momentum | Nesterov | Adam | AdamW | RMSProp
+
+
+class State:
+    """What an optimizer remembers from step to step. One State for several calls of `train` lets them continue one another.
+
+    optimizer: the name of its class, empty before the first step; steps: their number so far; vectors: the numbers that it keeps for
+    the parameters.
+    """
+
+    def __init__(self) -> None:
+        self.optimizer = ""
+        self.steps = 0
+        self.vectors: Array = np.zeros(0)
 
 
 @njit(error_model="numpy")
@@ -366,7 +522,15 @@ def _train(
     y: Labels,
     epochs: int,
     batch_size: int,
-    rate: Real,
+    rate: float,
+    sgd: SGD | None,
+    momentum: Momentum | None,
+    nesterov: Nesterov | None,
+    adam: Adam | None,
+    adamw: AdamW | None,
+    rmsprop: RMSProp | None,
+    memory: Array,
+    steps: int,
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
@@ -375,8 +539,11 @@ def _train(
     gradient: Array,
     work: Array,
     losses: npt.NDArray[np.float64],
-) -> None:
-    """All epochs of training, in place on theta. The caller allocates everything that this writes to."""
+) -> int:
+    """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
+
+    All optimizers but one are None, and Numba compiles that one alone.
+    """
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -390,8 +557,21 @@ def _train(
                     examples[i, n] = X[order[start + n], i]
                 targets[n] = y[order[start + n]]
             total += N * _gradients(theta, examples, targets, gradient, work)
-            _sgd(theta, gradient, rate)
+            steps += 1
+            if sgd is not None:
+                _sgd(theta, gradient, sgd, rate)
+            elif momentum is not None:
+                _momentum(theta, gradient, memory, momentum, rate)
+            elif nesterov is not None:
+                _nesterov(theta, gradient, memory, nesterov, rate)
+            elif adam is not None:
+                _adam(theta, gradient, memory, adam, rate, steps)
+            elif adamw is not None:
+                _adamw(theta, gradient, memory, adamw, rate, steps)
+            elif rmsprop is not None:
+                _rmsprop(theta, gradient, memory, rmsprop, rate)
         losses[epoch] = total / order.size
+    return steps
 
 
 # -- public functions
@@ -435,7 +615,8 @@ def train(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    optimizer: str = "sgd",
+    optimizer: Optimizer | None = None,
+    state: State | None = None,
     seed: int | np.random.Generator = 0,
     shuffle: bool = True,
 ) -> tuple[Parameters, npt.NDArray[np.float64]]:
@@ -445,24 +626,42 @@ def train(
     several calls continue one another. The same seed gives the same bits. The last
     batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
     each taken before the step that used it.
+
+    optimizer: SGD() where it is left out, or another of these, whose options have these defaults:
+        SGD(weight_decay=0.0)
+        Momentum(momentum=0.9, weight_decay=0.0)
+        Nesterov(momentum=0.9, weight_decay=0.0)
+        Adam(beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.0)
+        AdamW(beta1=0.9, beta2=0.999, eps=1e-08, weight_decay=0.01)
+        RMSProp(alpha=0.99, eps=1e-08, weight_decay=0.0)
+    state: a State() that is given to several calls lets them continue one another with one optimizer; each leaves in it where it
+        ended. Without one, every call starts anew.
     """
     theta, examples, targets = _batch(p, X, y)
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
-    rate = _rate(learning_rate, theta.dtype)
+    rate = _number("learning_rate", learning_rate, theta.dtype, above=0)
     _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"optimizer {optimizer!r} is not known: choose from {', '.join(OPTIMIZERS)}")
     dtype = theta.dtype
+    chosen = _optimizer(SGD() if optimizer is None else optimizer, dtype)
+    steps, memory = _remembered(state, chosen, dtype)
     order = np.arange(examples.shape[0], dtype=np.int64)
     N = min(batch_size, order.size)
     losses = np.empty(epochs, np.float64)
-    _train(
+    steps = _train(
         theta,
         examples,
         targets,
         epochs,
         N,
         rate,
+        chosen if isinstance(chosen, SGD) else None,
+        chosen if isinstance(chosen, Momentum) else None,
+        chosen if isinstance(chosen, Nesterov) else None,
+        chosen if isinstance(chosen, Adam) else None,
+        chosen if isinstance(chosen, AdamW) else None,
+        chosen if isinstance(chosen, RMSProp) else None,
+        memory,
+        steps,
         shuffle,
         np.random.default_rng(seed),
         order,
@@ -472,6 +671,8 @@ def train(
         np.empty(42 * N, dtype),
         losses,
     )
+    if state is not None:
+        state.optimizer, state.steps, state.vectors = type(chosen).__name__, steps, memory
     return _unpack(theta), losses
 
 
@@ -587,14 +788,91 @@ def _demand_type(name: str, value: object, types: tuple[type, ...], needed: str)
         raise TypeError(f"{name} has type {type(value).__name__}: {needed} is needed")
 
 
-def _rate(value: float, dtype: np.dtype[Any]) -> Real:
-    """The learning rate in the parameters' type."""
+def _optimizer(optimizer: Optimizer, dtype: np.dtype[Any]) -> Optimizer:
+    """The optimizer with its options as floats; refuses those that are out of range."""
+    match optimizer:
+        case SGD():
+            return SGD(
+                _number("weight_decay", optimizer.weight_decay, dtype, least=0),
+            )
+        case Momentum():
+            return Momentum(
+                _number("momentum", optimizer.momentum, dtype, least=0, below=1),
+                _number("weight_decay", optimizer.weight_decay, dtype, least=0),
+            )
+        case Nesterov():
+            return Nesterov(
+                _number("momentum", optimizer.momentum, dtype, least=0, below=1),
+                _number("weight_decay", optimizer.weight_decay, dtype, least=0),
+            )
+        case Adam():
+            return Adam(
+                _number("beta1", optimizer.beta1, dtype, least=0, below=1),
+                _number("beta2", optimizer.beta2, dtype, least=0, below=1),
+                _number("eps", optimizer.eps, dtype, above=0),
+                _number("weight_decay", optimizer.weight_decay, dtype, least=0),
+            )
+        case AdamW():
+            return AdamW(
+                _number("beta1", optimizer.beta1, dtype, least=0, below=1),
+                _number("beta2", optimizer.beta2, dtype, least=0, below=1),
+                _number("eps", optimizer.eps, dtype, above=0),
+                _number("weight_decay", optimizer.weight_decay, dtype, least=0),
+            )
+        case RMSProp():
+            return RMSProp(
+                _number("alpha", optimizer.alpha, dtype, least=0, below=1),
+                _number("eps", optimizer.eps, dtype, above=0),
+                _number("weight_decay", optimizer.weight_decay, dtype, least=0),
+            )
+        case _:
+            names = "SGD(), Momentum(), Nesterov(), Adam(), AdamW() or RMSProp()"
+            raise TypeError(f"optimizer is {optimizer!r}: {names} is needed")
+
+
+def _remembered(state: State | None, optimizer: Optimizer, dtype: np.dtype[Any]) -> tuple[int, Array]:
+    """How many steps were done before, and a copy of what the optimizer keeps; refuses the state of something else."""
+    vectors = {
+        "SGD": 0,
+        "Momentum": 1,
+        "Nesterov": 1,
+        "Adam": 2,
+        "AdamW": 2,
+        "RMSProp": 1,
+    }
+    name = type(optimizer).__name__
+    size = vectors[name] * 82
+    if state is not None:
+        _demand_type("state", state, (State,), "a State()")
+    if state is None or state.steps == 0:
+        return 0, np.zeros(size, dtype)
+    if state.optimizer != name:
+        raise ValueError(f"the state is that of {state.optimizer}, and the optimizer is {name}: a State() of its own is needed")
+    kept = np.asarray(state.vectors)
+    if kept.shape != (size,) or kept.dtype != dtype:
+        raise ValueError(f"state.vectors has shape {kept.shape} and dtype {kept.dtype}: ({size},) and {dtype} are needed")
+    return _count("state.steps", state.steps), kept.copy()
+
+
+def _number(
+    name: str,
+    value: float,
+    dtype: np.dtype[Any],
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> float:
+    """A finite number within bounds, as a float; it must keep them when it is rounded to the parameters' type."""
     if np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf":
         with np.errstate(over="ignore"):
-            rate = dtype.type(value)
-        if 0 < rate < np.inf:
-            return rate
-    raise ValueError(f"learning_rate is {value!r}: a finite number above 0 is needed, of type {dtype}")
+            rounded = float(dtype.type(value))
+        if above < rounded < below and least <= rounded <= most:
+            return float(value)
+    bounds = {"above": above, "of at least": least, "below": below, "of at most": most}
+    words = " and".join(f" {word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))
+    raise ValueError(f"{name} is {value!r}: a finite number{words} is needed, of type {dtype}")
 
 
 def _count(name: str, value: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.layers import LAYERS
 from derive.formulas.losses import LOSSES, Loss
 from derive.formulas.operation import Operation, Parameter
+from derive.formulas.optimisers import OPTIMISERS, Optimiser
 
 PAGE = (Path(__file__).parent.parent / "docs" / "add-an-operation.md").read_text(encoding="utf-8")
-CONSTRUCTORS = {"Operation": Operation, "Parameter": Parameter, "Loss": Loss}
+CONSTRUCTORS = {"Operation": Operation, "Parameter": Parameter, "Loss": Loss, "Optimiser": Optimiser}
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SHOWN = [block for block in BLOCKS if not block.startswith("import")]
 
@@ -39,10 +41,14 @@ def built(node: ast.expr) -> Any:
 ENTRIES: dict[Any, Any] = {key: entry for block in SHOWN for key, entry in built(ast.parse("{" + block + "}", mode="eval").body).items()}
 
 
+def indented_alike(entry: Operation | Loss | Optimiser) -> Operation | Loss | Optimiser:
+    return replace(entry, formula="\n".join(line.strip() for line in entry.formula.splitlines()))
+
+
 @pytest.mark.parametrize("key", [key for key in ENTRIES if key != "layer_norm"], ids=str)
 def test_a_line_is_that_of_the_table(key: Any) -> None:
-    tables: dict[Any, object] = {**ACTIVATIONS, **LOSSES}
-    assert tables[key] == ENTRIES[key]
+    tables: dict[Any, Operation | Loss | Optimiser] = {**ACTIVATIONS, **LOSSES, **OPTIMISERS}
+    assert indented_alike(tables[key]) == indented_alike(ENTRIES[key])
 
 
 def test_the_lines_are_as_many_as_the_page_says() -> None:

@@ -407,7 +407,6 @@ def test_a_choice_is_true_or_false(labelled: Any) -> None:
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"learning_rate": NAN}, "learning_rate is nan"),
         ({"learning_rate": INF}, "learning_rate is inf"),
-        ({"optimizer": "adamant"}, "optimizer 'adamant' is not known: choose from sgd"),
     ],
 )
 def test_wrong_settings_are_refused(labelled: Any, setting: dict[str, Any], message: str) -> None:

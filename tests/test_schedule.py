@@ -188,7 +188,7 @@ def test_every_equation_stands_over_its_code(net: Network) -> None:
 
 def test_numbers_of_the_gradients_kernel_are_each_shown_in_full_once() -> None:
     text = text_of(NETS["rows"])
-    part = text[text.index("def _gradients") : text.index("def _sgd")]
+    part = text[text.index("def _gradients") : text.index("# -- optimizers")]
     full = re.findall(r"# \((\w+)\)  ", part)
     assert len(full) == len(set(full)) == len(differentiate(NETS["rows"].program()).computed.equations)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from derive.documents.chain import chain
 from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
@@ -17,6 +18,7 @@ from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network
 from derive.program import Derivation, Derived
+from derive.update import updated
 
 
 def compose(derivation: Derivation, network: Network) -> Document:
@@ -115,7 +117,7 @@ def _stable(derivation: Derivation, how: Notation) -> Iterator[Section]:
 
 def _update(derivation: Derivation, how: Notation) -> Section:
     """One step of gradient descent."""
-    rule = OPTIMISERS["sgd"].formula
+    rule = partial(updated, OPTIMISERS["SGD"])
     eta, theta, loss = Tensor("eta"), Tensor("theta"), Tensor("L")
     general = how.index(rule(theta.entry(), Partial(loss.entry(), theta.entry()), eta.entry()), ())
     rows = [Row(how.name(theta), general, r"\leftarrow")]

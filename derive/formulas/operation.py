@@ -24,7 +24,7 @@ class Parameter:
         list's name in the formula stands for these axes.
     default: None where the spec must give it (for "reals": where it may be left out); the name of another parameter where it is
         the same as that one.
-    above, least, most: what it must be greater than, at least, at most.
+    above, least, below, most: what it must be greater than, at least, less than, at most.
     """
 
     default: Number | None = None
@@ -33,6 +33,7 @@ class Parameter:
     least: float | None = None
     most: float | None = None
     meaning: str = ""
+    below: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Literal, Self, cast
 import sympy as sp
 from sympy import Expr
 
-Sign = Literal["real", "nonnegative", "positive"]
+Sign = Literal["real", "nonnegative", "positive", "count"]  # count: a whole number of at least 1
 
 _serials = itertools.count(1)
 
@@ -155,10 +155,10 @@ class Entry(Expr):
         return True
 
     def _eval_is_integer(self) -> bool | None:
-        return True if self.tensor.values else None
+        return True if self.tensor.values or self.tensor.sign == "count" else None
 
     def _eval_is_positive(self) -> bool | None:
-        return True if self.tensor.sign == "positive" else None
+        return True if self.tensor.sign in ("positive", "count") else None
 
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.tensor.values or self.tensor.sign != "real" else None

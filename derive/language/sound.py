@@ -7,7 +7,7 @@ import math
 import sympy as sp
 from sympy import Expr
 
-from derive.index import Indicator
+from derive.index import Entry, Indicator
 from derive.language.errors import Place, quoted, wrong
 from derive.language.limits import MAX_BITS, MAX_CONSTANT, MAX_EXPONENT, MAX_PARTS, MAX_ROOTS
 
@@ -52,7 +52,12 @@ def quotient(value: Expr, divisor: Expr, at: Place) -> Expr:
 
 
 def power(base: Expr, exponent: Expr, at: Place) -> Expr:
-    """base ** exponent. Raises FormulaError unless the exponent is a small integer or half of one, and the value is real."""
+    """base ** exponent. Raises FormulaError unless the exponent is a small integer or half of one, and the value is real.
+
+    A number that is whole and positive whatever its value, such as the number of a step, may be an exponent too.
+    """
+    if isinstance(exponent, Entry) and exponent.is_integer and exponent.is_positive:
+        return sound(base**exponent, at)
     if not isinstance(exponent, sp.Rational) or exponent.q not in (1, 2) or abs(exponent) > MAX_EXPONENT:
         right = f"a whole or half number from -{MAX_EXPONENT} to {MAX_EXPONENT}"
         raise wrong(at, f"the exponent {quoted(str(exponent))}" if exponent.is_number else "an exponent that is no constant", right)
