@@ -35,13 +35,13 @@ class BlockFunctions:
 
     def functions(self) -> Iterator[Function]:
         """In the order of their definitions; the last one is the kernel of the public functions."""
-        yield self._memory()
+        yield self._arrays()
         yield self._block()
         yield self._batch()
         values = {
             "parameters": "_views(theta)",
             "derivatives": "_views(gradient)",
-            "memory": f"{self.name}_memory(work)",
+            "arrays": f"{self.name}_arrays(work)",
             "start": "0",
             "N": "order.size",
         }
@@ -52,17 +52,17 @@ class BlockFunctions:
 
     # -- the functions -------------------------------------------------------------------------------------------------
 
-    def _memory(self) -> Function:
+    def _arrays(self) -> Function:
         purpose = f"The arrays of {self.name}_block: parts of a workspace, with room for {SIZES[0]} examples."
         views = [f"{INDENT * 2}{view_text('work', v)},  # {v.tensor.name}" for v in self.kernel.workspace]
         body = [f"{INDENT}return (", *views, f"{INDENT})"]
-        return Function(f"{self.name}_memory", purpose, {"work": "Array"}, "tuple[Array, ...]", body, self.kernel.workspace[-1].stop)
+        return Function(f"{self.name}_arrays", purpose, {"work": "Array"}, "tuple[Array, ...]", body, self.kernel.workspace[-1].stop)
 
     def _block(self) -> Function:
         body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False)
         code = [*self._copied_in(), *(f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums), *body, *self._copied_out()]
-        arrays = [v.tensor.name for v in self.kernel.workspace]
-        head = [*self._viewed(code), f"{', '.join(arrays)}{',' if len(arrays) == 1 else ''} = memory"]
+        names = [v.tensor.name for v in self.kernel.workspace]
+        head = [*self._viewed(code), f"{', '.join(names)}{',' if len(names) == 1 else ''} = arrays"]
         sums = ", ".join(t.name for t in self.kernel.sums)
         tail = [f"{INDENT}return {sums}"] if sums else []
         purpose = f"{self.name}_batch for the M examples order[start], order[start + 1], ...; M is a number known to the compiler."
@@ -124,7 +124,7 @@ class BlockFunctions:
         written = {"out": "Array"} if self.kernel.results else {}
         written |= {"gradient": "Array", "derivatives": "Parameters"} if self._derivatives else {}
         kinds = {"theta": "Array", "parameters": "Parameters", **data, **constants, "order": ORDER, "start": "int", "N": "int"}
-        return kinds | written | {"memory": "tuple[Array, ...]"}
+        return kinds | written | {"arrays": "tuple[Array, ...]"}
 
     def _viewed(self, code: Sequence[str]) -> list[str]:
         """What the code reads and writes of the parameters and their gradients, by name."""

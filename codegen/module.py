@@ -220,7 +220,7 @@ class Module:
         }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
-        return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants)
+        return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""

@@ -60,8 +60,8 @@ def _shown(module: Module) -> dict[str, object]:
         "y": data.targets(y, module.about, module.forward),
         "weights": data.weights(weights[0]) if weights else None,
         "weighted": module.weighted,
-        "prediction": _array(module.prediction) | {"meaning": _meaning(module)},
-        "losses": _array(module.losses) if module.losses else None,
+        "prediction": _array(module.prediction, module.in_blocks("predict")) | {"meaning": _meaning(module)},
+        "losses": _array(module.losses, module.in_blocks("loss")) if module.losses else None,
         "constants": constants(module.forward),
         "parameters": list(module.stored.fields()),
         "start": _start(module),
@@ -77,7 +77,8 @@ def _shown(module: Module) -> dict[str, object]:
         "products": any("np.dot(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
-        "train": {"arguments": module.training_arguments, "gather": gathered(module.data), **module.training_calls},
+        "blocks": any(name.endswith("_block") for name in module.kernels),
+        "train": {"blocks": module.in_blocks("gradients"), "arguments": module.training_arguments, "gather": gathered(module.data), **module.training_calls},
         **_signatures(module),
     }
 
@@ -98,10 +99,11 @@ def _notes(module: Module) -> str:
     return "".join(f"{line}\n" for note in notes for line in textwrap.wrap(note, WIDTH - 10))
 
 
-def _array(rows: Rows) -> dict[str, str]:
-    """An array that a function gives."""
+def _array(rows: Rows, outside: bool) -> dict[str, str]:
+    """An array that a function gives. outside: whether the kernel writes it as it is given."""
     name = rows.tensor.name
-    return {"name": name, "shape": rows.shape, "allocated": rows.allocated, "returned": rows.outside(name)}
+    allocated, returned = (rows.shape_code, name) if outside else (rows.allocated, rows.outside(name))
+    return {"name": name, "shape": rows.shape, "allocated": allocated, "returned": returned}
 
 
 def _meaning(module: Module) -> str:

@@ -42,17 +42,18 @@ class Argument:
 
 
 def arguments(
-    data: Sequence[Taken], optimisers: Sequence[Argument], vectors: Sequence[Argument], constants: Sequence[Argument]
+    data: Sequence[Taken], optimisers: Sequence[Argument], vectors: Sequence[Argument], constants: Sequence[Argument], gathers: bool
 ) -> list[Argument]:
     """The arguments of the training loop.
 
     optimisers: the one that is chosen, and what it remembers; vectors: memory that the loop writes to; constants: arrays of fixed
-    numbers.
+    numbers; gathers: whether the examples of a batch are copied before the step.
     """
     integers = "npt.NDArray[np.int64]"
+    batches = [(d.batch, d.rows.type, f"np.empty({d.rows.size}, {'np.int64' if d.rows.tensor.values else 'dtype'})") for d in data]
     return [
         Argument("theta", "Array", "theta"),
-        *(Argument(d.name, d.rows.type, d.checked) for d in data),
+        *(Argument(d.name if gathers else d.checked, d.rows.type, d.checked) for d in data),
         *constants,
         Argument("epochs", "int", "epochs"),
         Argument("batch_size", "int", "N"),
@@ -61,7 +62,7 @@ def arguments(
         Argument("shuffle", "bool", "shuffle"),
         Argument("rng", "np.random.Generator", "np.random.default_rng(seed)"),
         Argument("order", integers, "order"),
-        *(Argument(d.batch, d.rows.type, f"np.empty({d.rows.size}, {'np.int64' if d.rows.tensor.values else 'dtype'})") for d in data),
+        *(Argument(*b) for b in batches if gathers),
         *vectors,
         Argument("losses", "npt.NDArray[np.float64]", "losses"),
     ]
