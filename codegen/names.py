@@ -8,7 +8,7 @@ from derive.program import Program
 
 OWN = frozenset(
     {
-        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "FAST"),
+        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "Float32", "FAST"),
         *("OPTIMIZERS", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight", "max", "min", "abs", "range", "float", "int"),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),
