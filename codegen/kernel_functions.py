@@ -26,7 +26,7 @@ Real = np.floating[Any] | float
 Float32: type[Any] = np.float32
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _power(k: Real) -> Real:
     """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
     if isinstance(k, Float32):
@@ -34,17 +34,17 @@ def _power(k: Real) -> Real:
     return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x + rest = k ln(2) + r; rest is small beside x."""
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
     real = type(x)
     if isinstance(x, Float32):
         whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
     else:
         whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
-    k = (x * real(1 / math.log(2)) + whole) - whole
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
     most = x - k * high  # exact: high has few digits
-    less = k * low - rest
+    less = k * low + rest
     r = most - less
     if isinstance(x, Float32):
         q = real(0.0013926176)
@@ -59,7 +59,7 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     return k, r + (r * r * q + ((most - r) - less))
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _scaled(y: Real, k: Real) -> Real:
     """y 2^k for a whole number k, also where 2^k is out of range."""
     real = type(k)
@@ -68,7 +68,7 @@ def _scaled(y: Real, k: Real) -> Real:
     return y * _power(half) * _power(k - half)
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _exp(x: Real) -> Real:
     """exp(x), to 1 ulp."""
     real = type(x)
@@ -77,7 +77,7 @@ def _exp(x: Real) -> Real:
     return _scaled(real(1) + e, k)
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _expm1(x: Real) -> Real:
     """exp(x) - 1, accurate for small x."""
     real = type(x)
@@ -86,7 +86,7 @@ def _expm1(x: Real) -> Real:
     return real(2) * (s * e + (s - real(0.5)))
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
     """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
     real = type(x)
@@ -97,7 +97,7 @@ def _sigmoid(x: Real) -> Real:
     return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _tanh(x: Real) -> Real:
     """tanh(x): near zero by Lambert's continued fraction, elsewhere 1 - 2 / (1 + exp(2 |x|))."""
     real = type(x)
@@ -115,7 +115,7 @@ def _tanh(x: Real) -> Real:
     return -y if x < real(0) else y
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _split(x: Real) -> tuple[Real, Real]:
     """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
     if isinstance(x, Float32):
@@ -131,7 +131,7 @@ def _split(x: Real) -> tuple[Real, Real]:
     return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
     """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
     real = type(x)
@@ -156,14 +156,14 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     return real(np.nan) if x < real(0) else x
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _log(x: Real) -> Real:
     """log(x)."""
     k, m = _split(x)
     return _logarithm(x, k, m - type(x)(1))
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _log1p(x: Real) -> Real:
     """log(1 + x), accurate for small x."""
     real = type(x)
@@ -173,44 +173,47 @@ def _log1p(x: Real) -> Real:
     return _logarithm(y, k, (m - real(1)) + rest * _power(-min(k, real(100))))
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _erfc(x: Real) -> Real:
-    """1 - erf(x), accurate for large x: exp(-x^2) / (1 + 2x) times a polynomial in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
+    """1 - erf(x), accurate for large x: by a polynomial in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
     real = type(x)
     size = min(abs(x), real(11) if isinstance(x, Float32) else real(28))
-    part = real(1.5 * 2**16) if isinstance(x, Float32) else real(1.5 * 2**32)
-    head = (size + part) - part  # its square is exact
-    k, e = _reduced(-head * head, -(size - head) * (size + head))
-    u = (size - real(4)) / (size + real(4))
+    part = real(1.5 * 2**15) if isinstance(x, Float32) else real(1.5 * 2**32)
+    head = (size + part) - part  # few digits, so that its square is exact
+    tail = size - head
+    k, e = _reduced(-head * head, tail * (real(2) * head) + tail * tail)
+    v = size / (size + real(4))
+    u = real(2) * v - real(1)
     if isinstance(x, Float32):
-        q = real(-0.0006112816) * u + real(-0.001031288)
-        q = (q * u + real(0.005164424)) * u + real(-0.015993379)
-        q = (q * u + real(0.03718499)) * u + real(-0.06637735)
-        q = (q * u + real(0.09372293)) * u + real(-0.10103464)
-        q = (q * u + real(0.06809804)) * u + real(0.015379497)
-        q = (q * u + real(-0.13962114)) * u + real(0.23299512)
+        q = real(0.0001010518)
+        q = (q * u + real(0.00042209783)) * u + real(-0.0007416307)
+        q = (q * u + real(-0.00087331043)) * u + real(0.010846124)
+        q = (q * u + real(-0.043240465)) * u + real(0.1175996)
+        q = (q * u + real(-0.25025564)) * u + real(0.43771878)
+        q = (q * u + real(-0.63979757)) * u + real(0.7759918)
+        q = (q * u + real(-0.74523246)) * u + real(0.46599025)
     else:
-        q = real(-1.8206098680308682e-09)
-        q = (q * u + real(-1.3670989863347383e-08)) * u + real(-7.71541861441783e-09)
-        q = (q * u + real(1.1534943745754157e-07)) * u + real(6.270727157198311e-08)
-        q = (q * u + real(-8.351619688696847e-07)) * u + real(3.0135049944875397e-07)
-        q = (q * u + real(5.7178872846321855e-06)) * u + real(-1.1224789135154701e-05)
-        q = (q * u + real(-2.4403169244974074e-05)) * u + real(0.000150622243948303)
-        q = (q * u + real(-0.00019925550755614952)) * u + real(-0.00075777334141333)
-        q = (q * u + real(0.005031969755895426)) * u + real(-0.016197734059115006)
-        q = (q * u + real(0.03716751556249286)) * u + real(-0.06633036581152939)
-        q = (q * u + real(0.09373283499679412)) * u + real(-0.10103906603635213)
-        q = (q * u + real(0.06809705425473732)) * u + real(0.01537965210262074)
-        q = (q * u + real(-0.1396211168405629)) * u + real(0.2329951186255525)
+        q = real(1.8568190642048206e-09)
+        q = (q * u + real(-1.5968399067769786e-10)) * u + real(-2.8016413675015326e-08)
+        q = (q * u + real(-2.4493994042639577e-09)) * u + real(2.2598658982747923e-07)
+        q = (q * u + real(-8.273968037788598e-08)) * u + real(-1.5740789618667658e-06)
+        q = (q * u + real(2.1652580954874446e-06)) * u + real(9.259103855592433e-06)
+        q = (q * u + real(-3.1704317637505294e-05)) * u + real(-1.7096454992885094e-05)
+        q = (q * u + real(0.00031833998278657787)) * u + real(-0.0007168526751761288)
+        q = (q * u + real(-0.0007986938989819818)) * u + real(0.010862633725407323)
+        q = (q * u + real(-0.04325810184647119)) * u + real(0.11759313293597198)
+        q = (q * u + real(-0.2502538645596081)) * u + real(0.4377195345554047)
+        q = (q * u + real(-0.6397976666280594)) * u + real(0.7759917751374706)
+        q = (q * u + real(-0.7452324709322302)) * u + real(0.465990237251105)
     below = real(1) + real(2) * size
     lost = (real(2) * size - (below - real(1))) / below
-    w = q + (e + e * q)
-    w = w - (lost + lost * w)
-    y = _scaled((real(1) + w) / below, k)
+    p = v * q
+    p = p - (lost + lost * p)
+    y = _scaled((real(1) + (p + (e + e * p))) / below, k)
     return real(2) - y if x < real(0) else y
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _erf(x: Real) -> Real:
     """erf(x): near zero x times a polynomial in x^2, elsewhere 1 - erfc(|x|)."""
     real = type(x)
