@@ -9,8 +9,8 @@ from derive.program import Program
 
 OWN = frozenset(
     {
-        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "FAST"),
-        *("Optimizer", "State", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight"),
+        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "Float32"),
+        *("FAST", "Optimizer", "State", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight"),
         *("max", "min", "abs", "range", "float", "int"),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy import Basic, Expr
 
-from codegen.constants import ADD, ATOM, CHOICE, FUNCTIONS, MULTIPLY, OR, POWER, SIGN, constant, is_constant, negative, positive_first
-from derive.functions import AtLeast, Log1p, Sigmoid
+from codegen.constants import ADD, ATOM, CHOICE, MULTIPLY, OR, POWER, SIGN, constant, is_constant, negative, positive_first
+from codegen.elementary import CALLS
+from derive.functions import AtLeast, Log1p
 from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
 
 COMPARISONS: dict[type[Basic], str] = {
@@ -95,10 +96,10 @@ def _printed(e: Expr) -> tuple[str, int]:
 
 def _function(e: Expr) -> tuple[str, int]:
     x = _argument(e)
-    if type(e) in FUNCTIONS:
-        return f"{FUNCTIONS[type(e)]}({code(x)})", ATOM
-    if isinstance(e, Sigmoid):
-        return f"real(1) / (real(1) + math.exp({code(-x)}))", ADD
+    if type(e) in CALLS:
+        return f"{CALLS[type(e)]}({code(x)})", ATOM
+    if isinstance(e, sp.Abs):
+        return f"abs({code(x)})", ATOM
     if isinstance(e, AtLeast):
         return _at_least(x, e.args[1]), ATOM
     if isinstance(e, sp.sign):

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen import data
 from codegen.about import About, about
 from codegen.arguments import Rows
+from codegen.elementary import copies
 from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
@@ -73,6 +74,7 @@ def _shown(module: Module) -> dict[str, object]:
         "kernels": list(module.kernels.values()),
         "calls": module.calls,
         "work": module.work,
+        "elementary": copies(every),
         "reorders": any(f" {ADD}(" in line for line in every),
         "products": any("np.dot(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",

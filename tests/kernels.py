@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codegen.cache import imported
+from codegen.elementary import copies
 from codegen.lines import lines
 from codegen.schedule import Kernel, kernel
 from derive.index import Tensor
@@ -23,9 +24,12 @@ Real = type[np.floating[Any]]
 
 HEAD = """
 import math
+from typing import Any
 import numpy as np
 from numba import njit
 
+Float32 = np.float32
+Real = np.floating[Any] | float
 FAST = {"contract", "arcp", "nsz"}
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
@@ -59,12 +63,14 @@ def rendered(name: str, program: Program, outputs: Sequence[Tensor]) -> Rendered
 def compiled(kernels: Sequence[Rendered]) -> Any:
     """One module with all kernels, each compiled for the types that it is called with."""
     jit = '@njit(error_model="numpy", fastmath=FAST)'
-    return imported("kernels", "\n\n".join([HEAD, *(f"{jit}\n{k.text}" for k in kernels)]), "<kernels>")
+    functions = copies(k.text for k in kernels)
+    return imported("kernels", "\n\n".join([HEAD, *functions, *(f"{jit}\n{k.text}" for k in kernels)]), "<kernels>")
 
 
 def interpreted(kernels: Sequence[Rendered]) -> Any:
     """One module with all kernels, for Python to run."""
-    made: Any = imported("kernels", re.sub(r"@njit.*", "", HEAD) + "\n\n".join(k.text for k in kernels), "<kernels>")
+    parts = [HEAD, *copies(k.text for k in kernels), *(k.text for k in kernels)]
+    made: Any = imported("kernels", re.sub(r"@njit.*", "", "\n\n".join(parts)), "<kernels>")
     made.math = NUMPY_MATH
     return made
 

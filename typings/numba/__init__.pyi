@@ -19,6 +19,7 @@ def njit(
     inline: str = "never",
     boundscheck: bool | None = None,
     error_model: str = "python",
+    forceinline: bool = False,
     fastmath: bool | set[str] = False,
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 

@@ -1,0 +1,235 @@
+"""Elementary functions for kernels: exp, expm1, tanh, the logistic function, log, log1p, erf and erfc.
+
+The functions of C's library take one number at a time, so that a loop that calls them cannot be vectorised. These are additions,
+multiplications, divisions and choices alone: inlined into a loop, they are computed for several numbers at once. A generated module holds a
+copy of those that its kernels use (codegen/elementary.py).
+
+Method: the argument is reduced, exp(x) = 2^k exp(r) with |r| <= ln(2) / 2 and log(x) = k ln(2) + log(m) with m between sqrt(1/2) and
+sqrt(2) (Cody and Waite, Software Manual for the Elementary Functions, 1980); on what remains, a polynomial of Chebyshev's interpolation
+(mpmath.chebyfit, in tests/test_elementary.py, which also measures the errors stated below). Functions of float32 are float32 throughout.
+
+An error is given in units in the last place (ulp), the largest for float64 and float32. NaN gives NaN, and infinities give the limits. The
+sign of zero is lost. What C's library gives as subnormal numbers is so here, unless a docstring says otherwise.
+
+No function here may be compiled with `reassoc`: x + 1.5 * 2**52 - 1.5 * 2**52 is x rounded to a whole number.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Real = np.floating[Any] | float
+Float32: type[Any] = np.float32
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _scaled(y: Real, k: Real) -> Real:
+    """y 2^k for a whole number k, also where 2^k is out of range."""
+    real = type(k)
+    whole = real(1.5 * 2**23) if isinstance(k, Float32) else real(1.5 * 2**52)
+    half = (real(0.5) * k + whole) - whole
+    return y * _power(half) * _power(k - half)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _exp(x: Real) -> Real:
+    """exp(x), to 1 ulp."""
+    real = type(x)
+    low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
+    k, e = _reduced(min(max(x, low), high), real(0))
+    return _scaled(real(1) + e, k)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _expm1(x: Real) -> Real:
+    """exp(x) - 1, accurate for small x."""
+    real = type(x)
+    k, e = _reduced(min(max(x, real(-40)), real(89) if isinstance(x, Float32) else real(710)), real(0))
+    s = _power(k - real(1))
+    return real(2) * (s * e + (s - real(0.5)))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _sigmoid(x: Real) -> Real:
+    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    real = type(x)
+    k, e = _reduced(max(-x, real(-40)), real(0))
+    s = _power(k)
+    small, large = (s * e, s) if s > real(1) else (s, s * e)
+    y = real(1) / ((real(1) + small) + large)
+    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _tanh(x: Real) -> Real:
+    """tanh(x): near zero by Lambert's continued fraction, elsewhere 1 - 2 / (1 + exp(2 |x|))."""
+    real = type(x)
+    size = abs(x)
+    k, e = _reduced(real(2) * min(size, real(22)), real(0))
+    s = _power(k)
+    z = x * x
+    above = size * z * (((z + real(594)) * z + real(45045)) * z + real(675675))
+    below = (((z + real(630)) * z + real(51975)) * z + real(945945)) * z + real(2027025)
+    small = size < real(0.55)
+    start = size if small else real(1)
+    above = above if small else real(2)
+    below = below if small else (real(1) + s) + s * e
+    y = start - above / below
+    return -y if x < real(0) else y
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _split(x: Real) -> tuple[Real, Real]:
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    if isinstance(x, Float32):
+        subnormal = x < np.float32(2**-126)
+        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
+        k = np.int32(bits - 0x3F3504F3) >> 23
+        m = np.int32(bits - (k << 23)).view(np.float32)
+        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
+    subnormal = x < np.float64(2**-1022)
+    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
+    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
+    m = np.int64(bits - (k << 52)).view(np.float64)
+    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _logarithm(x: Real, k: Real, f: Real) -> Real:
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    real = type(x)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    z = s * s
+    if isinstance(x, Float32):
+        high, low = real(0.693359375), real(-0.00021219444)
+        q = real(0.23330468) * z + real(0.28550822)
+        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+    else:
+        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
+        q = real(0.14616449685043406)
+        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
+        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
+        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+    square = real(0.5) * f * f
+    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
+    if real(0) < x < real(np.inf):
+        return y
+    if x == real(0):
+        return real(-np.inf)
+    return real(np.nan) if x < real(0) else x
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _log(x: Real) -> Real:
+    """log(x)."""
+    k, m = _split(x)
+    return _logarithm(x, k, m - type(x)(1))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _log1p(x: Real) -> Real:
+    """log(1 + x), accurate for small x."""
+    real = type(x)
+    y = real(1) + x
+    rest = x - (y - real(1))  # what rounding has cost 1 + x
+    k, m = _split(y)
+    return _logarithm(y, k, (m - real(1)) + rest * _power(-min(k, real(100))))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _erfc(x: Real) -> Real:
+    """1 - erf(x), accurate for large x: by a polynomial in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
+    real = type(x)
+    size = min(abs(x), real(11) if isinstance(x, Float32) else real(28))
+    part = real(1.5 * 2**15) if isinstance(x, Float32) else real(1.5 * 2**32)
+    head = (size + part) - part  # few digits, so that its square is exact
+    tail = size - head
+    k, e = _reduced(-head * head, tail * (real(2) * head) + tail * tail)
+    v = size / (size + real(4))
+    u = real(2) * v - real(1)
+    if isinstance(x, Float32):
+        q = real(0.0001010518)
+        q = (q * u + real(0.00042209783)) * u + real(-0.0007416307)
+        q = (q * u + real(-0.00087331043)) * u + real(0.010846124)
+        q = (q * u + real(-0.043240465)) * u + real(0.1175996)
+        q = (q * u + real(-0.25025564)) * u + real(0.43771878)
+        q = (q * u + real(-0.63979757)) * u + real(0.7759918)
+        q = (q * u + real(-0.74523246)) * u + real(0.46599025)
+    else:
+        q = real(1.8568190642048206e-09)
+        q = (q * u + real(-1.5968399067769786e-10)) * u + real(-2.8016413675015326e-08)
+        q = (q * u + real(-2.4493994042639577e-09)) * u + real(2.2598658982747923e-07)
+        q = (q * u + real(-8.273968037788598e-08)) * u + real(-1.5740789618667658e-06)
+        q = (q * u + real(2.1652580954874446e-06)) * u + real(9.259103855592433e-06)
+        q = (q * u + real(-3.1704317637505294e-05)) * u + real(-1.7096454992885094e-05)
+        q = (q * u + real(0.00031833998278657787)) * u + real(-0.0007168526751761288)
+        q = (q * u + real(-0.0007986938989819818)) * u + real(0.010862633725407323)
+        q = (q * u + real(-0.04325810184647119)) * u + real(0.11759313293597198)
+        q = (q * u + real(-0.2502538645596081)) * u + real(0.4377195345554047)
+        q = (q * u + real(-0.6397976666280594)) * u + real(0.7759917751374706)
+        q = (q * u + real(-0.7452324709322302)) * u + real(0.465990237251105)
+    below = real(1) + real(2) * size
+    lost = (real(2) * size - (below - real(1))) / below
+    p = v * q
+    p = p - (lost + lost * p)
+    y = _scaled((real(1) + (p + (e + e * p))) / below, k)
+    return real(2) - y if x < real(0) else y
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _erf(x: Real) -> Real:
+    """erf(x): near zero x times a polynomial in x^2, elsewhere 1 - erfc(|x|)."""
+    real = type(x)
+    size = abs(x)
+    z = min(size, real(1)) * min(size, real(1))
+    if isinstance(x, Float32):
+        q = real(7.875875e-05)
+        q = (q * z + real(-0.00080168643)) * z + real(0.0051890872)
+        q = (q * z + real(-0.026854211)) * z + real(0.11283594)
+        q = (q * z + real(-0.37612626)) * z + real(0.12837917)
+    else:
+        q = real(-7.795898827002142e-10) * z + real(1.3720064546777686e-08)
+        q = (q * z + real(-1.6208483801871705e-07)) * z + real(1.6447424703317362e-06)
+        q = (q * z + real(-1.492473690741966e-05)) * z + real(0.00012055294904839707)
+        q = (q * z + real(-0.0008548325975389692)) * z + real(0.0052239776071164225)
+        q = (q * z + real(-0.02686617064323777)) * z + real(0.11283791670945006)
+        q = (q * z + real(-0.37612638903183543)) * z + real(0.12837916709551256)
+    y = size + size * q if size < real(1) else real(1) - _erfc(size)
+    return -y if x < real(0) else y
