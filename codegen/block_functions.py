@@ -60,7 +60,7 @@ class BlockFunctions:
 
     def _block(self) -> Function:
         body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False)
-        code = [*self._copied_in(), *(f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums), *body, *self._copied_out()]
+        code = [*self._copied_in(), *(f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums), *body, *self._copied_out()]
         names = [v.tensor.name for v in self.kernel.workspace]
         head = [*self._viewed(code), f"{', '.join(names)}{',' if len(names) == 1 else ''} = arrays"]
         sums = ", ".join(t.name for t in self.kernel.sums)

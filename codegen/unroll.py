@@ -6,21 +6,41 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import sympy as sp
-from sympy import Expr
+from sympy import Basic, Expr
 
 from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, substituted
 from codegen.summands import Summand, protection
-from derive.index import Axis, Entry, Index, Indicator, Sum, Tensor, rewrite
+from derive.index import Axis, Delta, Entry, Index, Indicator, Sum, Tensor, rewrite
 
 WRITTEN = 8  # terms of a sum that are written out
 TOGETHER = 4  # terms of a longer sum that are taken together
 
 
 def written_out(e: Expr) -> Expr:
-    """The expression with its short sums as additions: a compiler keeps the terms in registers."""
-    return rewrite(e, lambda part: _additions(part) if isinstance(part, Sum) else None)
+    """The expression with its short sums as additions, and labels of few values as choices: neither needs a loop or a jump in memory."""
+    chosen = rewrite(e, lambda part: _choice(part) if isinstance(part, Entry | Delta) else None)
+    return rewrite(chosen, lambda part: _additions(part) if isinstance(part, Sum) else None)
+
+
+def _choice(e: Entry | Delta) -> Expr | None:
+    """What a label of few values selects: `Z[0] if y == 0 else Z[1]` for Z[y], `1 if y == c else 0` for [y = c]."""
+    label = next((a for a in (e.indices if isinstance(e, Entry) else e.args) if _of_few(a)), None)
+    if label is None or label.tensor.values is None:
+        return None
+    if isinstance(e, Delta):
+        other = next(a for a in e.args if a != label)
+        return None if other.has(Entry) else sp.Piecewise((sp.S.One, sp.Eq(label, other, evaluate=False)), (sp.S.Zero, True))
+    count = label.tensor.values.extent or 1
+    values = [e.func(e.tensor, *(sp.Integer(k) if i == label else i for i in e.indices)) for k in range(count)]
+    tested = [(v, sp.Eq(label, sp.Integer(k), evaluate=False)) for k, v in enumerate(values[:-1])]
+    return sp.Piecewise(*tested, (values[-1], True))
+
+
+def _of_few(e: Basic) -> TypeGuard[Entry]:
+    return isinstance(e, Entry) and e.tensor.values is not None and 1 < (e.tensor.values.extent or 0) <= WRITTEN
 
 
 def _additions(e: Sum) -> Expr | None:
