@@ -33,6 +33,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+Float32: type[Any] = np.float32
 OPTIMIZERS = ("sgd",)
 
 
@@ -60,6 +61,50 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _sigmoid(x: Real) -> Real:
+    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    real = type(x)
+    k, e = _reduced(max(-x, real(-40)), real(0))
+    s = _power(k)
+    small, large = (s * e, s) if s > real(1) else (s, s * e)
+    y = real(1) / ((real(1) + small) + large)
+    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+
+
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
 def _add(total: Real, x: Real) -> Real:
     """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
@@ -69,7 +114,6 @@ def _add(total: Real, x: Real) -> Real:
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, X: Array, Yhat: Array, work: Array) -> None:
     """Yhat for a batch of examples."""
-    real = theta.dtype.type
     N = X.shape[1]
     W1 = theta[0:8].reshape(4, 2)
     b1 = theta[8:12]
@@ -87,7 +131,7 @@ def _predict(theta: Array, X: Array, Yhat: Array, work: Array) -> None:
                 A1[n] += W1[j, i] * X[i, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         for n in range(N):
-            H1[j, n] = real(1) / (real(1) + math.exp(-A1[n]))
+            H1[j, n] = _sigmoid(A1[n])
     for c in range(1):
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
         for n in range(N):
@@ -97,7 +141,7 @@ def _predict(theta: Array, X: Array, Yhat: Array, work: Array) -> None:
                 Z[n] += H1[j, n] * W2[c, j]
         # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
         for n in range(N):
-            Yhat[c, n] = real(1) / (real(1) + math.exp(-Z[n]))
+            Yhat[c, n] = _sigmoid(Z[n])
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -121,7 +165,7 @@ def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
                 A1[n] += W1[j, i] * X[i, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         for n in range(N):
-            H1[j, n] = real(1) / (real(1) + math.exp(-A1[n]))
+            H1[j, n] = _sigmoid(A1[n])
     sum_L = 0.0
     for c in range(1):
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
@@ -132,7 +176,7 @@ def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
                 Z[n] += H1[j, n] * W2[c, j]
         for n in range(N):
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat = real(1) / (real(1) + math.exp(-Z[n]))
+            Yhat = _sigmoid(Z[n])
             # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
             sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
     # (5) continued
@@ -168,7 +212,7 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
                 A1[n] += W1[j, i] * X[i, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         for n in range(N):
-            H1[j, n] = real(1) / (real(1) + math.exp(-A1[n]))
+            H1[j, n] = _sigmoid(A1[n])
     sum_L = 0.0
     for c in range(1):
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
@@ -180,7 +224,7 @@ def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -
         sum_db2 = real(0)
         for n in range(N):
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat = real(1) / (real(1) + math.exp(-Z[n]))
+            Yhat = _sigmoid(Z[n])
             # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
             sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
             # (6)  dYhat[c,n] = (Yhat[c,n] - Y[c,n])/N
