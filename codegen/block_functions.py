@@ -9,8 +9,8 @@ from functools import cached_property
 
 from codegen.blocks import SIZES, BlockKernel
 from codegen.flat import unused
-from codegen.functions import Function, Results, apart, place
-from codegen.lines import INDENT, lines
+from codegen.functions import Function, Results, apart, fitted, place
+from codegen.lines import INDENT, WIDTH, lines
 from codegen.training import Taken
 from codegen.views import View, laid_out, view_text
 from derive.index import Tensor
@@ -35,20 +35,18 @@ class BlockFunctions:
 
     def functions(self) -> Iterator[Function]:
         """In the order of their definitions; the last one is the kernel of the public functions."""
+        block = self._block()
+        batch = self._batch(block)
+        values = {"parameters": "_views(theta)", "derivatives": "_views(gradient)", "start": "0", "N": "order.size"}
+        values["arrays"] = f"{self.name}_arrays(work)"
+        written = {"gradient": "Array"} if "derivatives" in batch.arguments else {}
+        kinds = {"theta": "Array", **batch.arguments, **written, "work": "Array"}
+        line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values)}")
         yield self._arrays()
-        yield self._block()
-        yield self._batch()
-        values = {
-            "parameters": "_views(theta)",
-            "derivatives": "_views(gradient)",
-            "arrays": f"{self.name}_arrays(work)",
-            "start": "0",
-            "N": "order.size",
-        }
-        call = _call(f"{self.name}_batch", [values.get(a, a) for a in self._of_batch])
-        arguments = {a: t for a, t in {**self._of_batch, "work": "Array"}.items() if a not in values}
-        lines = [f"{INDENT}{'return ' if self.results.number else ''}{call}"]
-        yield Function(self.name, self.purpose, arguments, self._returns, lines, self.kernel.workspace[-1].stop)
+        yield block
+        yield batch
+        arguments = {a: t for a, t in kinds.items() if a not in values}
+        yield Function(self.name, self.purpose, arguments, self._returns, line.split("\n"), block.work)
 
     # -- the functions -------------------------------------------------------------------------------------------------
 
@@ -60,50 +58,53 @@ class BlockFunctions:
 
     def _block(self) -> Function:
         body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False)
-        code = [*self._copied_in(), *(f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums), *body, *self._copied_out()]
-        names = [v.tensor.name for v in self.kernel.workspace]
-        head = [*self._viewed(code), f"{', '.join(names)}{',' if len(names) == 1 else ''} = arrays"]
-        sums = ", ".join(t.name for t in self.kernel.sums)
-        tail = [f"{INDENT}return {sums}"] if sums else []
-        purpose = f"{self.name}_batch for the M examples order[start], order[start + 1], ...; M is a number known to the compiler."
-        every = [*(INDENT + line for line in head), *code, *tail]
+        starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
+        tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
+        code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
+        names = ", ".join(v.tensor.name for v in self.kernel.workspace)
+        taken = f"{INDENT}{names}{'' if ',' in names else ','} = arrays"
+        taken = taken if len(taken) <= WIDTH else fitted(f"{INDENT}({names}) = arrays")
+        every = [*(INDENT + line for line in self._viewed(code)), *taken.split("\n"), *code]
         count = len(self.kernel.sums)
-        returns = "None" if count == 0 else "float" if count == 1 else f"tuple[{', '.join(['float'] * count)}]"
-        arguments = {**self._of_batch, "M": "int"}
+        returns = "None" if count == 0 else "Real" if count == 1 else f"tuple[{', '.join(['Real'] * count)}]"
+        purpose = f"{self.name}_batch for the M examples from order[start] on; M is a number known to the compiler."
+        arguments = {**self._used(every), "M": "int"}
         return Function(f"{self.name}_block", purpose, arguments, returns, every, self.kernel.workspace[-1].stop, INLINED)
 
-    def _batch(self) -> Function:
+    def _batch(self, block: Function) -> Function:
         before, after = (
             lines([apart(s, self._taken) for s in part], self._taken, slices=False) for part in (self.kernel.before, self.kernel.after)
         )
-        code = [*before, *(f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums), *self._every_block(), *after]
-        tail = [f"{place('gradient', v)} = {t.name}" for t, v in self._derivatives if not t.axes]
-        tail += [f"return float({self.results.number.name})"] if self.results.number else []
-        every = [*(INDENT + line for line in self._viewed([*code, *tail])), *code, *(INDENT + line for line in tail)]
-        purpose = f"{self.purpose[:-1]}, the N examples order[start], order[start + 1], ..., in blocks of {SIZES[0]}, {SIZES[1]} and {SIZES[2]}."
-        return Function(f"{self.name}_batch", purpose, self._of_batch, self._returns, every, self.kernel.workspace[-1].stop)
+        starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
+        tail = [f"{INDENT}{place('gradient', v)} = {t.name}" for t, v in self._derivatives if not t.axes]
+        tail += [f"{INDENT}return float({self.results.number.name})"] if self.results.number else []
+        code = [*before, *starts, *self._every_block(block), *after, *tail]
+        every = [*(INDENT + line for line in self._viewed(code)), *code]
+        sizes = f"{', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
+        purpose = f"{self.purpose[:-1]}: the N examples from order[start] on, in blocks of {sizes}."
+        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, block.work)
 
-    def _every_block(self) -> Iterator[str]:
+    def _every_block(self, block: Function) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
         ends = ["start", *(f"start + N - N % {size}" if size > 1 else "start + N" for size in SIZES)]
         sums = [t.name for t in self.kernel.sums]
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
         for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
-            step = f", {size}" if size > 1 else ""
-            yield f"{INDENT}for at in range({first}, {end}{step}):"
-            call = _call(f"{self.name}_block", ["at" if a == "start" else a for a in self._of_batch] + [str(size)])
+            yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
+            call = block.call({"start": "at", "M": str(size)})
             if len(sums) == 1:
-                yield f"{INDENT * 2}{sums[0]} += {call}"
+                yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
                 continue
-            yield f"{INDENT * 2}{', '.join(parts)}{' = ' if parts else ''}{call}"
+            yield from fitted(f"{INDENT * 2}{', '.join(parts)}{' = ' if parts else ''}{call}").split("\n")
             yield from (f"{INDENT * 2}{name} += {part}" for name, part in zip(sums, parts, strict=True))
 
     # -- their parts ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def _taken(self) -> set[str]:
-        touched = {v.tensor.name for v in self.fields} | {v.tensor.name for v in self.kernel.workspace}
-        return touched | {t.name for t in self.kernel.sums} | {t.name for t, _ in self._derivatives} | {t.name for t in self.kernel.given}
+        """The names of what the kernel works on."""
+        tensors = [*(v.tensor for v in (*self.fields, *self.kernel.workspace)), *(t for t, _ in self._derivatives)]
+        return {t.name for t in (*tensors, *self.kernel.sums, *self.kernel.given)}
 
     @property
     def _returns(self) -> str:
@@ -116,57 +117,51 @@ class BlockFunctions:
         return list(zip(given, laid_out(given), strict=True))
 
     @cached_property
-    def _of_batch(self) -> Mapping[str, str]:
-        """The arguments of the function for a batch."""
+    def _copied(self) -> list[Taken]:
+        """What is copied for the examples of a block."""
+        names = {t.name for t in self.kernel.data}
+        return [d for d in self.data if d.name in names]
+
+    def _used(self, code: Sequence[str]) -> Mapping[str, str]:
+        """The arguments that some lines use."""
         fields = {v.tensor for v in self.fields}
-        data = {d.checked: d.rows.type for d in self.data if d.rows.tensor.name in {t.name for t in self.kernel.data}}
+        data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        written = {"out": "Array"} if self.kernel.results else {}
-        written |= {"gradient": "Array", "derivatives": "Parameters"} if self._derivatives else {}
         kinds = {"theta": "Array", "parameters": "Parameters", **data, **constants, "order": ORDER, "start": "int", "N": "int"}
-        return kinds | written | {"arrays": "tuple[Array, ...]"}
+        kinds |= {"out": "Array", "gradient": "Array", "derivatives": "Parameters", "arrays": "tuple[Array, ...]"}
+        text = _code(code)
+        return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}
 
     def _viewed(self, code: Sequence[str]) -> list[str]:
         """What the code reads and writes of the parameters and their gradients, by name."""
-        text = "\n".join(line for line in code if not line.strip().startswith("#"))
-
-        def used(name: str) -> bool:
-            return re.search(rf"\b{name}\b", text) is not None
-
-        head = ["real = theta.dtype.type"] if re.search(r"\breal\(", text) else []
-        for v in self.fields:
-            if used(v.tensor.name):
-                head.append(f"{v.tensor.name} = {f'parameters.{v.tensor.name}' if v.tensor.axes else place('theta', v)}")
-        for (tensor, _), v in zip(self._derivatives, self.fields, strict=False):
-            if tensor.axes and used(tensor.name):
-                head.append(f"{tensor.name} = derivatives.{v.tensor.name}")
-        return head
+        used = set(re.findall(r"\w+", _code(code)))
+        head = ["real = theta.dtype.type"] if "real" in used else []
+        for name, v in ((v.tensor.name, v) for v in self.fields if v.tensor.name in used):
+            head.append(f"{name} = {f'parameters.{name}' if v.tensor.axes else place('theta', v)}")
+        both = zip(self._derivatives, self.fields, strict=False)
+        return head + [f"{t.name} = derivatives.{v.tensor.name}" for (t, _), v in both if t.axes and t.name in used]
 
     def _copied_in(self) -> Iterator[str]:
         """The statements that copy what is given for the examples of the block."""
-        taken = [d for d in self.data if d.rows.tensor.name in {t.name for t in self.kernel.data}]
-        if not taken:
+        if not self._copied:
             return
-        n = self._letter(taken[0])
+        n = unused(self._copied[0].rows.place[0], set(self._taken))
         yield f"{INDENT}for {n} in range(M):"
         yield f"{INDENT * 2}example = order[start + {n}]"
-        for d in taken:
-            yield from self._copy(d, n)
+        for d in self._copied:
+            taken = {*self._taken, n}
+            each = [unused(letter, taken) for letter in d.rows.place[1:]]
+            target, source = ", ".join([*each, n]), ", ".join(["example", *each])
+            yield from _nested(each, d.rows.extents, f"{d.name}[{target}] = {d.checked}[{source}]")
 
     def _copied_out(self) -> Iterator[str]:
+        """The statements that copy results out of the block."""
         for tensor in self.kernel.results:
             axes, letters = tensor.axes[:-1], set(self._taken)
             n, *each = (unused(a.name, letters) for a in (tensor.axes[-1], *axes))
             yield f"{INDENT}for {n} in range(M):"
-            yield from _nested(each, [str(a.extent) for a in axes], f"out[{', '.join([f'order[start + {n}]', *each])}] = {tensor.name}[{', '.join([*each, n])}]")
-
-    def _letter(self, data: Taken) -> str:
-        return unused(data.rows.place[0], set(self._taken))
-
-    def _copy(self, data: Taken, n: str) -> Iterator[str]:
-        taken = {*self._taken, n}
-        each = [unused(letter, taken) for letter in data.rows.place[1:]]
-        yield from _nested(each, data.rows.extents, f"{data.name}[{', '.join([*each, n])}] = {data.checked}[{', '.join(['example', *each])}]")
+            target, source = ", ".join([f"order[start + {n}]", *each]), ", ".join([*each, n])
+            yield from _nested(each, [str(a.extent) for a in axes], f"out[{target}] = {tensor.name}[{source}]")
 
 
 def _nested(letters: Sequence[str], extents: Sequence[str], statement: str) -> Iterator[str]:
@@ -176,5 +171,6 @@ def _nested(letters: Sequence[str], extents: Sequence[str], statement: str) -> I
     yield f"{INDENT * (2 + len(letters))}{statement}"
 
 
-def _call(name: str, arguments: Sequence[str]) -> str:
-    return f"{name}({', '.join(arguments)})"
+def _code(lines: Sequence[str]) -> str:
+    """The lines without comments."""
+    return "\n".join(line for line in lines if not line.strip().startswith("#"))

@@ -186,7 +186,7 @@ class _Parts:
         """Sums over examples: one alone in the target itself, others beside it."""
         self.late.append(equation.tensor)
         body = equation.body
-        for k, binder in enumerate(over):
+        for binder in over:
             if not isinstance(binder, Sum):
                 raise NotInBlocksError(f"({equation.number}) is no sum over the examples")
             alone = len(over) == 1 and (body == binder or bool(equation.indices))
@@ -194,7 +194,9 @@ class _Parts:
             self._added(equation, total, binder)
             body = body.xreplace({binder: total})
         if body != equation.entry:
-            self.after += statements(replace(equation, body=body), self.taken, CALL_PAYS) if not equation.indices else self._finished(equation, body)
+            self.after += (
+                statements(replace(equation, body=body), self.taken, CALL_PAYS) if not equation.indices else self._finished(equation, body)
+            )
 
     def _finished(self, equation: Equation, body: Expr) -> tuple[Statement, ...]:
         if any(b for b in outermost_binders(body)):

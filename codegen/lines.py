@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from sympy import Basic, Expr
@@ -17,6 +17,7 @@ from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
 from codegen.summands import protection
 from codegen.views import extent, size_text
+from derive.functions import Log1p
 from derive.index import Entry, Index, Indicator, Tensor, lies_on
 from derive.text import equation_text
 
@@ -125,6 +126,11 @@ class _Writer:
         elif isinstance(leaf, Accumulate) and leaf.reordered:
             self.fitted(f"{element(target)} = {ADD}({element(target)}, ", value, ")", depth)
         elif isinstance(leaf, Accumulate):
+            first, rest = self.halves(leaf, depth)
+            if rest != 0:
+                self.assignment(replace(leaf, value=first), depth)
+                self.assignment(replace(leaf, value=rest), depth)
+                return
             sign = "-" if value.could_extract_minus_sign() and not value.is_Add else "+"
             self.fitted(f"{element(target)} {sign}= ", -value if sign == "-" else value, "", depth)
         elif target in sp.Add.make_args(value):
@@ -134,7 +140,18 @@ class _Writer:
         elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         else:
-            self.fitted(f"{element(target)} = ", value, "", depth)
+            first, rest = self.halves(leaf, depth)
+            self.fitted(f"{element(target)} = ", first, "", depth)
+            if rest != 0:
+                self.assignment(Accumulate(leaf.equation, target, "sum", rest), depth)
+
+    def halves(self, leaf: Assign | Accumulate, depth: int) -> tuple[Expr, Expr]:
+        """The value, and 0; two parts of a sum that is too long for a line. A sum in which digits may cancel stays whole."""
+        value, room = leaf.value, WIDTH - len(INDENT) * depth - len(element(leaf.target)) - len(" += ")
+        if not value.is_Add or len(code(value)) <= room or value.has(Log1p):
+            return value, sp.S.Zero
+        terms = sp.Add.make_args(value)
+        return sp.Add(*terms[: len(terms) // 2]), sp.Add(*terms[len(terms) // 2 :])
 
     def demand(self, leaf: Demand, depth: int) -> None:
         value = element(leaf.value)

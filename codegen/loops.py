@@ -104,7 +104,7 @@ Leaf = Assign | Accumulate | Track | Demand | MatrixProduct
 
 @dataclass(frozen=True)
 class Loop:
-    """The body for every position, or every `step`-th, of an index on its axis; from the largest of `low` up to, but without, the smallest of `high`.
+    """The body for every `step`-th position of an index on its axis, from the largest of `low` up to, but without, the smallest of `high`.
 
     Bounds are index expressions of the loops around, without labels.
     """

@@ -11,9 +11,9 @@ import sympy as sp
 from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
-from codegen.derivatives import Products
 from codegen.block_functions import BlockFunctions
 from codegen.blocks import NotInBlocksError, block_kernel
+from codegen.derivatives import Products
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
 from codegen.parameters import Stored
@@ -128,7 +128,7 @@ class Module:
             try:
                 functions = self._in_blocks(f"_{name}", purpose, program, results)
             except NotInBlocksError:
-                ranges = {} if name == "predict" else self._ranges()
+                ranges = None if name == "predict" else self._ranges()
                 functions = [write.function(f"_{name}", purpose, program, results, ranges)]
             found |= {f.name.removeprefix("_"): f for f in functions}
         if self.weighed:
@@ -177,7 +177,7 @@ class Module:
         """The calls of the kernels in the public functions, where arrays are as they have been checked."""
         moved = self.products.moved()
         values = {**self._values, "direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
-        values |= {"order": "np.arange(N)"}
+        values |= {"order": "np.arange(N, dtype=np.int64)"}
         outs = {"predict": self.prediction.tensor.name, "loss": self.losses.tensor.name if self.losses else ""}
         return {name: k.call({**values, "out": outs.get(name, "")}) for name, k in self.kernels.items()}
 

@@ -36,7 +36,9 @@ def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXT
         if not (rows and columns and inner) or out != rows + columns:
             continue
         if first in (rows + inner, inner + rows) and second in (inner + columns, columns + inner):
-            return MatrixProduct(equation, part.target, left, right, len(rows), len(inner)) if _pays((rows, inner, columns), extents) else None
+            return (
+                MatrixProduct(equation, part.target, left, right, len(rows), len(inner)) if _pays((rows, inner, columns), extents) else None
+            )
     return None
 
 

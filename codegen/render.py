@@ -80,7 +80,12 @@ def _shown(module: Module) -> dict[str, object]:
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
         "blocks": any(name.endswith("_block") for name in module.kernels),
-        "train": {"blocks": module.in_blocks("gradients"), "arguments": module.training_arguments, "gather": gathered(module.data), **module.training_calls},
+        "train": {
+            "blocks": module.in_blocks("gradients"),
+            "arguments": module.training_arguments,
+            "gather": gathered(module.data),
+            **module.training_calls,
+        },
         **_signatures(module),
     }
 

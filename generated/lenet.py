@@ -48,6 +48,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+Float32: type[Any] = np.float32
 
 
 class Parameters(NamedTuple):
@@ -80,6 +81,105 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _scaled(y: Real, k: Real) -> Real:
+    """y 2^k for a whole number k, also where 2^k is out of range."""
+    real = type(k)
+    whole = real(1.5 * 2**23) if isinstance(k, Float32) else real(1.5 * 2**52)
+    half = (real(0.5) * k + whole) - whole
+    return y * _power(half) * _power(k - half)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _exp(x: Real) -> Real:
+    """exp(x), to 1 ulp."""
+    real = type(x)
+    low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
+    k, e = _reduced(min(max(x, low), high), real(0))
+    return _scaled(real(1) + e, k)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _split(x: Real) -> tuple[Real, Real]:
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    if isinstance(x, Float32):
+        subnormal = x < np.float32(2**-126)
+        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
+        k = np.int32(bits - 0x3F3504F3) >> 23
+        m = np.int32(bits - (k << 23)).view(np.float32)
+        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
+    subnormal = x < np.float64(2**-1022)
+    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
+    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
+    m = np.int64(bits - (k << 52)).view(np.float64)
+    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _logarithm(x: Real, k: Real, f: Real) -> Real:
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    real = type(x)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    z = s * s
+    if isinstance(x, Float32):
+        high, low = real(0.693359375), real(-0.00021219444)
+        q = real(0.23330468) * z + real(0.28550822)
+        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+    else:
+        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
+        q = real(0.14616449685043406)
+        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
+        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
+        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+    square = real(0.5) * f * f
+    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
+    if real(0) < x < real(np.inf):
+        return y
+    if x == real(0):
+        return real(-np.inf)
+    return real(np.nan) if x < real(0) else x
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _log(x: Real) -> Real:
+    """log(x)."""
+    k, m = _split(x)
+    return _logarithm(x, k, m - type(x)(1))
 
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
@@ -170,7 +270,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
         sum_exp_Z = real(0)
         for c in range(10):
             # (10b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            exp_Z[c] = _exp(Z[n, c] - max_Z)
             # (10c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
             sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
         # (10d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
@@ -260,11 +360,11 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
         sum_exp_Z = real(0)
         for c in range(10):
             # (10b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-            exp_Z = math.exp(Z[n, c] - max_Z)
+            exp_Z = _exp(Z[n, c] - max_Z)
             # (10c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
             sum_exp_Z = _add(sum_exp_Z, exp_Z)
         # (11a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
-        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        sum_L += Z[n, y[n]] - max_Z - _log(sum_exp_Z)
     # (11a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -373,7 +473,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         sum_exp_Z = real(0)
         for c in range(10):
             # (10b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            exp_Z[c] = _exp(Z[n, c] - max_Z)
             # (10c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
             sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
         for c in range(10):
@@ -382,7 +482,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (13)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
             dZ[n, c] = p_ / real(N)
         # (11a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
-        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        sum_L += Z[n, y[n]] - max_Z - _log(sum_exp_Z)
         # (13) continued
         dZ[n, y[n]] -= real(1 / N)
         # (15)  db6[c] = sum_n dZ[n,c]

@@ -34,6 +34,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+Float32: type[Any] = np.float32
 
 
 class Parameters(NamedTuple):
@@ -64,280 +65,561 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _scaled(y: Real, k: Real) -> Real:
+    """y 2^k for a whole number k, also where 2^k is out of range."""
+    real = type(k)
+    whole = real(1.5 * 2**23) if isinstance(k, Float32) else real(1.5 * 2**52)
+    half = (real(0.5) * k + whole) - whole
+    return y * _power(half) * _power(k - half)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _exp(x: Real) -> Real:
+    """exp(x), to 1 ulp."""
+    real = type(x)
+    low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
+    k, e = _reduced(min(max(x, low), high), real(0))
+    return _scaled(real(1) + e, k)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _split(x: Real) -> tuple[Real, Real]:
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    if isinstance(x, Float32):
+        subnormal = x < np.float32(2**-126)
+        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
+        k = np.int32(bits - 0x3F3504F3) >> 23
+        m = np.int32(bits - (k << 23)).view(np.float32)
+        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
+    subnormal = x < np.float64(2**-1022)
+    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
+    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
+    m = np.int64(bits - (k << 52)).view(np.float64)
+    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _logarithm(x: Real, k: Real, f: Real) -> Real:
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    real = type(x)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    z = s * s
+    if isinstance(x, Float32):
+        high, low = real(0.693359375), real(-0.00021219444)
+        q = real(0.23330468) * z + real(0.28550822)
+        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+    else:
+        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
+        q = real(0.14616449685043406)
+        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
+        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
+        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+    square = real(0.5) * f * f
+    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
+    if real(0) < x < real(np.inf):
+        return y
+    if x == real(0):
+        return real(-np.inf)
+    return real(np.nan) if x < real(0) else x
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _log(x: Real) -> Real:
+    """log(x)."""
+    k, m = _split(x)
+    return _logarithm(x, k, m - type(x)(1))
+
+
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
 def _add(total: Real, x: Real) -> Real:
     """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
     return total + x
 
 
+@njit(error_model="numpy")
+def _views(theta: Array) -> Parameters:
+    """The parameters, or their derivatives, as views of one vector."""
+    return Parameters(
+        theta[0:20].reshape(5, 4),
+        theta[20:25],
+        theta[25:55].reshape(6, 5),
+        theta[55:61],
+        theta[61:79].reshape(3, 6),
+        theta[79:82],
+    )
+
+
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
-    """P for a batch of examples."""
+def _predict_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:128].reshape(4, 32),  # X
+        work[128:288].reshape(5, 32),  # H1
+        work[288:480].reshape(6, 32),  # H2
+        work[480:512],  # max_Z
+        work[512:608].reshape(3, 32),  # Z
+        work[608:704].reshape(3, 32),  # exp_Z
+        work[704:736],  # sum_exp_Z
+        work[736:832].reshape(3, 32),  # P
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _predict_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    out: Array,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> None:
+    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[1]
-    W1 = theta[0:20].reshape(5, 4)
-    b1 = theta[20:25]
-    W2 = theta[25:55].reshape(6, 5)
-    b2 = theta[55:61]
-    W3 = theta[61:79].reshape(3, 6)
-    b3 = theta[79:82]
-    A1 = work[0:N]
-    H1 = work[N : 6 * N].reshape(5, N)
-    A2 = work[6 * N : 7 * N]
-    H2 = work[7 * N : 13 * N].reshape(6, N)
-    max_Z = work[13 * N : 14 * N]
-    Z = work[14 * N : 17 * N].reshape(3, N)
-    sum_exp_Z = work[17 * N : 18 * N]
-    exp_Z = work[18 * N : 21 * N].reshape(3, N)
-    for j in range(5):
-        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        for n in range(N):
-            A1[n] = b1[j]
+    W1 = parameters.W1
+    b1 = parameters.b1
+    W2 = parameters.W2
+    b2 = parameters.b2
+    W3 = parameters.W3
+    b3 = parameters.b3
+    X, H1, H2, max_Z, Z, exp_Z, sum_exp_Z, P = arrays
+    for n in range(M):
+        example = order[start + n]
         for i in range(4):
-            for n in range(N):
-                A1[n] += W1[j, i] * X[i, n]
-        # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
-        for n in range(N):
-            H1[j, n] = max(A1[n], real(0))
+            X[i, n] = examples[example, i]
+    for j in range(5):
+        for n in range(M):
+            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
+            H1[j, n] = max(a1, real(0))
     for k in range(6):
-        # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
-        for n in range(N):
-            A2[n] = b2[k]
-        for j in range(5):
-            for n in range(N):
-                A2[n] += H1[j, n] * W2[k, j]
-        # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
-        for n in range(N):
-            H2[k, n] = max(A2[n], real(0))
+        for n in range(M):
+            # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
+            a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
+            # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
+            H2[k, n] = max(a2, real(0))
     # start of (6a)
-    max_Z[:] = real(-np.inf)
+    for n in range(M):
+        max_Z[n] = real(-np.inf)
     for c in range(3):
-        # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
-        for n in range(N):
-            Z[c, n] = b3[c]
-        for k in range(6):
-            for n in range(N):
-                Z[c, n] += H2[k, n] * W3[c, k]
-        # (6a)  max_Z[n] = max_c Z[c,n]
-        for n in range(N):
+        for n in range(M):
+            # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
+            Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
+            Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
+            # (6a)  max_Z[n] = max_c Z[c,n]
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-    # start of (6c)
-    sum_exp_Z[:] = real(0)
+    # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(N):
-            # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
-            exp_Z[c, n] = math.exp(Z[c, n] - max_Z[n])
-            # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-            sum_exp_Z[n] += exp_Z[c, n]
+        for n in range(M):
+            exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
+    # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
+    for n in range(M):
+        sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
     # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
     for c in range(3):
-        for n in range(N):
+        for n in range(M):
             P[c, n] = exp_Z[c, n] / sum_exp_Z[n]
+    for n in range(M):
+        for c in range(3):
+            out[order[start + n], c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
-    """The loss of a batch."""
+def _predict_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    out: Array,
+    arrays: tuple[Array, ...],
+) -> None:
+    """P for a batch of examples: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    for at in range(start, start + N - N % 32, 32):
+        _predict_block(theta, parameters, examples, order, at, out, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        _predict_block(theta, parameters, examples, order, at, out, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        _predict_block(theta, parameters, examples, order, at, out, arrays, 1)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    _predict_batch(theta, _views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:128].reshape(4, 32),  # X
+        work[128:160],  # y
+        work[160:320].reshape(5, 32),  # H1
+        work[320:512].reshape(6, 32),  # H2
+        work[512:544],  # max_Z
+        work[544:640].reshape(3, 32),  # Z
+        work[640:736].reshape(3, 32),  # exp_Z
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _loss_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Labels,
+    order: npt.NDArray[np.int64],
+    start: int,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> Real:
+    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[1]
-    W1 = theta[0:20].reshape(5, 4)
-    b1 = theta[20:25]
-    W2 = theta[25:55].reshape(6, 5)
-    b2 = theta[55:61]
-    W3 = theta[61:79].reshape(3, 6)
-    b3 = theta[79:82]
-    A1 = work[0:N]
-    H1 = work[N : 6 * N].reshape(5, N)
-    A2 = work[6 * N : 7 * N]
-    H2 = work[7 * N : 13 * N].reshape(6, N)
-    max_Z = work[13 * N : 14 * N]
-    Z = work[14 * N : 17 * N].reshape(3, N)
-    sum_exp_Z = work[17 * N : 18 * N]
-    for j in range(5):
-        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        for n in range(N):
-            A1[n] = b1[j]
+    W1 = parameters.W1
+    b1 = parameters.b1
+    W2 = parameters.W2
+    b2 = parameters.b2
+    W3 = parameters.W3
+    b3 = parameters.b3
+    X, y, H1, H2, max_Z, Z, exp_Z = arrays
+    for n in range(M):
+        example = order[start + n]
         for i in range(4):
-            for n in range(N):
-                A1[n] += W1[j, i] * X[i, n]
-        # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
-        for n in range(N):
-            H1[j, n] = max(A1[n], real(0))
+            X[i, n] = examples[example, i]
+        y[n] = targets[example]
+    sum_L = real(0)
+    for j in range(5):
+        for n in range(M):
+            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
+            H1[j, n] = max(a1, real(0))
     for k in range(6):
-        # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
-        for n in range(N):
-            A2[n] = b2[k]
-        for j in range(5):
-            for n in range(N):
-                A2[n] += H1[j, n] * W2[k, j]
-        # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
-        for n in range(N):
-            H2[k, n] = max(A2[n], real(0))
+        for n in range(M):
+            # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
+            a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
+            # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
+            H2[k, n] = max(a2, real(0))
     # start of (6a)
-    max_Z[:] = real(-np.inf)
+    for n in range(M):
+        max_Z[n] = real(-np.inf)
     for c in range(3):
-        # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
-        for n in range(N):
-            Z[c, n] = b3[c]
-        for k in range(6):
-            for n in range(N):
-                Z[c, n] += H2[k, n] * W3[c, k]
-        # (6a)  max_Z[n] = max_c Z[c,n]
-        for n in range(N):
+        for n in range(M):
+            # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
+            Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
+            Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
+            # (6a)  max_Z[n] = max_c Z[c,n]
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-    # start of (6c)
-    sum_exp_Z[:] = real(0)
+    # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(N):
-            # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
-            exp_Z = math.exp(Z[c, n] - max_Z[n])
-            # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-            sum_exp_Z[n] += exp_Z
-    # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+        for n in range(M):
+            exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
+    for n in range(M):
+        # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
+        sum_exp_Z = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
+        # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L = _add(sum_L, (Z[0, n] if y[n] == real(0) else Z[1, n] if y[n] == real(1) else Z[2, n]) - max_Z[n] - _log(sum_exp_Z))
+    return sum_L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Labels,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    arrays: tuple[Array, ...],
+) -> float:
+    """The loss of a batch: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    real = theta.dtype.type
     sum_L = 0.0
-    for n in range(N):
-        sum_L = _add(sum_L, Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n]))
-    # (7a) continued
+    for at in range(start, start + N - N % 32, 32):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
+    # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
     L = -sum_L / real(N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
-    """The loss of a batch; its derivatives go into `gradient`."""
+def _loss(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], work: Array) -> float:
+    """The loss of a batch."""
+    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, _loss_arrays(work))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:128].reshape(4, 32),  # X
+        work[128:160],  # y
+        work[160:320].reshape(5, 32),  # A1
+        work[320:480].reshape(5, 32),  # H1
+        work[480:672].reshape(6, 32),  # A2
+        work[672:864].reshape(6, 32),  # H2
+        work[864:896],  # max_Z
+        work[896:992].reshape(3, 32),  # Z
+        work[992:1088].reshape(3, 32),  # exp_Z
+        work[1088:1120],  # sum_exp_Z
+        work[1120:1216].reshape(3, 32),  # dZ
+        work[1216:1408].reshape(6, 32),  # dA2
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _gradients_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Labels,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    derivatives: Parameters,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> Real:
+    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[1]
-    W1 = theta[0:20].reshape(5, 4)
-    b1 = theta[20:25]
-    W2 = theta[25:55].reshape(6, 5)
-    b2 = theta[55:61]
-    W3 = theta[61:79].reshape(3, 6)
-    b3 = theta[79:82]
-    dW1 = gradient[0:20].reshape(5, 4)
-    db1 = gradient[20:25]
-    dW2 = gradient[25:55].reshape(6, 5)
-    db2 = gradient[55:61]
-    dW3 = gradient[61:79].reshape(3, 6)
-    db3 = gradient[79:82]
-    A1 = work[0 : 5 * N].reshape(5, N)
-    H1 = work[5 * N : 10 * N].reshape(5, N)
-    A2 = work[10 * N : 16 * N].reshape(6, N)
-    H2 = work[16 * N : 22 * N].reshape(6, N)
-    max_Z = work[22 * N : 23 * N]
-    Z = work[23 * N : 26 * N].reshape(3, N)
-    sum_exp_Z = work[26 * N : 27 * N]
-    exp_Z = work[27 * N : 30 * N].reshape(3, N)
-    dZ = work[30 * N : 33 * N].reshape(3, N)
-    dH2 = work[33 * N : 34 * N]
-    dA2 = work[34 * N : 40 * N].reshape(6, N)
-    dH1 = work[40 * N : 41 * N]
-    dA1 = work[41 * N : 42 * N]
-    for j in range(5):
-        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        for n in range(N):
-            A1[j, n] = b1[j]
+    W1 = parameters.W1
+    b1 = parameters.b1
+    W2 = parameters.W2
+    b2 = parameters.b2
+    W3 = parameters.W3
+    b3 = parameters.b3
+    dW1 = derivatives.W1
+    db1 = derivatives.b1
+    dW2 = derivatives.W2
+    db2 = derivatives.b2
+    dW3 = derivatives.W3
+    db3 = derivatives.b3
+    X, y, A1, H1, A2, H2, max_Z, Z, exp_Z, sum_exp_Z, dZ, dA2 = arrays
+    for n in range(M):
+        example = order[start + n]
         for i in range(4):
-            for n in range(N):
-                A1[j, n] += W1[j, i] * X[i, n]
-        # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
-        for n in range(N):
+            X[i, n] = examples[example, i]
+        y[n] = targets[example]
+    sum_L = real(0)
+    for j in range(5):
+        for n in range(M):
+            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+            A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(A1[j, n], real(0))
     for k in range(6):
-        # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
-        for n in range(N):
-            A2[k, n] = b2[k]
-        for j in range(5):
-            for n in range(N):
-                A2[k, n] += H1[j, n] * W2[k, j]
-        # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
-        for n in range(N):
+        for n in range(M):
+            # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
+            A2[k, n] = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
+            # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(A2[k, n], real(0))
     # start of (6a)
-    max_Z[:] = real(-np.inf)
+    for n in range(M):
+        max_Z[n] = real(-np.inf)
     for c in range(3):
-        # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
-        for n in range(N):
-            Z[c, n] = b3[c]
-        for k in range(6):
-            for n in range(N):
-                Z[c, n] += H2[k, n] * W3[c, k]
-        # (6a)  max_Z[n] = max_c Z[c,n]
-        for n in range(N):
+        for n in range(M):
+            # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
+            Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
+            Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
+            # (6a)  max_Z[n] = max_c Z[c,n]
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-    # start of (6c)
-    sum_exp_Z[:] = real(0)
+    # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(N):
-            # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
-            exp_Z[c, n] = math.exp(Z[c, n] - max_Z[n])
-            # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-            sum_exp_Z[n] += exp_Z[c, n]
+        for n in range(M):
+            exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
+    for n in range(M):
+        # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
+        sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
+        # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+        sum_L = _add(sum_L, (Z[0, n] if y[n] == real(0) else Z[1, n] if y[n] == real(1) else Z[2, n]) - max_Z[n] - _log(sum_exp_Z[n]))
     for c in range(3):
-        for n in range(N):
+        for n in range(M):
             # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
             p = exp_Z[c, n] / sum_exp_Z[n]
             # (9)  dZ[c,n] = (P[c,n] - [y[n] = c])/N
-            dZ[c, n] = p / real(N)
-    sum_L = 0.0
-    for n in range(N):
-        sum_L = _add(sum_L, Z[y[n], n] - max_Z[n] - math.log(sum_exp_Z[n]))
-        # (9) continued
-        dZ[y[n], n] -= real(1 / N)
-    # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
-    L = -sum_L / real(N)
-    for c in range(3):
-        # (10)  dW3[c,k] = sum_n H2[k,n] dZ[c,n]
-        for k in range(6):
-            sum_dW3 = real(0)
-            for n in range(N):
-                sum_dW3 = _add(sum_dW3, H2[k, n] * dZ[c, n])
-            dW3[c, k] = sum_dW3
-        # (11)  db3[c] = sum_n dZ[c,n]
-        sum_db3 = real(0)
-        for n in range(N):
-            sum_db3 = _add(sum_db3, dZ[c, n])
-        db3[c] = sum_db3
+            dZ[c, n] = (p - (real(1) if real(c) == y[n] else real(0))) / real(N)
     for k in range(6):
-        # (12)  dH2[k,n] = sum_c W3[c,k] dZ[c,n]
-        for n in range(N):
-            dH2[n] = real(0)
-        for c in range(3):
-            for n in range(N):
-                dH2[n] += W3[c, k] * dZ[c, n]
-        sum_db2 = real(0)
-        for n in range(N):
+        # (10)  dW3[c,k] = sum_n H2[k,n] dZ[c,n]
+        sum_dW3_0 = dW3[0, k]
+        sum_dW3_1 = dW3[1, k]
+        sum_dW3_2 = dW3[2, k]
+        # (15)  db2[k] = sum_n dA2[k,n]
+        sum_db2 = db2[k]
+        for n in range(M):
+            # (10) continued
+            sum_dW3_0 = _add(sum_dW3_0, H2[k, n] * dZ[0, n])
+            sum_dW3_1 = _add(sum_dW3_1, H2[k, n] * dZ[1, n])
+            sum_dW3_2 = _add(sum_dW3_2, H2[k, n] * dZ[2, n])
+            # (12)  dH2[k,n] = sum_c W3[c,k] dZ[c,n]
+            dH2 = W3[0, k] * dZ[0, n] + W3[1, k] * dZ[1, n] + W3[2, k] * dZ[2, n]
             # (13)  dA2[k,n] = dH2[k,n] where(A2[k,n] <= 0, 0, 1)
-            dA2[k, n] = real(0) if A2[k, n] <= real(0) else dH2[n]
-            # (15)  db2[k] = sum_n dA2[k,n]
+            dA2[k, n] = real(0) if A2[k, n] <= real(0) else dH2
+            # (15) continued
             sum_db2 = _add(sum_db2, dA2[k, n])
+        # (10) continued
+        dW3[0, k] = sum_dW3_0
+        dW3[1, k] = sum_dW3_1
+        dW3[2, k] = sum_dW3_2
+        # (15) continued
         db2[k] = sum_db2
         # (14)  dW2[k,j] = sum_n H1[j,n] dA2[k,n]
-        for j in range(5):
-            sum_dW2 = real(0)
-            for n in range(N):
+        for j in range(0, 4, 4):
+            sum_dW2_0 = dW2[k, j]
+            sum_dW2_1 = dW2[k, j + 1]
+            sum_dW2_2 = dW2[k, j + 2]
+            sum_dW2_3 = dW2[k, j + 3]
+            for n in range(M):
+                sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dA2[k, n])
+                sum_dW2_1 = _add(sum_dW2_1, H1[j + 1, n] * dA2[k, n])
+                sum_dW2_2 = _add(sum_dW2_2, H1[j + 2, n] * dA2[k, n])
+                sum_dW2_3 = _add(sum_dW2_3, H1[j + 3, n] * dA2[k, n])
+            dW2[k, j] = sum_dW2_0
+            dW2[k, j + 1] = sum_dW2_1
+            dW2[k, j + 2] = sum_dW2_2
+            dW2[k, j + 3] = sum_dW2_3
+        for j in range(4, 5):
+            sum_dW2 = dW2[k, j]
+            for n in range(M):
                 sum_dW2 = _add(sum_dW2, H1[j, n] * dA2[k, n])
             dW2[k, j] = sum_dW2
+    # (11)  db3[c] = sum_n dZ[c,n]
+    sum_db3_0 = db3[0]
+    sum_db3_1 = db3[1]
+    sum_db3_2 = db3[2]
+    for n in range(M):
+        sum_db3_0 = _add(sum_db3_0, dZ[0, n])
+        sum_db3_1 = _add(sum_db3_1, dZ[1, n])
+        sum_db3_2 = _add(sum_db3_2, dZ[2, n])
+    # (11) continued
+    db3[0] = sum_db3_0
+    db3[1] = sum_db3_1
+    db3[2] = sum_db3_2
     for j in range(5):
-        # (16)  dH1[j,n] = sum_k W2[k,j] dA2[k,n]
-        for n in range(N):
-            dH1[n] = real(0)
-        for k in range(6):
-            for n in range(N):
-                dH1[n] += W2[k, j] * dA2[k, n]
-        sum_db1 = real(0)
-        for n in range(N):
-            # (17)  dA1[j,n] = dH1[j,n] where(A1[j,n] <= 0, 0, 1)
-            dA1[n] = real(0) if A1[j, n] <= real(0) else dH1[n]
-            # (19)  db1[j] = sum_n dA1[j,n]
-            sum_db1 = _add(sum_db1, dA1[n])
-        db1[j] = sum_db1
         # (18)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
+        sum_dW1_0 = dW1[j, 0]
+        sum_dW1_1 = dW1[j, 1]
+        sum_dW1_2 = dW1[j, 2]
+        sum_dW1_3 = dW1[j, 3]
+        # (19)  db1[j] = sum_n dA1[j,n]
+        sum_db1 = db1[j]
+        for n in range(M):
+            # (16)  dH1[j,n] = sum_k W2[k,j] dA2[k,n]
+            dH1 = W2[0, j] * dA2[0, n] + W2[1, j] * dA2[1, n] + W2[2, j] * dA2[2, n]
+            dH1 += W2[3, j] * dA2[3, n] + W2[4, j] * dA2[4, n] + W2[5, j] * dA2[5, n]
+            # (17)  dA1[j,n] = dH1[j,n] where(A1[j,n] <= 0, 0, 1)
+            dA1 = real(0) if A1[j, n] <= real(0) else dH1
+            # (18) continued
+            sum_dW1_0 = _add(sum_dW1_0, dA1 * X[0, n])
+            sum_dW1_1 = _add(sum_dW1_1, dA1 * X[1, n])
+            sum_dW1_2 = _add(sum_dW1_2, dA1 * X[2, n])
+            sum_dW1_3 = _add(sum_dW1_3, dA1 * X[3, n])
+            # (19) continued
+            sum_db1 = _add(sum_db1, dA1)
+        # (18) continued
+        dW1[j, 0] = sum_dW1_0
+        dW1[j, 1] = sum_dW1_1
+        dW1[j, 2] = sum_dW1_2
+        dW1[j, 3] = sum_dW1_3
+        # (19) continued
+        db1[j] = sum_db1
+    return sum_L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Labels,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    derivatives: Parameters,
+    arrays: tuple[Array, ...],
+) -> float:
+    """The loss of a batch; its derivatives go into `gradient`: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    real = theta.dtype.type
+    dW1 = derivatives.W1
+    db1 = derivatives.b1
+    dW2 = derivatives.W2
+    db2 = derivatives.b2
+    dW3 = derivatives.W3
+    db3 = derivatives.b3
+    # start of (10), (11), (14), (15), (18), (19)
+    for c in range(3):
+        for k in range(6):
+            dW3[c, k] = real(0)
+    for c in range(3):
+        db3[c] = real(0)
+    for k in range(6):
+        for j in range(5):
+            dW2[k, j] = real(0)
+    for k in range(6):
+        db2[k] = real(0)
+    for j in range(5):
         for i in range(4):
-            sum_dW1 = real(0)
-            for n in range(N):
-                sum_dW1 = _add(sum_dW1, dA1[n] * X[i, n])
-            dW1[j, i] = sum_dW1
+            dW1[j, i] = real(0)
+    for j in range(5):
+        db1[j] = real(0)
+    sum_L = 0.0
+    for at in range(start, start + N - N % 32, 32):
+        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
+    # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+    L = -sum_L / real(N)
     return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    return _gradients_batch(theta, _views(theta), examples, targets, order, 0, order.size, _views(gradient), _gradients_arrays(work))
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -518,8 +800,8 @@ def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
 @njit(error_model="numpy")
 def _train(
     theta: Array,
-    X: Array,
-    y: Labels,
+    examples: Array,
+    targets: Labels,
     epochs: int,
     batch_size: int,
     rate: float,
@@ -534,8 +816,6 @@ def _train(
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
-    X_batch: Array,
-    y_batch: Labels,
     gradient: Array,
     work: Array,
     losses: npt.NDArray[np.float64],
@@ -544,19 +824,14 @@ def _train(
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
+    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 4 * N].reshape(4, N)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(4):
-                    examples[i, n] = X[order[start + n], i]
-                targets[n] = y[order[start + n]]
-            total += N * _gradients(theta, examples, targets, gradient, work)
+            total += N * _gradients_batch(theta, parameters, examples, targets, order, start, N, derivatives, arrays)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -582,19 +857,19 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     theta = _pack(p)
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
-    P = np.empty((3, N), theta.dtype)
-    work = np.empty(21 * N, theta.dtype)
+    P = np.empty((N, 3), theta.dtype)
+    work = np.empty(832, theta.dtype)
     if N > 0:
-        _predict(theta, np.ascontiguousarray(examples.T), P, work)
-    return np.ascontiguousarray(P.T)
+        _predict(theta, examples, np.arange(N, dtype=np.int64), P, work)
+    return P
 
 
 def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(18 * N, theta.dtype)
-    return _loss(theta, np.ascontiguousarray(examples.T), targets, work)
+    work = np.empty(736, theta.dtype)
+    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
@@ -602,8 +877,8 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty_like(theta)
-    work = np.empty(42 * N, theta.dtype)
-    L = _gradients(theta, np.ascontiguousarray(examples.T), targets, gradient, work)
+    work = np.empty(1408, theta.dtype)
+    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
     return L, _unpack(gradient)
 
 
@@ -665,10 +940,8 @@ def train(
         shuffle,
         np.random.default_rng(seed),
         order,
-        np.empty(4 * N, dtype),
-        np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(42 * N, dtype),
+        np.empty(1408, dtype),
         losses,
     )
     if state is not None:

@@ -34,6 +34,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+Float32: type[Any] = np.float32
 
 
 class Parameters(NamedTuple):
@@ -74,6 +75,145 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _scaled(y: Real, k: Real) -> Real:
+    """y 2^k for a whole number k, also where 2^k is out of range."""
+    real = type(k)
+    whole = real(1.5 * 2**23) if isinstance(k, Float32) else real(1.5 * 2**52)
+    half = (real(0.5) * k + whole) - whole
+    return y * _power(half) * _power(k - half)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _exp(x: Real) -> Real:
+    """exp(x), to 1 ulp."""
+    real = type(x)
+    low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
+    k, e = _reduced(min(max(x, low), high), real(0))
+    return _scaled(real(1) + e, k)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _split(x: Real) -> tuple[Real, Real]:
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    if isinstance(x, Float32):
+        subnormal = x < np.float32(2**-126)
+        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
+        k = np.int32(bits - 0x3F3504F3) >> 23
+        m = np.int32(bits - (k << 23)).view(np.float32)
+        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
+    subnormal = x < np.float64(2**-1022)
+    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
+    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
+    m = np.int64(bits - (k << 52)).view(np.float64)
+    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _logarithm(x: Real, k: Real, f: Real) -> Real:
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    real = type(x)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    z = s * s
+    if isinstance(x, Float32):
+        high, low = real(0.693359375), real(-0.00021219444)
+        q = real(0.23330468) * z + real(0.28550822)
+        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+    else:
+        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
+        q = real(0.14616449685043406)
+        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
+        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
+        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+    square = real(0.5) * f * f
+    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
+    if real(0) < x < real(np.inf):
+        return y
+    if x == real(0):
+        return real(-np.inf)
+    return real(np.nan) if x < real(0) else x
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _log(x: Real) -> Real:
+    """log(x)."""
+    k, m = _split(x)
+    return _logarithm(x, k, m - type(x)(1))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _erfc(x: Real) -> Real:
+    """1 - erf(x), accurate for large x: by a polynomial in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
+    real = type(x)
+    size = min(abs(x), real(11) if isinstance(x, Float32) else real(28))
+    part = real(1.5 * 2**15) if isinstance(x, Float32) else real(1.5 * 2**32)
+    head = (size + part) - part  # few digits, so that its square is exact
+    tail = size - head
+    k, e = _reduced(-head * head, tail * (real(2) * head) + tail * tail)
+    v = size / (size + real(4))
+    u = real(2) * v - real(1)
+    if isinstance(x, Float32):
+        q = real(0.0001010518)
+        q = (q * u + real(0.00042209783)) * u + real(-0.0007416307)
+        q = (q * u + real(-0.00087331043)) * u + real(0.010846124)
+        q = (q * u + real(-0.043240465)) * u + real(0.1175996)
+        q = (q * u + real(-0.25025564)) * u + real(0.43771878)
+        q = (q * u + real(-0.63979757)) * u + real(0.7759918)
+        q = (q * u + real(-0.74523246)) * u + real(0.46599025)
+    else:
+        q = real(1.8568190642048206e-09)
+        q = (q * u + real(-1.5968399067769786e-10)) * u + real(-2.8016413675015326e-08)
+        q = (q * u + real(-2.4493994042639577e-09)) * u + real(2.2598658982747923e-07)
+        q = (q * u + real(-8.273968037788598e-08)) * u + real(-1.5740789618667658e-06)
+        q = (q * u + real(2.1652580954874446e-06)) * u + real(9.259103855592433e-06)
+        q = (q * u + real(-3.1704317637505294e-05)) * u + real(-1.7096454992885094e-05)
+        q = (q * u + real(0.00031833998278657787)) * u + real(-0.0007168526751761288)
+        q = (q * u + real(-0.0007986938989819818)) * u + real(0.010862633725407323)
+        q = (q * u + real(-0.04325810184647119)) * u + real(0.11759313293597198)
+        q = (q * u + real(-0.2502538645596081)) * u + real(0.4377195345554047)
+        q = (q * u + real(-0.6397976666280594)) * u + real(0.7759917751374706)
+        q = (q * u + real(-0.7452324709322302)) * u + real(0.465990237251105)
+    below = real(1) + real(2) * size
+    lost = (real(2) * size - (below - real(1))) / below
+    p = v * q
+    p = p - (lost + lost * p)
+    y = _scaled((real(1) + (p + (e + e * p))) / below, k)
+    return real(2) - y if x < real(0) else y
 
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
@@ -132,7 +272,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
         for k in range(48):
             A3[n, k] += b3[k]
             # (6a)  erfc_A3[n,k] = erfc(-sqrt(2) A3[n,k]/2)
-            erfc_A3 = math.erfc(-real(math.sqrt(2) / 2) * A3[n, k])
+            erfc_A3 = _erfc(-real(math.sqrt(2) / 2) * A3[n, k])
             # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
             H3[n, k] = real(0.5) * erfc_A3 * A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
@@ -167,7 +307,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
         sum_exp_Z = real(0)
         for c in range(10):
             # (13b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            exp_Z[c] = _exp(Z[n, c] - max_Z)
             # (13c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
             sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
         # (13d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
@@ -224,7 +364,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
         for k in range(48):
             A3[n, k] += b3[k]
             # (6a)  erfc_A3[n,k] = erfc(-sqrt(2) A3[n,k]/2)
-            erfc_A3 = math.erfc(-real(math.sqrt(2) / 2) * A3[n, k])
+            erfc_A3 = _erfc(-real(math.sqrt(2) / 2) * A3[n, k])
             # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
             H3[n, k] = real(0.5) * erfc_A3 * A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
@@ -260,11 +400,11 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
         sum_exp_Z = real(0)
         for c in range(10):
             # (13b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-            exp_Z = math.exp(Z[n, c] - max_Z)
+            exp_Z = _exp(Z[n, c] - max_Z)
             # (13c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
             sum_exp_Z = _add(sum_exp_Z, exp_Z)
         # (14a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
-        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        sum_L += Z[n, y[n]] - max_Z - _log(sum_exp_Z)
     # (14a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -345,7 +485,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for k in range(48):
             A3[n, k] += b3[k]
             # (6a)  erfc_A3[n,k] = erfc(-sqrt(2) A3[n,k]/2)
-            erfc_A3[n, k] = math.erfc(-real(math.sqrt(2) / 2) * A3[n, k])
+            erfc_A3[n, k] = _erfc(-real(math.sqrt(2) / 2) * A3[n, k])
             # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
             H3[n, k] = real(0.5) * A3[n, k] * erfc_A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
@@ -383,7 +523,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         sum_exp_Z = real(0)
         for c in range(10):
             # (13b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-            exp_Z[c] = math.exp(Z[n, c] - max_Z)
+            exp_Z[c] = _exp(Z[n, c] - max_Z)
             # (13c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
             sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
         for c in range(10):
@@ -392,7 +532,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (16)  dZ[n,c] = (P[n,c] - [y[n] = c])/N
             dZ[n, c] = p / real(N)
         # (14a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
-        sum_L += Z[n, y[n]] - max_Z - math.log(sum_exp_Z)
+        sum_L += Z[n, y[n]] - max_Z - _log(sum_exp_Z)
         # (16) continued
         dZ[n, y[n]] -= real(1 / N)
         # (18)  db7[c] = sum_n dZ[n,c]
@@ -426,8 +566,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         dmean6 = sum_dmean6
         for j in range(32):
             # (24)  dH5[n,j] = dmean6[n]/H1 + gamma6[j] dH6[n,j]/sqrt(1e-05 + variance6[n]) + 2 (H5[n,j] - mean6[n]) dvariance6[n]/H1
-            term = gamma6[j] * dH6[n, j] / math.sqrt(real(1e-05) + variance6[n])
-            dH5[n, j] = dmean6 / real(32) + real(2) * (H5[n, j] - mean6[n]) * dvariance6 / real(32) + term
+            dH5[n, j] = dmean6 / real(32)
+            dH5[n, j] += gamma6[j] * dH6[n, j] / math.sqrt(real(1e-05) + variance6[n])
+            dH5[n, j] += real(2) * (H5[n, j] - mean6[n]) * dvariance6 / real(32)
             # (25)  dH4[n,j] = dH5[n,j]
             dH4[n, j] = dH5[n, j]
             # (27)  db4[j] = sum_n dH4[n,j]
@@ -441,7 +582,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     for n in range(N):
         for k in range(48):
             # (29a)  dA3[n,k] = (erfc_A3[n,k]/2 + sqrt(2) A3[n,k] exp(-A3[n,k]**2/2)/(2 sqrt(pi))) dH3[n,k]
-            term = real(math.sqrt(2) / (2 * math.sqrt(math.pi))) * A3[n, k] * math.exp(-real(0.5) * A3[n, k] ** 2)
+            term = real(math.sqrt(2) / (2 * math.sqrt(math.pi))) * A3[n, k] * _exp(-real(0.5) * A3[n, k] ** 2)
             dA3[n, k] = (real(0.5) * erfc_A3[n, k] + term) * dH3[n, k]
             # (31)  db3[k] = sum_n dA3[n,k]
             db3[k] += dA3[n, k]
@@ -472,8 +613,8 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for j in range(32):
             # (37)  dH1[n,j] = dmean2[n]/H1 + gamma2[j] dH2[n,j]/sqrt(1e-05 + variance2[n]) + 2 (H1[n,j] - mean2[n]) dvariance2[n]/H1 +
             #     dH5[n,j]
-            term = gamma2[j] * dH2[n, j] / math.sqrt(real(1e-05) + variance2[n])
-            dH1[n, j] = dmean2 / real(32) + real(2) * (H1[n, j] - mean2[n]) * dvariance2 / real(32) + term + dH5[n, j]
+            dH1[n, j] = dmean2 / real(32) + gamma2[j] * dH2[n, j] / math.sqrt(real(1e-05) + variance2[n])
+            dH1[n, j] += real(2) * (H1[n, j] - mean2[n]) * dvariance2 / real(32) + dH5[n, j]
             # (39)  db1[j] = sum_n dH1[n,j]
             db1[j] += dH1[n, j]
     # (38)  dW1[j,i] = sum_n X[n,i] dH1[n,j]

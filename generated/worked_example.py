@@ -33,6 +33,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+Float32: type[Any] = np.float32
 
 
 class Parameters(NamedTuple):
@@ -59,165 +60,349 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _sigmoid(x: Real) -> Real:
+    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    real = type(x)
+    k, e = _reduced(max(-x, real(-40)), real(0))
+    s = _power(k)
+    small, large = (s * e, s) if s > real(1) else (s, s * e)
+    y = real(1) / ((real(1) + small) + large)
+    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+
+
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
 def _add(total: Real, x: Real) -> Real:
     """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
     return total + x
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, X: Array, Yhat: Array, work: Array) -> None:
-    """Yhat for a batch of examples."""
-    real = theta.dtype.type
-    N = X.shape[1]
-    W1 = theta[0:2].reshape(1, 2)
-    b1 = theta[2:3]
-    W2 = theta[3:4].reshape(1, 1)
-    b2 = theta[4:5]
-    A1 = work[0:N]
-    H1 = work[N : 2 * N].reshape(1, N)
-    Z = work[2 * N : 3 * N]
-    for j in range(1):
-        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        for n in range(N):
-            A1[n] = b1[j]
-        for i in range(2):
-            for n in range(N):
-                A1[n] += W1[j, i] * X[i, n]
-        # (2a)  H1[j,n] = sigmoid(A1[j,n])
-        for n in range(N):
-            H1[j, n] = real(1) / (real(1) + math.exp(-A1[n]))
-    for c in range(1):
-        # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        for n in range(N):
-            Z[n] = b2[c]
-        for j in range(1):
-            for n in range(N):
-                Z[n] += H1[j, n] * W2[c, j]
-        # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-        for n in range(N):
-            Yhat[c, n] = real(1) / (real(1) + math.exp(-Z[n]))
+@njit(error_model="numpy")
+def _views(theta: Array) -> Parameters:
+    """The parameters, or their derivatives, as views of one vector."""
+    return Parameters(
+        theta[0:2].reshape(1, 2),
+        theta[2:3],
+        theta[3:4].reshape(1, 1),
+        theta[4:5],
+    )
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
-    """The loss of a batch."""
-    real = theta.dtype.type
-    N = X.shape[1]
-    W1 = theta[0:2].reshape(1, 2)
-    b1 = theta[2:3]
-    W2 = theta[3:4].reshape(1, 1)
-    b2 = theta[4:5]
-    A1 = work[0:N]
-    H1 = work[N : 2 * N].reshape(1, N)
-    Z = work[2 * N : 3 * N]
-    for j in range(1):
-        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        for n in range(N):
-            A1[n] = b1[j]
+def _predict_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:64].reshape(2, 32),  # X
+        work[64:96].reshape(1, 32),  # H1
+        work[96:128].reshape(1, 32),  # Yhat
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _predict_block(
+    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, arrays: tuple[Array, ...], M: int
+) -> None:
+    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    W1 = parameters.W1
+    b1 = parameters.b1
+    W2 = parameters.W2
+    b2 = parameters.b2
+    X, H1, Yhat = arrays
+    for n in range(M):
+        example = order[start + n]
         for i in range(2):
-            for n in range(N):
-                A1[n] += W1[j, i] * X[i, n]
-        # (2a)  H1[j,n] = sigmoid(A1[j,n])
-        for n in range(N):
-            H1[j, n] = real(1) / (real(1) + math.exp(-A1[n]))
-    sum_L = 0.0
+            X[i, n] = examples[example, i]
+    for j in range(1):
+        for n in range(M):
+            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            # (2a)  H1[j,n] = sigmoid(A1[j,n])
+            H1[j, n] = _sigmoid(a1)
     for c in range(1):
-        # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        for n in range(N):
-            Z[n] = b2[c]
-        for j in range(1):
-            for n in range(N):
-                Z[n] += H1[j, n] * W2[c, j]
-        for n in range(N):
+        for n in range(M):
+            # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
+            z = H1[0, n] * W2[c, 0] + b2[c]
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat = real(1) / (real(1) + math.exp(-Z[n]))
+            Yhat[c, n] = _sigmoid(z)
+    for n in range(M):
+        for c in range(1):
+            out[order[start + n], c] = Yhat[c, n]
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict_batch(
+    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, N: int, out: Array, arrays: tuple[Array, ...]
+) -> None:
+    """Yhat for a batch of examples: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    for at in range(start, start + N - N % 32, 32):
+        _predict_block(parameters, examples, order, at, out, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        _predict_block(parameters, examples, order, at, out, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        _predict_block(parameters, examples, order, at, out, arrays, 1)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+    """Yhat for a batch of examples."""
+    _predict_batch(_views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:64].reshape(2, 32),  # X
+        work[64:96].reshape(1, 32),  # Y
+        work[96:128].reshape(1, 32),  # H1
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _loss_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> Real:
+    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    real = theta.dtype.type
+    W1 = parameters.W1
+    b1 = parameters.b1
+    W2 = parameters.W2
+    b2 = parameters.b2
+    X, Y, H1 = arrays
+    for n in range(M):
+        example = order[start + n]
+        for i in range(2):
+            X[i, n] = examples[example, i]
+        for c in range(1):
+            Y[c, n] = targets[example, c]
+    sum_L = real(0)
+    for j in range(1):
+        for n in range(M):
+            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            # (2a)  H1[j,n] = sigmoid(A1[j,n])
+            H1[j, n] = _sigmoid(a1)
+    for c in range(1):
+        for n in range(M):
+            # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
+            z = H1[0, n] * W2[c, 0] + b2[c]
+            # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
+            Yhat = _sigmoid(z)
             # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
             sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
-    # (5) continued
+    return sum_L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    arrays: tuple[Array, ...],
+) -> float:
+    """The loss of a batch: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    real = theta.dtype.type
+    sum_L = 0.0
+    for at in range(start, start + N - N % 32, 32):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
+    # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
     L = sum_L / real(2 * N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -> float:
-    """The loss of a batch; its derivatives go into `gradient`."""
+def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], work: Array) -> float:
+    """The loss of a batch."""
+    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, _loss_arrays(work))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:64].reshape(2, 32),  # X
+        work[64:96].reshape(1, 32),  # Y
+        work[96:128].reshape(1, 32),  # H1
+        work[128:160].reshape(1, 32),  # dZ
+        work[160:192].reshape(1, 32),  # dA1
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _gradients_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    derivatives: Parameters,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> Real:
+    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[1]
-    W1 = theta[0:2].reshape(1, 2)
-    b1 = theta[2:3]
-    W2 = theta[3:4].reshape(1, 1)
-    b2 = theta[4:5]
-    dW1 = gradient[0:2].reshape(1, 2)
-    db1 = gradient[2:3]
-    dW2 = gradient[3:4].reshape(1, 1)
-    db2 = gradient[4:5]
-    A1 = work[0:N]
-    H1 = work[N : 2 * N].reshape(1, N)
-    Z = work[2 * N : 3 * N]
-    dZ = work[3 * N : 4 * N].reshape(1, N)
-    dH1 = work[4 * N : 5 * N]
-    dA1 = work[5 * N : 6 * N]
-    for j in range(1):
-        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        for n in range(N):
-            A1[n] = b1[j]
+    W1 = parameters.W1
+    b1 = parameters.b1
+    W2 = parameters.W2
+    b2 = parameters.b2
+    dW1 = derivatives.W1
+    db1 = derivatives.b1
+    dW2 = derivatives.W2
+    db2 = derivatives.b2
+    X, Y, H1, dZ, dA1 = arrays
+    for n in range(M):
+        example = order[start + n]
         for i in range(2):
-            for n in range(N):
-                A1[n] += W1[j, i] * X[i, n]
-        # (2a)  H1[j,n] = sigmoid(A1[j,n])
-        for n in range(N):
-            H1[j, n] = real(1) / (real(1) + math.exp(-A1[n]))
-    sum_L = 0.0
+            X[i, n] = examples[example, i]
+        for c in range(1):
+            Y[c, n] = targets[example, c]
+    sum_L = real(0)
+    for j in range(1):
+        for n in range(M):
+            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            # (2a)  H1[j,n] = sigmoid(A1[j,n])
+            H1[j, n] = _sigmoid(a1)
     for c in range(1):
-        # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        for n in range(N):
-            Z[n] = b2[c]
-        for j in range(1):
-            for n in range(N):
-                Z[n] += H1[j, n] * W2[c, j]
-        sum_db2 = real(0)
-        for n in range(N):
+        for n in range(M):
+            # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
+            z = H1[0, n] * W2[c, 0] + b2[c]
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat = real(1) / (real(1) + math.exp(-Z[n]))
+            Yhat = _sigmoid(z)
             # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
             sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
             # (6)  dYhat[c,n] = (Yhat[c,n] - Y[c,n])/N
             dYhat = (Yhat - Y[c, n]) / real(N)
             # (7)  dZ[c,n] = (1 - Yhat[c,n]) Yhat[c,n] dYhat[c,n]
             dZ[c, n] = (real(1) - Yhat) * Yhat * dYhat
-            # (9)  db2[c] = sum_n dZ[c,n]
-            sum_db2 = _add(sum_db2, dZ[c, n])
-        db2[c] = sum_db2
-        # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
-        for j in range(1):
-            sum_dW2 = real(0)
-            for n in range(N):
-                sum_dW2 = _add(sum_dW2, H1[j, n] * dZ[c, n])
-            dW2[c, j] = sum_dW2
-    # (5) continued
-    L = sum_L / real(2 * N)
     for j in range(1):
-        # (10)  dH1[j,n] = sum_c W2[c,j] dZ[c,n]
-        for n in range(N):
-            dH1[n] = real(0)
-        for c in range(1):
-            for n in range(N):
-                dH1[n] += W2[c, j] * dZ[c, n]
-        sum_db1 = real(0)
-        for n in range(N):
+        # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
+        sum_dW2_0 = dW2[0, j]
+        for n in range(M):
+            sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
+            # (10)  dH1[j,n] = sum_c W2[c,j] dZ[c,n]
+            dH1 = W2[0, j] * dZ[0, n]
             # (11)  dA1[j,n] = (1 - H1[j,n]) H1[j,n] dH1[j,n]
-            dA1[n] = (real(1) - H1[j, n]) * dH1[n] * H1[j, n]
-            # (13)  db1[j] = sum_n dA1[j,n]
-            sum_db1 = _add(sum_db1, dA1[n])
-        db1[j] = sum_db1
-        # (12)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
+            dA1[j, n] = (real(1) - H1[j, n]) * dH1 * H1[j, n]
+        # (8) continued
+        dW2[0, j] = sum_dW2_0
+    # (9)  db2[c] = sum_n dZ[c,n]
+    sum_db2_0 = db2[0]
+    # (13)  db1[j] = sum_n dA1[j,n]
+    sum_db1_0 = db1[0]
+    for n in range(M):
+        # (9) continued
+        sum_db2_0 = _add(sum_db2_0, dZ[0, n])
+        # (13) continued
+        sum_db1_0 = _add(sum_db1_0, dA1[0, n])
+    # (9) continued
+    db2[0] = sum_db2_0
+    # (13) continued
+    db1[0] = sum_db1_0
+    # (12)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
+    for i in range(2):
+        sum_dW1_0 = dW1[0, i]
+        for n in range(M):
+            sum_dW1_0 = _add(sum_dW1_0, X[i, n] * dA1[0, n])
+        dW1[0, i] = sum_dW1_0
+    return sum_L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    derivatives: Parameters,
+    arrays: tuple[Array, ...],
+) -> float:
+    """The loss of a batch; its derivatives go into `gradient`: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    real = theta.dtype.type
+    dW1 = derivatives.W1
+    db1 = derivatives.b1
+    dW2 = derivatives.W2
+    db2 = derivatives.b2
+    # start of (8), (9), (12), (13)
+    for c in range(1):
+        for j in range(1):
+            dW2[c, j] = real(0)
+    for c in range(1):
+        db2[c] = real(0)
+    for j in range(1):
         for i in range(2):
-            sum_dW1 = real(0)
-            for n in range(N):
-                sum_dW1 = _add(sum_dW1, dA1[n] * X[i, n])
-            dW1[j, i] = sum_dW1
+            dW1[j, i] = real(0)
+    for j in range(1):
+        db1[j] = real(0)
+    sum_L = 0.0
+    for at in range(start, start + N - N % 32, 32):
+        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
+    # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
+    L = sum_L / real(2 * N)
     return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    return _gradients_batch(theta, _views(theta), examples, targets, order, 0, order.size, _views(gradient), _gradients_arrays(work))
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -398,8 +583,8 @@ def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
 @njit(error_model="numpy")
 def _train(
     theta: Array,
-    X: Array,
-    Y: Array,
+    examples: Array,
+    targets: Array,
     epochs: int,
     batch_size: int,
     rate: float,
@@ -414,8 +599,6 @@ def _train(
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
-    X_batch: Array,
-    Y_batch: Array,
     gradient: Array,
     work: Array,
     losses: npt.NDArray[np.float64],
@@ -424,20 +607,14 @@ def _train(
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
+    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 2 * N].reshape(2, N)
-            targets = Y_batch[0:N].reshape(1, N)
-            for n in range(N):
-                for i in range(2):
-                    examples[i, n] = X[order[start + n], i]
-                for c in range(1):
-                    targets[c, n] = Y[order[start + n], c]
-            total += N * _gradients(theta, examples, targets, gradient, work)
+            total += N * _gradients_batch(theta, parameters, examples, targets, order, start, N, derivatives, arrays)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -463,19 +640,19 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     theta = _pack(p)
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
-    Yhat = np.empty((1, N), theta.dtype)
-    work = np.empty(3 * N, theta.dtype)
+    Yhat = np.empty((N, 1), theta.dtype)
+    work = np.empty(128, theta.dtype)
     if N > 0:
-        _predict(theta, np.ascontiguousarray(examples.T), Yhat, work)
-    return np.ascontiguousarray(Yhat.T)
+        _predict(theta, examples, np.arange(N, dtype=np.int64), Yhat, work)
+    return Yhat
 
 
 def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(3 * N, theta.dtype)
-    return _loss(theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), work)
+    work = np.empty(128, theta.dtype)
+    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
@@ -483,8 +660,8 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty_like(theta)
-    work = np.empty(6 * N, theta.dtype)
-    L = _gradients(theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), gradient, work)
+    work = np.empty(192, theta.dtype)
+    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
     return L, _unpack(gradient)
 
 
@@ -546,10 +723,8 @@ def train(
         shuffle,
         np.random.default_rng(seed),
         order,
-        np.empty(2 * N, dtype),
-        np.empty(N, dtype),
         np.empty_like(theta),
-        np.empty(6 * N, dtype),
+        np.empty(192, dtype),
         losses,
     )
     if state is not None:

@@ -33,6 +33,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+Float32: type[Any] = np.float32
 
 
 class Parameters(NamedTuple):
@@ -61,136 +62,458 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(k: Real) -> Real:
+    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
+    if isinstance(k, Float32):
+        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    real = type(x)
+    if isinstance(x, Float32):
+        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+    else:
+        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
+    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+    most = x - k * high  # exact: high has few digits
+    less = k * low + rest
+    r = most - less
+    if isinstance(x, Float32):
+        q = real(0.0013926176)
+        q = (q * r + real(0.008363173)) * r + real(0.041666556)
+        q = (q * r + real(0.16666578)) * r + real(0.5)
+    else:
+        q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
+        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
+        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
+        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
+        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
+    return k, r + (r * r * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _scaled(y: Real, k: Real) -> Real:
+    """y 2^k for a whole number k, also where 2^k is out of range."""
+    real = type(k)
+    whole = real(1.5 * 2**23) if isinstance(k, Float32) else real(1.5 * 2**52)
+    half = (real(0.5) * k + whole) - whole
+    return y * _power(half) * _power(k - half)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _exp(x: Real) -> Real:
+    """exp(x), to 1 ulp."""
+    real = type(x)
+    low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
+    k, e = _reduced(min(max(x, low), high), real(0))
+    return _scaled(real(1) + e, k)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _sigmoid(x: Real) -> Real:
+    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    real = type(x)
+    k, e = _reduced(max(-x, real(-40)), real(0))
+    s = _power(k)
+    small, large = (s * e, s) if s > real(1) else (s, s * e)
+    y = real(1) / ((real(1) + small) + large)
+    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _split(x: Real) -> tuple[Real, Real]:
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    if isinstance(x, Float32):
+        subnormal = x < np.float32(2**-126)
+        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
+        k = np.int32(bits - 0x3F3504F3) >> 23
+        m = np.int32(bits - (k << 23)).view(np.float32)
+        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
+    subnormal = x < np.float64(2**-1022)
+    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
+    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
+    m = np.int64(bits - (k << 52)).view(np.float64)
+    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _logarithm(x: Real, k: Real, f: Real) -> Real:
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    real = type(x)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    z = s * s
+    if isinstance(x, Float32):
+        high, low = real(0.693359375), real(-0.00021219444)
+        q = real(0.23330468) * z + real(0.28550822)
+        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+    else:
+        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
+        q = real(0.14616449685043406)
+        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
+        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
+        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+    square = real(0.5) * f * f
+    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
+    if real(0) < x < real(np.inf):
+        return y
+    if x == real(0):
+        return real(-np.inf)
+    return real(np.nan) if x < real(0) else x
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _log1p(x: Real) -> Real:
+    """log(1 + x), accurate for small x."""
+    real = type(x)
+    y = real(1) + x
+    rest = x - (y - real(1))  # what rounding has cost 1 + x
+    k, m = _split(y)
+    return _logarithm(y, k, (m - real(1)) + rest * _power(-min(k, real(100))))
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _add(total: Real, x: Real) -> Real:
+    """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
+    return total + x
+
+
+@njit(error_model="numpy")
+def _views(theta: Array) -> Parameters:
+    """The parameters, or their derivatives, as views of one vector."""
+    return Parameters(
+        theta[0:6].reshape(3, 2),
+        theta[6:9],
+        theta[9:10].reshape(()),
+        theta[10:13].reshape(1, 3),
+        theta[13:14],
+    )
+
+
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
-    """P for a batch of examples."""
+def _predict_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:64].reshape(2, 32),  # X
+        work[64:160].reshape(3, 32),  # H1
+        work[160:192].reshape(1, 32),  # P
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _predict_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    out: Array,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> None:
+    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[0]
-    W1 = theta[0:6].reshape(3, 2)
-    b1 = theta[6:9]
+    W1 = parameters.W1
+    b1 = parameters.b1
     a1 = theta[9]
-    W2 = theta[10:13].reshape(1, 3)
-    b2 = theta[13:14]
-    H1 = work[0:3]
-    for n in range(N):
-        for j in range(3):
+    W2 = parameters.W2
+    b2 = parameters.b2
+    X, H1, P = arrays
+    for n in range(M):
+        example = order[start + n]
+        for i in range(2):
+            X[i, n] = examples[example, i]
+    for j in range(3):
+        for n in range(M):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            a1_ = b1[j]
-            for i in range(2):
-                a1_ += W1[j, i] * X[n, i]
+            a1_ = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
-            H1[j] = a1 * a1_ if a1_ <= real(0) else a1_
-        for c in range(1):
+            H1[j, n] = a1 * a1_ if a1_ <= real(0) else a1_
+    for c in range(1):
+        for n in range(M):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-            z = b2[c]
-            for j in range(3):
-                z += H1[j] * W2[c, j]
+            z = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
-            P[n, c] = real(1) / (real(1) + math.exp(-z))
+            P[c, n] = _sigmoid(z)
+    for n in range(M):
+        for c in range(1):
+            out[order[start + n], c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, X: Array, Y: Array, work: Array) -> float:
-    """The loss of a batch."""
+def _predict_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    out: Array,
+    arrays: tuple[Array, ...],
+) -> None:
+    """P for a batch of examples: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    for at in range(start, start + N - N % 32, 32):
+        _predict_block(theta, parameters, examples, order, at, out, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        _predict_block(theta, parameters, examples, order, at, out, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        _predict_block(theta, parameters, examples, order, at, out, arrays, 1)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+    """P for a batch of examples."""
+    _predict_batch(theta, _views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:64].reshape(2, 32),  # X
+        work[64:96].reshape(1, 32),  # Y
+        work[96:192].reshape(3, 32),  # H1
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _loss_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> Real:
+    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[0]
-    W1 = theta[0:6].reshape(3, 2)
-    b1 = theta[6:9]
+    W1 = parameters.W1
+    b1 = parameters.b1
     a1 = theta[9]
-    W2 = theta[10:13].reshape(1, 3)
-    b2 = theta[13:14]
-    H1 = work[0:3]
-    sum_L = 0.0
-    for n in range(N):
-        for j in range(3):
-            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            a1_ = b1[j]
-            for i in range(2):
-                a1_ += W1[j, i] * X[n, i]
-            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
-            H1[j] = a1 * a1_ if a1_ <= real(0) else a1_
+    W2 = parameters.W2
+    b2 = parameters.b2
+    X, Y, H1 = arrays
+    for n in range(M):
+        example = order[start + n]
+        for i in range(2):
+            X[i, n] = examples[example, i]
         for c in range(1):
+            Y[c, n] = targets[example, c]
+    sum_L = real(0)
+    for j in range(3):
+        for n in range(M):
+            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+            a1_ = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
+            H1[j, n] = a1 * a1_ if a1_ <= real(0) else a1_
+    for c in range(1):
+        for n in range(M):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-            z = b2[c]
-            for j in range(3):
-                z += H1[j] * W2[c, j]
+            z = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + b2[c]
             # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
-            sum_L += max(z, real(0)) - z * Y[n, c] + math.log1p(math.exp(-abs(z)))
-    # (5a) continued
+            sum_L = _add(sum_L, max(z, real(0)) - z * Y[c, n] + _log1p(_exp(-abs(z))))
+    return sum_L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _loss_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    arrays: tuple[Array, ...],
+) -> float:
+    """The loss of a batch: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    real = theta.dtype.type
+    sum_L = 0.0
+    for at in range(start, start + N - N % 32, 32):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
+    for at in range(start + N - N % 4, start + N):
+        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
+    # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
     L = sum_L / real(N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, X: Array, Y: Array, gradient: Array, work: Array) -> float:
-    """The loss of a batch; its derivatives go into `gradient`."""
+def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], work: Array) -> float:
+    """The loss of a batch."""
+    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, _loss_arrays(work))
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_arrays(work: Array) -> tuple[Array, ...]:
+    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
+    return (
+        work[0:64].reshape(2, 32),  # X
+        work[64:96].reshape(1, 32),  # Y
+        work[96:192].reshape(3, 32),  # A1
+        work[192:288].reshape(3, 32),  # H1
+        work[288:320].reshape(1, 32),  # dZ
+        work[320:416].reshape(3, 32),  # dA1
+    )
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+def _gradients_block(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    derivatives: Parameters,
+    arrays: tuple[Array, ...],
+    M: int,
+) -> tuple[Real, Real]:
+    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
     real = theta.dtype.type
-    N = X.shape[0]
-    W1 = theta[0:6].reshape(3, 2)
-    b1 = theta[6:9]
+    W1 = parameters.W1
+    b1 = parameters.b1
     a1 = theta[9]
-    W2 = theta[10:13].reshape(1, 3)
-    b2 = theta[13:14]
-    dW1 = gradient[0:6].reshape(3, 2)
-    db1 = gradient[6:9]
-    dW2 = gradient[10:13].reshape(1, 3)
-    db2 = gradient[13:14]
-    A1 = work[0:3]
-    H1 = work[3:6]
-    dH1 = work[6:9]
-    # start of (5a), (7), (8), (10), (12), (13)
-    sum_L = 0.0
-    dW2[:, :] = real(0)
-    db2[:] = real(0)
-    sum_da1 = 0.0
-    dW1[:, :] = real(0)
-    db1[:] = real(0)
-    for n in range(N):
-        for j in range(3):
-            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            sum_A1 = b1[j]
-            for i in range(2):
-                sum_A1 += W1[j, i] * X[n, i]
-            A1[j] = sum_A1
-            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
-            H1[j] = a1 * A1[j] if A1[j] <= real(0) else A1[j]
-        # start of (9)
-        for j in range(3):
-            dH1[j] = real(0)
+    W2 = parameters.W2
+    b2 = parameters.b2
+    dW1 = derivatives.W1
+    db1 = derivatives.b1
+    dW2 = derivatives.W2
+    db2 = derivatives.b2
+    X, Y, A1, H1, dZ, dA1 = arrays
+    for n in range(M):
+        example = order[start + n]
+        for i in range(2):
+            X[i, n] = examples[example, i]
         for c in range(1):
+            Y[c, n] = targets[example, c]
+    sum_L = real(0)
+    da1 = real(0)
+    for j in range(3):
+        for n in range(M):
+            # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
+            A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
+            H1[j, n] = a1 * A1[j, n] if A1[j, n] <= real(0) else A1[j, n]
+    for c in range(1):
+        for n in range(M):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-            z = b2[c]
-            for j in range(3):
-                z += H1[j] * W2[c, j]
+            z = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
-            p = real(1) / (real(1) + math.exp(-z))
+            p = _sigmoid(z)
             # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
-            sum_L += max(z, real(0)) - z * Y[n, c] + math.log1p(math.exp(-abs(z)))
+            sum_L = _add(sum_L, max(z, real(0)) - z * Y[c, n] + _log1p(_exp(-abs(z))))
             # (6)  dZ[n,c] = (P[n,c] - Y[n,c])/N
-            dZ = (p - Y[n, c]) / real(N)
-            for j in range(3):
-                # (7)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
-                dW2[c, j] += dZ * H1[j]
-                # (9)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
-                dH1[j] += dZ * W2[c, j]
-            # (8)  db2[c] = sum_n dZ[n,c]
-            db2[c] += dZ
-        for j in range(3):
+            dZ[c, n] = (p - Y[c, n]) / real(N)
+    for j in range(3):
+        # (7)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
+        sum_dW2_0 = dW2[0, j]
+        # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
+        sum_dW1_0 = dW1[j, 0]
+        sum_dW1_1 = dW1[j, 1]
+        for n in range(M):
+            # (7) continued
+            sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
+            # (9)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
+            dH1 = W2[0, j] * dZ[0, n]
             # (10)  da1 = sum_j,n dH1[n,j] where(A1[n,j] <= 0, A1[n,j], 0)
-            sum_da1 += A1[j] * dH1[j] if A1[j] <= real(0) else real(0)
+            da1 = _add(da1, dH1 * A1[j, n] if A1[j, n] <= real(0) else real(0))
             # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, a1, 1)
-            dA1 = a1 * dH1[j] if A1[j] <= real(0) else dH1[j]
-            # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
-            for i in range(2):
-                dW1[j, i] += dA1 * X[n, i]
-            # (13)  db1[j] = sum_n dA1[n,j]
-            db1[j] += dA1
-    # (5a) continued
+            dA1[j, n] = a1 * dH1 if A1[j, n] <= real(0) else dH1
+            # (12) continued
+            sum_dW1_0 = _add(sum_dW1_0, X[0, n] * dA1[j, n])
+            sum_dW1_1 = _add(sum_dW1_1, X[1, n] * dA1[j, n])
+        # (7) continued
+        dW2[0, j] = sum_dW2_0
+        # (12) continued
+        dW1[j, 0] = sum_dW1_0
+        dW1[j, 1] = sum_dW1_1
+    # (8)  db2[c] = sum_n dZ[n,c]
+    sum_db2_0 = db2[0]
+    # (13)  db1[j] = sum_n dA1[n,j]
+    sum_db1_0 = db1[0]
+    sum_db1_1 = db1[1]
+    sum_db1_2 = db1[2]
+    for n in range(M):
+        # (8) continued
+        sum_db2_0 = _add(sum_db2_0, dZ[0, n])
+        # (13) continued
+        sum_db1_0 = _add(sum_db1_0, dA1[0, n])
+        sum_db1_1 = _add(sum_db1_1, dA1[1, n])
+        sum_db1_2 = _add(sum_db1_2, dA1[2, n])
+    # (8) continued
+    db2[0] = sum_db2_0
+    # (13) continued
+    db1[0] = sum_db1_0
+    db1[1] = sum_db1_1
+    db1[2] = sum_db1_2
+    return sum_L, da1
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_batch(
+    theta: Array,
+    parameters: Parameters,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    gradient: Array,
+    derivatives: Parameters,
+    arrays: tuple[Array, ...],
+) -> float:
+    """The loss of a batch; its derivatives go into `gradient`: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    real = theta.dtype.type
+    dW1 = derivatives.W1
+    db1 = derivatives.b1
+    dW2 = derivatives.W2
+    db2 = derivatives.b2
+    # start of (7), (8), (12), (13)
+    for c in range(1):
+        for j in range(3):
+            dW2[c, j] = real(0)
+    for c in range(1):
+        db2[c] = real(0)
+    for j in range(3):
+        for i in range(2):
+            dW1[j, i] = real(0)
+    for j in range(3):
+        db1[j] = real(0)
+    sum_L = 0.0
+    da1 = 0.0
+    for at in range(start, start + N - N % 32, 32):
+        part_sum_L, part_da1 = _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
+        sum_L += part_sum_L
+        da1 += part_da1
+    for at in range(start + N - N % 32, start + N - N % 4, 4):
+        part_sum_L, part_da1 = _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
+        sum_L += part_sum_L
+        da1 += part_da1
+    for at in range(start + N - N % 4, start + N):
+        part_sum_L, part_da1 = _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
+        sum_L += part_sum_L
+        da1 += part_da1
+    # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
     L = sum_L / real(N)
-    # (10) continued
-    da1 = sum_da1
     gradient[9] = da1
     return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    return _gradients_batch(
+        theta, _views(theta), examples, targets, order, 0, order.size, gradient, _views(gradient), _gradients_arrays(work)
+    )
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -371,8 +694,8 @@ def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
 @njit(error_model="numpy")
 def _train(
     theta: Array,
-    X: Array,
-    Y: Array,
+    examples: Array,
+    targets: Array,
     epochs: int,
     batch_size: int,
     rate: float,
@@ -387,8 +710,6 @@ def _train(
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
-    X_batch: Array,
-    Y_batch: Array,
     gradient: Array,
     work: Array,
     losses: npt.NDArray[np.float64],
@@ -397,20 +718,14 @@ def _train(
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
+    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 2 * N].reshape(N, 2)
-            targets = Y_batch[0:N].reshape(N, 1)
-            for n in range(N):
-                for i in range(2):
-                    examples[n, i] = X[order[start + n], i]
-                for c in range(1):
-                    targets[n, c] = Y[order[start + n], c]
-            total += N * _gradients(theta, examples, targets, gradient, work)
+            total += N * _gradients_batch(theta, parameters, examples, targets, order, start, N, gradient, derivatives, arrays)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -437,25 +752,27 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 1), theta.dtype)
-    work = np.empty(3, theta.dtype)
+    work = np.empty(192, theta.dtype)
     if N > 0:
-        _predict(theta, examples, P, work)
+        _predict(theta, examples, np.arange(N, dtype=np.int64), P, work)
     return P
 
 
 def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
-    work = np.empty(3, theta.dtype)
-    return _loss(theta, examples, targets, work)
+    N = examples.shape[0]
+    work = np.empty(192, theta.dtype)
+    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
+    N = examples.shape[0]
     gradient = np.empty_like(theta)
-    work = np.empty(9, theta.dtype)
-    L = _gradients(theta, examples, targets, gradient, work)
+    work = np.empty(416, theta.dtype)
+    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
     return L, _unpack(gradient)
 
 
@@ -517,10 +834,8 @@ def train(
         shuffle,
         np.random.default_rng(seed),
         order,
-        np.empty(2 * N, dtype),
-        np.empty(N, dtype),
         np.empty_like(theta),
-        np.empty(9, dtype),
+        np.empty(416, dtype),
         losses,
     )
     if state is not None:
