@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from codegen.blocks import SIZES, BlockKernel
+from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, WIDTH, lines
@@ -37,7 +37,7 @@ class BlockFunctions:
         """In the order of their definitions; the last one is the kernel of the public functions."""
         block = self._block()
         batch = self._batch(block)
-        values = {"parameters": "_views(theta)", "derivatives": "_views(gradient)", "start": "0", "N": "order.size"}
+        values = {"parameters": "_views(theta)", "derivatives": "_views(gradient)", "start": "0", "stop": "order.size", "N": "order.size"}
         values["arrays"] = f"{self.name}_arrays(work)"
         written = {"gradient": "Array"} if "derivatives" in batch.arguments else {}
         kinds = {"theta": "Array", **batch.arguments, **written, "work": "Array"}
@@ -45,6 +45,8 @@ class BlockFunctions:
         yield self._arrays()
         yield block
         yield batch
+        if "derivatives" in batch.arguments and adds_up(self.kernel):
+            yield self._chunks(batch)
         arguments = {a: t for a, t in kinds.items() if a not in values}
         yield Function(self.name, self.purpose, arguments, self._returns, line.split("\n"), block.work)
 
@@ -81,12 +83,40 @@ class BlockFunctions:
         code = [*before, *starts, *self._every_block(block), *after, *tail]
         every = [*(INDENT + line for line in self._viewed(code)), *code]
         sizes = f"{', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
-        purpose = f"{self.purpose[:-1]}: the N examples from order[start] on, in blocks of {sizes}."
+        purpose = f"{self.purpose[:-1]}: the examples order[start] to order[stop - 1] of N, in blocks of {sizes}."
         return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, block.work)
+
+    def _chunks(self, batch: Function) -> Function:
+        """The batch by several threads."""
+        size = self._derivatives[-1][1].stop.fixed
+        values = {"parameters": "_views(theta)", "start": "start + first", "stop": f"start + min(first + {CHUNK}, N)"}
+        call = batch.call({**values, "derivatives": "_views(chunks[k])", "arrays": f"{self.name}_arrays(works[k])"})
+        body = [
+            f"count = (N + {CHUNK - 1}) // {CHUNK}",
+            "for k in prange(count):",
+            f"{INDENT}first = {CHUNK} * k",
+            *fitted(f"{INDENT * 2}parts[k] = {call}").replace("\n" + INDENT, "\n").removeprefix(INDENT).split("\n"),
+            "L = 0.0",
+            f"for p in range({size}):",
+            f"{INDENT}gradient[p] = 0",
+            "for k in range(count):",
+            f"{INDENT}L += parts[k]",
+            f"{INDENT}for p in range({size}):",
+            f"{INDENT * 2}gradient[p] += chunks[k, p]",
+            "return L",
+        ]
+        data = {d.checked: d.rows.type for d in self.data}
+        rest = {a: t for a, t in batch.arguments.items() if a in (*data, "order", "start") or t == "Array"}
+        arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array", "works": "Array"}
+        purpose = (
+            f"_gradients_batch by several threads, {CHUNK} of the N examples from order[start] on each: chunks take the derivatives, parts the\n"
+            f"{INDENT}losses, works hold the workspaces. All are added in one order, whatever the number of threads."
+        )
+        return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], batch.work, "parallel=True")
 
     def _every_block(self, block: Function) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
-        ends = ["start", *(f"start + N - N % {size}" if size > 1 else "start + N" for size in SIZES)]
+        ends = ["start", *(f"stop - (stop - start) % {size}" if size > 1 else "stop" for size in SIZES)]
         sums = [t.name for t in self.kernel.sums]
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
         for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
@@ -127,7 +157,16 @@ class BlockFunctions:
         fields = {v.tensor for v in self.fields}
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        kinds = {"theta": "Array", "parameters": "Parameters", **data, **constants, "order": ORDER, "start": "int", "N": "int"}
+        kinds = {
+            "theta": "Array",
+            "parameters": "Parameters",
+            **data,
+            **constants,
+            "order": ORDER,
+            "start": "int",
+            "stop": "int",
+            "N": "int",
+        }
         kinds |= {"out": "Array", "gradient": "Array", "derivatives": "Parameters", "arrays": "tuple[Array, ...]"}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}

@@ -13,7 +13,7 @@ import sympy as sp
 from sympy import Expr
 
 from codegen.flat import flattened, outermost_binders, unused
-from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, entries, nested, with_entries
+from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, entries, leaves, nested, with_entries
 from codegen.nests import opened, statements
 from codegen.order import bounded, loop_order, order_of
 from codegen.products import matrix_product
@@ -24,6 +24,7 @@ from derive.index import Axis, Binder, Entry, Index, Size, Sum, Tensor
 from derive.program import Equation, Program, needed
 
 SIZES = (32, 4, 1)  # examples in a block: as many blocks of the first size as there are, then of the next
+CHUNK = 1024  # examples that a thread computes at a time
 CALL_PAYS = 1024  # entries of a matrix from which on its products are better left to BLAS, whole batches at a time
 
 Finish = Callable[[Sequence[Statement], Sequence[Tensor], set[str], Axis], tuple[Statement, ...]]
@@ -76,6 +77,15 @@ def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, fi
         tuple(layout.real(layout.tensor(t)) for t in outputs if examples in t.axes),
         laid_out([_sized(t, layout.inside) for t in every]),
     )
+
+
+def adds_up(kernel: BlockKernel) -> bool:
+    """Whether the results for some of the examples and for the others add up to those for all of them."""
+    started = all(isinstance(leaf, Assign) and leaf.value == 0 for s in kernel.before for leaf in leaves(s))
+    totals = {Entry(t): sp.Dummy() for t in kernel.sums}
+    last = [leaf.value.xreplace(totals) for s in kernel.after for leaf in leaves(s) if isinstance(leaf, Assign)]
+    homogeneous = all(sp.expand(e - sum(sp.diff(e, t) * t for t in totals.values())) == 0 for e in last)
+    return started and homogeneous and not any(isinstance(s, Loop) for s in kernel.after)
 
 
 # -- where the examples lie ------------------------------------------------------------------------------------------------

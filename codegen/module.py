@@ -12,7 +12,7 @@ from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.block_functions import BlockFunctions
-from codegen.blocks import NotInBlocksError, block_kernel
+from codegen.blocks import CHUNK, NotInBlocksError, block_kernel
 from codegen.derivatives import Products
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
@@ -25,6 +25,9 @@ from derive.family import gradient_of
 from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
 from derive.program import Derivation, Program, needed
+
+
+WORTH = 2**21  # parameters times examples of a batch from which on threads pay
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,9 @@ class Module:
     def training_calls(self) -> dict[str, str]:
         """The calls of the kernels in the training loop."""
         calls = {name: k.call({d.name: d.checked for d in self.data}) for name, k in self.kernels.items()}
-        return calls | ({"gradients": calls["gradients_batch"]} if self.in_blocks("gradients") else {})
+        if not self.in_blocks("gradients"):
+            return calls
+        return calls | {"gradients": self.kernels["gradients_batch"].call({"stop": "start + N"})}
 
     @cached_property
     def optimisers(self) -> list[optimisers.Shown]:
@@ -220,7 +225,17 @@ class Module:
         }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
+        memory += [Argument("threads", "tuple[Array, Array, Array] | None", "threads")] if self.threads else []
         return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))
+
+    @property
+    def threads(self) -> dict[str, object] | None:
+        """What the template shows of a step by several threads, which pays from a number of examples on."""
+        function = self.kernels.get("gradients_chunks")
+        if function is None:
+            return None
+        fewest = max(4 * CHUNK, -(-WORTH // self.stored.learned))
+        return {"fewest": fewest, "chunk": CHUNK, "size": self.stored.learned, "work": _text(function.work), "call": function.call({})}
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""

@@ -82,6 +82,7 @@ def _shown(module: Module) -> dict[str, object]:
         "blocks": any(name.endswith("_block") for name in module.kernels),
         "train": {
             "blocks": module.in_blocks("gradients"),
+            "threads": module.threads,
             "arguments": module.training_arguments,
             "gather": gathered(module.data),
             **module.training_calls,
