@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
@@ -32,6 +32,7 @@ class BlockFunctions:
     results: Results
     fields: Sequence[View]
     data: Sequence[Taken]
+    shown: set[str] = field(default_factory=set[str])  # the equations that comments have shown in full
 
     def functions(self) -> Iterator[Function]:
         """In the order of their definitions; the last one is the kernel of the public functions."""
@@ -59,7 +60,7 @@ class BlockFunctions:
         return Function(f"{self.name}_arrays", purpose, {"work": "Array"}, "tuple[Array, ...]", body, self.kernel.workspace[-1].stop)
 
     def _block(self) -> Function:
-        body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False)
+        body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False, shown=self.shown)
         starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
@@ -75,15 +76,17 @@ class BlockFunctions:
 
     def _batch(self, block: Function) -> Function:
         before, after = (
-            lines([apart(s, self._taken) for s in part], self._taken, slices=False) for part in (self.kernel.before, self.kernel.after)
+            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown) for part in (self.kernel.before, self.kernel.after)
         )
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
         tail = [f"{INDENT}{place('gradient', v)} = {t.name}" for t, v in self._derivatives if not t.axes]
         tail += [f"{INDENT}return float({self.results.number.name})"] if self.results.number else []
         code = [*before, *starts, *self._every_block(block), *after, *tail]
-        every = [*(INDENT + line for line in self._viewed(code)), *code]
+        used = re.findall(r"\w+", _code(code))
+        parts = [f"{v.tensor.name} = arrays[{k}]" for k, v in enumerate(self.kernel.workspace) if v.tensor.name in used]
+        every = [*(INDENT + line for line in (*self._viewed(code), *parts)), *code]
         sizes = f"{', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
-        purpose = f"{self.purpose[:-1]}: the examples order[start] to order[stop - 1] of N, in blocks of {sizes}."
+        purpose = f"{self.purpose[:-1]}: of order[start] to order[stop - 1], in blocks of {sizes}."
         return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, block.work)
 
     def _chunks(self, batch: Function) -> Function:

@@ -26,12 +26,13 @@ INDENT = "    "
 ADD = "_add"  # the module's function for sums that may be reordered
 
 
-def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1, slices: bool = True) -> list[str]:
+def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1, slices: bool = True, shown: set[str] | None = None) -> list[str]:
     """The lines of a kernel's body; `taken` are names that a new variable must not have.
 
-    slices: whether an array is filled with a number by one assignment; a loop of known length is faster.
+    slices: whether an array is filled with a number by one assignment; a loop of known length is faster. shown: the equations that the
+    function has shown in full before, which grow.
     """
-    writer = _Writer(set(taken), slices)
+    writer = _Writer(set(taken), slices, shown=set() if shown is None else shown)
     writer.block(statements, depth)
     return writer.done
 

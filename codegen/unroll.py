@@ -13,7 +13,7 @@ from sympy import Basic, Expr
 
 from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, substituted
 from codegen.summands import Summand, protection
-from derive.index import Axis, Delta, Entry, Index, Indicator, Sum, Tensor, rewrite
+from derive.index import Axis, Binder, Delta, Entry, Index, Indicator, Sum, Tensor, rewrite
 
 WRITTEN = 8  # terms of a sum that are written out
 TOGETHER = 4  # terms of a longer sum that are taken together
@@ -21,8 +21,19 @@ TOGETHER = 4  # terms of a longer sum that are taken together
 
 def written_out(e: Expr) -> Expr:
     """The expression with its short sums as additions, and labels of few values as choices: neither needs a loop or a jump in memory."""
-    chosen = rewrite(e, lambda part: _choice(part) if isinstance(part, Entry | Delta) else None)
-    return rewrite(chosen, lambda part: _additions(part) if isinstance(part, Sum) else None)
+    return rewrite(_chosen(e), lambda part: _additions(part) if isinstance(part, Sum) else None)
+
+
+def _chosen(e: Expr) -> Expr:
+    """The expression with what labels select as choices, but for conditions: SymPy takes no choice in them."""
+    if isinstance(e, Entry | Delta):
+        return _choice(e) or e
+    if isinstance(e, Binder):
+        body, indices = e.open()
+        return e.bind(_chosen(body), indices)
+    if isinstance(e, sp.Piecewise):
+        return sp.Piecewise(*((_chosen(value), test) for value, test in e.args))
+    return e.func(*map(_chosen, e.args)) if e.args else e
 
 
 def _choice(e: Entry | Delta) -> Expr | None:
@@ -30,6 +41,8 @@ def _choice(e: Entry | Delta) -> Expr | None:
     label = next((a for a in (e.indices if isinstance(e, Entry) else e.args) if _of_few(a)), None)
     if label is None or label.tensor.values is None:
         return None
+    if isinstance(e, Entry) and (label.tensor.axes[-1] not in e.tensor.axes or (label.tensor.values.extent or 0) > TOGETHER):
+        return None  # a read from a table, or one of many
     if isinstance(e, Delta):
         other = next(a for a in e.args if a != label)
         return None if other.has(Entry) else sp.Piecewise((sp.S.One, sp.Eq(label, other, evaluate=False)), (sp.S.Zero, True))

@@ -96,7 +96,7 @@ def test_a_folder_below_one_that_others_may_change_is_not_trusted(home: Path) ->
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
-@pytest.mark.parametrize("pattern", ["*/tested.py", "*/__pycache__", "*/__pycache__/*._predict*.nbi"])
+@pytest.mark.parametrize("pattern", ["*/tested.py", "*/__pycache__", "*/__pycache__/*._predict-*.nbi"])
 def test_a_file_of_another_user_is_not_trusted(home: Path, pattern: str) -> None:
     predicted(codegen.build(NET))
     (planted,) = home.glob(pattern)
