@@ -8,10 +8,10 @@ from derive.program import Program
 
 OWN = frozenset(
     {
-        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "Float32", "FAST"),
+        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "FAST"),
         *("OPTIMIZERS", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight", "max", "min", "abs", "range", "float", "int"),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
-        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),
+        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32"),
     }
 )
 
