@@ -58,7 +58,7 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
     return _unpack(_pack(p).astype(_real_type(dtype)))
 
 
-# -- kernels: they trust their arguments, which the public functions below have checked
+# -- elementary functions, which a compiler computes for several numbers at once; ulp: unit in the last place
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -71,7 +71,7 @@ def _power(k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980)."""
     real = type(x)
     if isinstance(x, Float32):
         whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
@@ -96,13 +96,16 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
     real = type(x)
     k, e = _reduced(max(-x, real(-40)), real(0))
     s = _power(k)
     small, large = (s * e, s) if s > real(1) else (s, s * e)
     y = real(1) / ((real(1) + small) + large)
     return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
 
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
