@@ -76,7 +76,8 @@ class BlockFunctions:
 
     def _batch(self, block: Function) -> Function:
         before, after = (
-            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown) for part in (self.kernel.before, self.kernel.after)
+            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown)
+            for part in (self.kernel.before, self.kernel.after)
         )
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
         tail = [f"{INDENT}{place('gradient', v)} = {t.name}" for t, v in self._derivatives if not t.axes]

@@ -1,15 +1,16 @@
 """Elementary functions for kernels: exp, expm1, tanh, the logistic function, log, log1p, erf and erfc.
 
 The functions of C's library take one number at a time, so that a loop that calls them cannot be vectorised. These are additions,
-multiplications, divisions and choices alone: inlined into a loop, they are computed for several numbers at once. A generated module holds a
-copy of those that its kernels use (codegen/elementary.py).
+multiplications, divisions and choices alone: inlined into a loop, they are computed for several numbers at once. A generated module holds
+a copy of those that its kernels use (codegen/elementary.py).
 
 Method: the argument is reduced, exp(x) = 2^k exp(r) with |r| <= ln(2) / 2 and log(x) = k ln(2) + log(m) with m between sqrt(1/2) and
-sqrt(2) (Cody and Waite, Software Manual for the Elementary Functions, 1980); on what remains, a polynomial of Chebyshev's interpolation
-(mpmath.chebyfit, in tests/test_elementary.py, which also measures the errors stated below). Functions of float32 are float32 throughout.
+sqrt(2) (Cody and Waite, Software Manual for the Elementary Functions, 1980). On what remains stands a polynomial `q` of Chebyshev's
+interpolation; tests/test_elementary.py says of what, and computes the coefficients again. Functions of float32 are float32 throughout.
 
-An error is given in units in the last place (ulp), the largest for float64 and float32. NaN gives NaN, and infinities give the limits. The
-sign of zero is lost. What C's library gives as subnormal numbers is so here, unless a docstring says otherwise.
+Errors are in units in the last place (ulp) of float64 and of float32; tests/test_elementary.py reads them here and measures them. NaN
+gives NaN, and infinities give the limits. Subnormal numbers are as good as others, unless a docstring says otherwise. The sign of zero is
+lost.
 
 No function here may be compiled with `reassoc`: x + 1.5 * 2**52 - 1.5 * 2**52 is x rounded to a whole number.
 """
@@ -36,7 +37,7 @@ def _power(k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980)."""
     real = type(x)
     if isinstance(x, Float32):
         whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
@@ -70,7 +71,7 @@ def _scaled(y: Real, k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _exp(x: Real) -> Real:
-    """exp(x), to 1 ulp."""
+    """exp(x), within 1 ulp: 2^k exp(r)."""
     real = type(x)
     low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
     k, e = _reduced(min(max(x, low), high), real(0))
@@ -79,7 +80,7 @@ def _exp(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _expm1(x: Real) -> Real:
-    """exp(x) - 1, accurate for small x."""
+    """exp(x) - 1, within 2 ulp: 2^k (exp(r) - 1) + (2^k - 1). Subnormal numbers lose their last digit."""
     real = type(x)
     k, e = _reduced(min(max(x, real(-40)), real(89) if isinstance(x, Float32) else real(710)), real(0))
     s = _power(k - real(1))
@@ -88,7 +89,7 @@ def _expm1(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
     real = type(x)
     k, e = _reduced(max(-x, real(-40)), real(0))
     s = _power(k)
@@ -99,7 +100,7 @@ def _sigmoid(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _tanh(x: Real) -> Real:
-    """tanh(x): near zero by Lambert's continued fraction, elsewhere 1 - 2 / (1 + exp(2 |x|))."""
+    """tanh(x), within 1.5 ulp: near zero Lambert's continued fraction (1768), elsewhere 1 - 2 / (1 + exp(2 |x|))."""
     real = type(x)
     size = abs(x)
     k, e = _reduced(real(2) * min(size, real(22)), real(0))
@@ -117,7 +118,7 @@ def _tanh(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _split(x: Real) -> tuple[Real, Real]:
-    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x, from its bits."""
     if isinstance(x, Float32):
         subnormal = x < np.float32(2**-126)
         bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
@@ -133,9 +134,9 @@ def _split(x: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
-    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
@@ -158,14 +159,14 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _log(x: Real) -> Real:
-    """log(x)."""
+    """log(x), within 1 ulp."""
     k, m = _split(x)
     return _logarithm(x, k, m - type(x)(1))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _log1p(x: Real) -> Real:
-    """log(1 + x), accurate for small x."""
+    """log(1 + x), within 1.5 ulp."""
     real = type(x)
     y = real(1) + x
     rest = x - (y - real(1))  # what rounding has cost 1 + x
@@ -175,7 +176,7 @@ def _log1p(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _erfc(x: Real) -> Real:
-    """1 - erf(x), accurate for large x: by a polynomial in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
+    """1 - erf(x), within 2 ulp: exp(-x^2) / (1 + 2x) (1 + x / (x + 4) q), q in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
     real = type(x)
     size = min(abs(x), real(11) if isinstance(x, Float32) else real(28))
     part = real(1.5 * 2**15) if isinstance(x, Float32) else real(1.5 * 2**32)
@@ -205,17 +206,19 @@ def _erfc(x: Real) -> Real:
         q = (q * u + real(-0.2502538645596081)) * u + real(0.4377195345554047)
         q = (q * u + real(-0.6397976666280594)) * u + real(0.7759917751374706)
         q = (q * u + real(-0.7452324709322302)) * u + real(0.465990237251105)
-    below = real(1) + real(2) * size
-    lost = (real(2) * size - (below - real(1))) / below
     p = v * q
-    p = p - (lost + lost * p)
-    y = _scaled((real(1) + (p + (e + e * p))) / below, k)
+    p = p + p * e
+    first = real(1) + e
+    above, below = first + p, real(1) + real(2) * size
+    inverse = real(1) / below
+    lost = (e - (first - real(1))) + (p - (above - first)) - above * (inverse * (real(2) * size - (below - real(1))))
+    y = _scaled(above / below + inverse * lost, k)  # with what rounding took from the sums
     return real(2) - y if x < real(0) else y
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _erf(x: Real) -> Real:
-    """erf(x): near zero x times a polynomial in x^2, elsewhere 1 - erfc(|x|)."""
+    """erf(x), within 1.5 ulp: near zero x (1 + q), q in x^2, elsewhere 1 - erfc(|x|)."""
     real = type(x)
     size = abs(x)
     z = min(size, real(1)) * min(size, real(1))

@@ -26,7 +26,9 @@ INDENT = "    "
 ADD = "_add"  # the module's function for sums that may be reordered
 
 
-def lines(statements: Sequence[Statement], taken: set[str], depth: int = 1, slices: bool = True, shown: set[str] | None = None) -> list[str]:
+def lines(
+    statements: Sequence[Statement], taken: set[str], depth: int = 1, slices: bool = True, shown: set[str] | None = None
+) -> list[str]:
     """The lines of a kernel's body; `taken` are names that a new variable must not have.
 
     slices: whether an array is filled with a number by one assignment; a loop of known length is faster. shown: the equations that the

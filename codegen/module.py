@@ -196,7 +196,9 @@ class Module:
         """What the template shows of Newton's method: it needs products of the Hessian, and a loss that is no random number."""
         if "hvp" not in self.kernels or self.forward.draws:
             return None
-        return newton.shown(self.kernels, self._values | {"order": ORDER_OF_ALL}, self.stored.learned, _text(self._longest("gradients", "hvp")))
+        return newton.shown(
+            self.kernels, self._values | {"order": ORDER_OF_ALL}, self.stored.learned, _text(self._longest("gradients", "hvp"))
+        )
 
     @property
     def work(self) -> dict[str, str]:

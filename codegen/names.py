@@ -9,11 +9,12 @@ from derive.program import Program
 
 OWN = frozenset(
     {
-        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real", "Float32"),
+        *("theta", "gradient", "draws", "statistics", "work", "real", "math", "np", "npt", "njit", "Array", "Labels", "Real"),
         *("FAST", "Optimizer", "State", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight"),
         *("max", "min", "abs", "range", "float", "int"),
+        *("parameters", "derivatives", "arrays", "out", "example", "examples", "targets", "order", "start", "stop", "at", "M", "prange"),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
-        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton"),
+        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32"),
     }
 )
 

@@ -57,7 +57,7 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
     return _unpack(_pack(p).astype(_real_type(dtype)))
 
 
-# -- kernels: they trust their arguments, which the public functions below have checked
+# -- elementary functions, which a compiler computes for several numbers at once; ulp: unit in the last place
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -70,7 +70,7 @@ def _power(k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980)."""
     real = type(x)
     if isinstance(x, Float32):
         whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
@@ -104,7 +104,7 @@ def _scaled(y: Real, k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _exp(x: Real) -> Real:
-    """exp(x), to 1 ulp."""
+    """exp(x), within 1 ulp: 2^k exp(r)."""
     real = type(x)
     low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
     k, e = _reduced(min(max(x, low), high), real(0))
@@ -113,7 +113,7 @@ def _exp(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _split(x: Real) -> tuple[Real, Real]:
-    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x, from its bits."""
     if isinstance(x, Float32):
         subnormal = x < np.float32(2**-126)
         bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
@@ -129,9 +129,9 @@ def _split(x: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
-    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
@@ -154,9 +154,12 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _log(x: Real) -> Real:
-    """log(x)."""
+    """log(x), within 1 ulp."""
     k, m = _split(x)
     return _logarithm(x, k, m - type(x)(1))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
 
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})

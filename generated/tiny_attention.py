@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, prange
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -75,7 +75,7 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
     return _unpack(_pack(p).astype(_real_type(dtype)))
 
 
-# -- kernels: they trust their arguments, which the public functions below have checked
+# -- elementary functions, which a compiler computes for several numbers at once; ulp: unit in the last place
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -88,7 +88,7 @@ def _power(k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980)."""
     real = type(x)
     if isinstance(x, Float32):
         whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
@@ -122,7 +122,7 @@ def _scaled(y: Real, k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _exp(x: Real) -> Real:
-    """exp(x), to 1 ulp."""
+    """exp(x), within 1 ulp: 2^k exp(r)."""
     real = type(x)
     low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
     k, e = _reduced(min(max(x, low), high), real(0))
@@ -131,7 +131,7 @@ def _exp(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _split(x: Real) -> tuple[Real, Real]:
-    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x."""
+    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x, from its bits."""
     if isinstance(x, Float32):
         subnormal = x < np.float32(2**-126)
         bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
@@ -147,9 +147,9 @@ def _split(x: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
-    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2); -infinity at 0 and NaN below."""
+    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s)
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
@@ -172,9 +172,12 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _log(x: Real) -> Real:
-    """log(x)."""
+    """log(x), within 1 ulp."""
     k, m = _split(x)
     return _logarithm(x, k, m - type(x)(1))
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
 
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
@@ -384,16 +387,16 @@ def _predict_batch(
     examples: Labels,
     order: npt.NDArray[np.int64],
     start: int,
-    N: int,
+    stop: int,
     out: Array,
     arrays: tuple[Array, ...],
 ) -> None:
-    """P for a batch of examples: the N examples from order[start] on, in blocks of 32, 4 and 1."""
-    for at in range(start, start + N - N % 32, 32):
+    """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
+    for at in range(start, stop - (stop - start) % 32, 32):
         _predict_block(theta, parameters, examples, order, at, out, arrays, 32)
-    for at in range(start + N - N % 32, start + N - N % 4, 4):
+    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
         _predict_block(theta, parameters, examples, order, at, out, arrays, 4)
-    for at in range(start + N - N % 4, start + N):
+    for at in range(stop - (stop - start) % 4, stop):
         _predict_block(theta, parameters, examples, order, at, out, arrays, 1)
 
 
@@ -584,19 +587,20 @@ def _loss_batch(
     targets: Labels,
     order: npt.NDArray[np.int64],
     start: int,
+    stop: int,
     N: int,
     arrays: tuple[Array, ...],
 ) -> float:
-    """The loss of a batch: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     sum_L = 0.0
-    for at in range(start, start + N - N % 32, 32):
+    for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
-    for at in range(start + N - N % 32, start + N - N % 4, 4):
+    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
         sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
-    for at in range(start + N - N % 4, start + N):
+    for at in range(stop - (stop - start) % 4, stop):
         sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
-    # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
+    # (13a) continued
     L = -sum_L / real(N * 8)
     return float(L)
 
@@ -604,7 +608,7 @@ def _loss_batch(
 @njit(error_model="numpy", fastmath=FAST)
 def _loss(theta: Array, examples: Labels, targets: Labels, order: npt.NDArray[np.int64], work: Array) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, _loss_arrays(work))
+    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, order.size, _loss_arrays(work))
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -1030,11 +1034,12 @@ def _gradients_batch(
     targets: Labels,
     order: npt.NDArray[np.int64],
     start: int,
+    stop: int,
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
 ) -> float:
-    """The loss of a batch; its derivatives go into `gradient`: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     dE1 = derivatives.E1
     dE2 = derivatives.E2
@@ -1081,21 +1086,63 @@ def _gradients_batch(
         for d in range(16):
             dE1[v, d] = real(0)
     sum_L = 0.0
-    for at in range(start, start + N - N % 32, 32):
+    for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
-    for at in range(start + N - N % 32, start + N - N % 4, 4):
+    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
         sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
-    for at in range(start + N - N % 4, start + N):
+    for at in range(stop - (stop - start) % 4, stop):
         sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
-    # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
+    # (13a) continued
     L = -sum_L / real(N * 8)
     return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST, parallel=True)
+def _gradients_chunks(
+    theta: Array,
+    examples: Labels,
+    targets: Labels,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    gradient: Array,
+    chunks: Array,
+    parts: Array,
+    works: Array,
+) -> float:
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
+    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    count = (N + 1023) // 1024
+    for k in prange(count):
+        first = 1024 * k
+        parts[k] = _gradients_batch(
+            theta,
+            _views(theta),
+            examples,
+            targets,
+            order,
+            start + first,
+            start + min(first + 1024, N),
+            N,
+            _views(chunks[k]),
+            _gradients_arrays(works[k]),
+        )
+    L = 0.0
+    for p in range(1546):
+        gradient[p] = 0
+    for k in range(count):
+        L += parts[k]
+        for p in range(1546):
+            gradient[p] += chunks[k, p]
+    return L
 
 
 @njit(error_model="numpy", fastmath=FAST)
 def _gradients(theta: Array, examples: Labels, targets: Labels, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(theta, _views(theta), examples, targets, order, 0, order.size, _views(gradient), _gradients_arrays(work))
+    return _gradients_batch(
+        theta, _views(theta), examples, targets, order, 0, order.size, order.size, _views(gradient), _gradients_arrays(work)
+    )
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -1294,6 +1341,7 @@ def _train(
     order: npt.NDArray[np.int64],
     gradient: Array,
     work: Array,
+    threads: tuple[Array, Array, Array] | None,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
@@ -1307,7 +1355,11 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            total += N * _gradients_batch(theta, parameters, examples, targets, order, start, N, derivatives, arrays)
+            if threads is not None:
+                chunks, parts, works = threads
+                total += N * _gradients_chunks(theta, examples, targets, order, start, N, gradient, chunks, parts, works)
+            else:
+                total += N * _gradients_batch(theta, parameters, examples, targets, order, start, start + N, N, derivatives, arrays)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -1398,6 +1450,10 @@ def train(
     order = np.arange(examples.shape[0], dtype=np.int64)
     N = min(batch_size, order.size)
     losses = np.empty(epochs, np.float64)
+    threads = None
+    if N >= 4096:  # fewer are faster in one thread
+        count = (N + 1023) // 1024
+        threads = np.empty((count, 1546), dtype), np.empty(count), np.empty((count, 64608), dtype)
     steps = _train(
         theta,
         examples,
@@ -1418,6 +1474,7 @@ def train(
         order,
         np.empty_like(theta),
         np.empty(64608, dtype),
+        threads,
         losses,
     )
     if state is not None:

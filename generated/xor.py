@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, prange
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -57,7 +57,7 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
     return _unpack(_pack(p).astype(_real_type(dtype)))
 
 
-# -- kernels: they trust their arguments, which the public functions below have checked
+# -- elementary functions, which a compiler computes for several numbers at once; ulp: unit in the last place
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -70,7 +70,7 @@ def _power(k: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x - rest = k ln(2) + r with |r| <= ln(2) / 2."""
+    """k and exp(r) - 1, where x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980)."""
     real = type(x)
     if isinstance(x, Float32):
         whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
@@ -95,13 +95,16 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)). It is 0 below -709.4 (float32: -88.3), where subnormal numbers end."""
+    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
     real = type(x)
     k, e = _reduced(max(-x, real(-40)), real(0))
     s = _power(k)
     small, large = (s * e, s) if s > real(1) else (s, s * e)
     y = real(1) / ((real(1) + small) + large)
     return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+
+
+# -- kernels: they trust their arguments, which the public functions below have checked
 
 
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
@@ -164,14 +167,14 @@ def _predict_block(
 
 @njit(error_model="numpy", fastmath=FAST)
 def _predict_batch(
-    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, N: int, out: Array, arrays: tuple[Array, ...]
+    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array, arrays: tuple[Array, ...]
 ) -> None:
-    """Yhat for a batch of examples: the N examples from order[start] on, in blocks of 32, 4 and 1."""
-    for at in range(start, start + N - N % 32, 32):
+    """Yhat for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
+    for at in range(start, stop - (stop - start) % 32, 32):
         _predict_block(parameters, examples, order, at, out, arrays, 32)
-    for at in range(start + N - N % 32, start + N - N % 4, 4):
+    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
         _predict_block(parameters, examples, order, at, out, arrays, 4)
-    for at in range(start + N - N % 4, start + N):
+    for at in range(stop - (stop - start) % 4, stop):
         _predict_block(parameters, examples, order, at, out, arrays, 1)
 
 
@@ -241,19 +244,20 @@ def _loss_batch(
     targets: Array,
     order: npt.NDArray[np.int64],
     start: int,
+    stop: int,
     N: int,
     arrays: tuple[Array, ...],
 ) -> float:
-    """The loss of a batch: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     sum_L = 0.0
-    for at in range(start, start + N - N % 32, 32):
+    for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
-    for at in range(start + N - N % 32, start + N - N % 4, 4):
+    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
         sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
-    for at in range(start + N - N % 4, start + N):
+    for at in range(stop - (stop - start) % 4, stop):
         sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
-    # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
+    # (5) continued
     L = sum_L / real(2 * N)
     return float(L)
 
@@ -261,7 +265,7 @@ def _loss_batch(
 @njit(error_model="numpy", fastmath=FAST)
 def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], work: Array) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, _loss_arrays(work))
+    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, order.size, _loss_arrays(work))
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -379,11 +383,12 @@ def _gradients_batch(
     targets: Array,
     order: npt.NDArray[np.int64],
     start: int,
+    stop: int,
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
 ) -> float:
-    """The loss of a batch; its derivatives go into `gradient`: the N examples from order[start] on, in blocks of 32, 4 and 1."""
+    """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     dW1 = derivatives.W1
     db1 = derivatives.b1
@@ -401,21 +406,63 @@ def _gradients_batch(
     for j in range(4):
         db1[j] = real(0)
     sum_L = 0.0
-    for at in range(start, start + N - N % 32, 32):
+    for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
-    for at in range(start + N - N % 32, start + N - N % 4, 4):
+    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
         sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
-    for at in range(start + N - N % 4, start + N):
+    for at in range(stop - (stop - start) % 4, stop):
         sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
-    # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
+    # (5) continued
     L = sum_L / real(2 * N)
     return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST, parallel=True)
+def _gradients_chunks(
+    theta: Array,
+    examples: Array,
+    targets: Array,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    gradient: Array,
+    chunks: Array,
+    parts: Array,
+    works: Array,
+) -> float:
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
+    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    count = (N + 1023) // 1024
+    for k in prange(count):
+        first = 1024 * k
+        parts[k] = _gradients_batch(
+            theta,
+            _views(theta),
+            examples,
+            targets,
+            order,
+            start + first,
+            start + min(first + 1024, N),
+            N,
+            _views(chunks[k]),
+            _gradients_arrays(works[k]),
+        )
+    L = 0.0
+    for p in range(17):
+        gradient[p] = 0
+    for k in range(count):
+        L += parts[k]
+        for p in range(17):
+            gradient[p] += chunks[k, p]
+    return L
 
 
 @njit(error_model="numpy", fastmath=FAST)
 def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(theta, _views(theta), examples, targets, order, 0, order.size, _views(gradient), _gradients_arrays(work))
+    return _gradients_batch(
+        theta, _views(theta), examples, targets, order, 0, order.size, order.size, _views(gradient), _gradients_arrays(work)
+    )
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -614,6 +661,7 @@ def _train(
     order: npt.NDArray[np.int64],
     gradient: Array,
     work: Array,
+    threads: tuple[Array, Array, Array] | None,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
@@ -627,7 +675,11 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            total += N * _gradients_batch(theta, parameters, examples, targets, order, start, N, derivatives, arrays)
+            if threads is not None:
+                chunks, parts, works = threads
+                total += N * _gradients_chunks(theta, examples, targets, order, start, N, gradient, chunks, parts, works)
+            else:
+                total += N * _gradients_batch(theta, parameters, examples, targets, order, start, start + N, N, derivatives, arrays)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -718,6 +770,10 @@ def train(
     order = np.arange(examples.shape[0], dtype=np.int64)
     N = min(batch_size, order.size)
     losses = np.empty(epochs, np.float64)
+    threads = None
+    if N >= 123362:  # fewer are faster in one thread
+        count = (N + 1023) // 1024
+        threads = np.empty((count, 17), dtype), np.empty(count), np.empty((count, 384), dtype)
     steps = _train(
         theta,
         examples,
@@ -738,6 +794,7 @@ def train(
         order,
         np.empty_like(theta),
         np.empty(384, dtype),
+        threads,
         losses,
     )
     if state is not None:
