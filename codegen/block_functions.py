@@ -70,8 +70,8 @@ class BlockFunctions:
         every = [*(INDENT + line for line in self._viewed(code)), *taken.split("\n"), *code]
         count = len(self.kernel.sums)
         returns = "None" if count == 0 else "Real" if count == 1 else f"tuple[{', '.join(['Real'] * count)}]"
-        purpose = f"{self.name}_batch for the M examples from order[start] on; M is a number known to the compiler."
-        arguments = {**self._used(every), "M": "int"}
+        purpose = f"{self.name}_batch for the examples of a block, from order[start] on; their number is known to the compiler."
+        arguments = {**self._used(every), "block": "int"}
         return Function(f"{self.name}_block", purpose, arguments, returns, every, self.kernel.workspace[-1].stop, INLINED)
 
     def _batch(self, block: Function) -> Function:
@@ -100,21 +100,22 @@ class BlockFunctions:
             "for k in prange(count):",
             f"{INDENT}first = {CHUNK} * k",
             *fitted(f"{INDENT * 2}parts[k] = {call}").replace("\n" + INDENT, "\n").removeprefix(INDENT).split("\n"),
-            "L = 0.0",
+            "total = 0.0",
             f"for p in range({size}):",
             f"{INDENT}gradient[p] = 0",
             "for k in range(count):",
-            f"{INDENT}L += parts[k]",
+            f"{INDENT}total += parts[k]",
             f"{INDENT}for p in range({size}):",
             f"{INDENT * 2}gradient[p] += chunks[k, p]",
-            "return L",
+            "return total",
         ]
         data = {d.checked: d.rows.type for d in self.data}
         rest = {a: t for a, t in batch.arguments.items() if a in (*data, "order", "start") or t == "Array"}
         arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array", "works": "Array"}
         purpose = (
-            f"_gradients_batch by several threads, {CHUNK} of the N examples from order[start] on each: chunks take the derivatives, parts the\n"
-            f"{INDENT}losses, works hold the workspaces. All are added in one order, whatever the number of threads."
+            f"_gradients_batch by several threads, {CHUNK} of the N examples from order[start] on at a time.\n\n"
+            f"{INDENT}chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number\n"
+            f"{INDENT}of threads.\n{INDENT}"
         )
         return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], batch.work, "parallel=True")
 
@@ -125,7 +126,7 @@ class BlockFunctions:
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
         for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
             yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
-            call = block.call({"start": "at", "M": str(size)})
+            call = block.call({"start": "at", "block": str(size)})
             if len(sums) == 1:
                 yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
                 continue
@@ -189,7 +190,7 @@ class BlockFunctions:
         if not self._copied:
             return
         n = unused(self._copied[0].rows.place[0], set(self._taken))
-        yield f"{INDENT}for {n} in range(M):"
+        yield f"{INDENT}for {n} in range(block):"
         yield f"{INDENT * 2}example = order[start + {n}]"
         for d in self._copied:
             taken = {*self._taken, n}
@@ -202,7 +203,7 @@ class BlockFunctions:
         for tensor in self.kernel.results:
             axes, letters = tensor.axes[:-1], set(self._taken)
             n, *each = (unused(a.name, letters) for a in (tensor.axes[-1], *axes))
-            yield f"{INDENT}for {n} in range(M):"
+            yield f"{INDENT}for {n} in range(block):"
             target, source = ", ".join([f"order[start + {n}]", *each]), ", ".join([*each, n])
             yield from _nested(each, [str(a.extent) for a in axes], f"out[{target}] = {tensor.name}[{source}]")
 

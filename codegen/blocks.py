@@ -101,7 +101,7 @@ class _Layout:
     @property
     def inside(self) -> Axis:
         """The examples of a block."""
-        return Axis(self.examples.name, "M", None, self.examples.meaning)
+        return Axis(self.examples.name, "block", None, self.examples.meaning)
 
     def equation(self, equation: Equation) -> Equation:
         """An equation on arrays of a block; short sums are written out."""

@@ -31,8 +31,8 @@ def lines(
 ) -> list[str]:
     """The lines of a kernel's body; `taken` are names that a new variable must not have.
 
-    slices: whether an array is filled with a number by one assignment; a loop of known length is faster. shown: the equations that the
-    function has shown in full before, which grow.
+    slices: whether an array is filled with a number by one assignment; a loop of known length is faster. shown: the equations that
+    have been shown in full before; those of these lines join them.
     """
     writer = _Writer(set(taken), slices, shown=set() if shown is None else shown)
     writer.block(statements, depth)

@@ -26,7 +26,6 @@ from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
 from derive.program import Derivation, Program, needed
 
-
 ORDER_OF_ALL = "np.arange(N, dtype=np.int64)"
 WORTH = 2**21  # parameters times examples of a batch from which on threads pay
 

@@ -68,6 +68,7 @@ def _shown(module: Module) -> dict[str, object]:
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),
+        "whole": _array(module.prediction, False),
         "optimisers": module.optimisers,
         "draws": module.draws,
         "statistics": _statistics(module),

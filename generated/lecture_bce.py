@@ -198,31 +198,31 @@ def _predict_block(
     start: int,
     out: Array,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> None:
-    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     W2 = parameters.W2
     b2 = parameters.b2
     X, H1, P = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
     for j in range(3):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
             a1 = W1[0, j] * X[0, n] + W1[1, j] * X[1, n]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[j, n] = max(a1, real(0))
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
             z = H1[0, n] * W2[0, c] + H1[1, n] * W2[1, c] + H1[2, n] * W2[2, c] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
             P[c, n] = _sigmoid(z)
-    for n in range(M):
+    for n in range(block):
         for c in range(1):
             out[order[start + n], c] = P[c, n]
 
@@ -272,15 +272,15 @@ def _loss_block(
     order: npt.NDArray[np.int64],
     start: int,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     W2 = parameters.W2
     b2 = parameters.b2
     X, Y, H1 = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
@@ -288,13 +288,13 @@ def _loss_block(
             Y[c, n] = targets[example, c]
     sum_L = real(0)
     for j in range(3):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
             a1 = W1[0, j] * X[0, n] + W1[1, j] * X[1, n]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[j, n] = max(a1, real(0))
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
             z = H1[0, n] * W2[0, c] + H1[1, n] * W2[1, c] + H1[2, n] * W2[2, c] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
@@ -359,9 +359,9 @@ def _gradients_block(
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     W2 = parameters.W2
@@ -370,7 +370,7 @@ def _gradients_block(
     dW2 = derivatives.W2
     db2 = derivatives.b2
     X, Y, A1, H1, dZ = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
@@ -378,13 +378,13 @@ def _gradients_block(
             Y[c, n] = targets[example, c]
     sum_L = real(0)
     for j in range(3):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
             A1[j, n] = W1[0, j] * X[0, n] + W1[1, j] * X[1, n]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[j, n] = max(A1[j, n], real(0))
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
             z = H1[0, n] * W2[0, c] + H1[1, n] * W2[1, c] + H1[2, n] * W2[2, c] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
@@ -399,7 +399,7 @@ def _gradients_block(
         # (12)  dW1[i,j] = sum_n X[n,i] dA1[n,j]
         sum_dW1_0 = dW1[0, j]
         sum_dW1_1 = dW1[1, j]
-        for n in range(M):
+        for n in range(block):
             # (8) continued
             sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
             # (10)  dH1[n,j] = sum_c W2[j,c] dZ[n,c]
@@ -416,7 +416,7 @@ def _gradients_block(
         dW1[1, j] = sum_dW1_1
     # (9)  db2[c] = sum_n dZ[n,c]
     sum_db2_0 = db2[0]
-    for n in range(M):
+    for n in range(block):
         sum_db2_0 = _add(sum_db2_0, dZ[0, n])
     # (9) continued
     db2[0] = sum_db2_0
@@ -475,8 +475,11 @@ def _gradients_chunks(
     parts: Array,
     works: Array,
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
-    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
+    of threads.
+    """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
@@ -492,14 +495,14 @@ def _gradients_chunks(
             _views(chunks[k]),
             _gradients_arrays(works[k]),
         )
-    L = 0.0
+    total = 0.0
     for p in range(10):
         gradient[p] = 0
     for k in range(count):
-        L += parts[k]
+        total += parts[k]
         for p in range(10):
             gradient[p] += chunks[k, p]
-    return L
+    return total
 
 
 @njit(error_model="numpy", fastmath=FAST)

@@ -210,9 +210,9 @@ def _predict_block(
     start: int,
     out: Array,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> None:
-    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -221,27 +221,27 @@ def _predict_block(
     W3 = parameters.W3
     b3 = parameters.b3
     X, H1, H2, max_Z, Z, exp_Z, sum_exp_Z, P = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(4):
             X[i, n] = examples[example, i]
     for j in range(5):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     for k in range(6):
-        for n in range(M):
+        for n in range(block):
             # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
             a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(a2, real(0))
     # start of (6a)
-    for n in range(M):
+    for n in range(block):
         max_Z[n] = real(-np.inf)
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
             Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
             Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
@@ -249,16 +249,16 @@ def _predict_block(
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
     # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
     # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-    for n in range(M):
+    for n in range(block):
         sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
     # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             P[c, n] = exp_Z[c, n] / sum_exp_Z[n]
-    for n in range(M):
+    for n in range(block):
         for c in range(3):
             out[order[start + n], c] = P[c, n]
 
@@ -312,9 +312,9 @@ def _loss_block(
     order: npt.NDArray[np.int64],
     start: int,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -323,29 +323,29 @@ def _loss_block(
     W3 = parameters.W3
     b3 = parameters.b3
     X, y, H1, H2, max_Z, Z, exp_Z = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
     sum_L = real(0)
     for j in range(5):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     for k in range(6):
-        for n in range(M):
+        for n in range(block):
             # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
             a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(a2, real(0))
     # start of (6a)
-    for n in range(M):
+    for n in range(block):
         max_Z[n] = real(-np.inf)
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
             Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
             Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
@@ -353,9 +353,9 @@ def _loss_block(
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
     # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    for n in range(M):
+    for n in range(block):
         # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
         sum_exp_Z = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
         # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
@@ -425,9 +425,9 @@ def _gradients_block(
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -442,29 +442,29 @@ def _gradients_block(
     dW3 = derivatives.W3
     db3 = derivatives.b3
     X, y, A1, H1, A2, H2, max_Z, Z, exp_Z, sum_exp_Z, dZ, dA2 = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
     sum_L = real(0)
     for j in range(5):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(A1[j, n], real(0))
     for k in range(6):
-        for n in range(M):
+        for n in range(block):
             # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
             A2[k, n] = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(A2[k, n], real(0))
     # start of (6a)
-    for n in range(M):
+    for n in range(block):
         max_Z[n] = real(-np.inf)
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
             Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
             Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
@@ -472,15 +472,15 @@ def _gradients_block(
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
     # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    for n in range(M):
+    for n in range(block):
         # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
         sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
         # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
         sum_L = _add(sum_L, (Z[0, n] if y[n] == real(0) else Z[1, n] if y[n] == real(1) else Z[2, n]) - max_Z[n] - _log(sum_exp_Z[n]))
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
             p = exp_Z[c, n] / sum_exp_Z[n]
             # (9)  dZ[c,n] = (P[c,n] - [y[n] = c])/N
@@ -492,7 +492,7 @@ def _gradients_block(
         sum_dW3_2 = dW3[2, k]
         # (15)  db2[k] = sum_n dA2[k,n]
         sum_db2 = db2[k]
-        for n in range(M):
+        for n in range(block):
             # (10) continued
             sum_dW3_0 = _add(sum_dW3_0, H2[k, n] * dZ[0, n])
             sum_dW3_1 = _add(sum_dW3_1, H2[k, n] * dZ[1, n])
@@ -515,7 +515,7 @@ def _gradients_block(
             sum_dW2_1 = dW2[k, j + 1]
             sum_dW2_2 = dW2[k, j + 2]
             sum_dW2_3 = dW2[k, j + 3]
-            for n in range(M):
+            for n in range(block):
                 sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dA2[k, n])
                 sum_dW2_1 = _add(sum_dW2_1, H1[j + 1, n] * dA2[k, n])
                 sum_dW2_2 = _add(sum_dW2_2, H1[j + 2, n] * dA2[k, n])
@@ -526,14 +526,14 @@ def _gradients_block(
             dW2[k, j + 3] = sum_dW2_3
         for j in range(4, 5):
             sum_dW2 = dW2[k, j]
-            for n in range(M):
+            for n in range(block):
                 sum_dW2 = _add(sum_dW2, H1[j, n] * dA2[k, n])
             dW2[k, j] = sum_dW2
     # (11)  db3[c] = sum_n dZ[c,n]
     sum_db3_0 = db3[0]
     sum_db3_1 = db3[1]
     sum_db3_2 = db3[2]
-    for n in range(M):
+    for n in range(block):
         sum_db3_0 = _add(sum_db3_0, dZ[0, n])
         sum_db3_1 = _add(sum_db3_1, dZ[1, n])
         sum_db3_2 = _add(sum_db3_2, dZ[2, n])
@@ -549,7 +549,7 @@ def _gradients_block(
         sum_dW1_3 = dW1[j, 3]
         # (19)  db1[j] = sum_n dA1[j,n]
         sum_db1 = db1[j]
-        for n in range(M):
+        for n in range(block):
             # (16)  dH1[j,n] = sum_k W2[k,j] dA2[k,n]
             dH1 = W2[0, j] * dA2[0, n] + W2[1, j] * dA2[1, n] + W2[2, j] * dA2[2, n]
             dH1 += W2[3, j] * dA2[3, n] + W2[4, j] * dA2[4, n] + W2[5, j] * dA2[5, n]
@@ -634,8 +634,11 @@ def _gradients_chunks(
     parts: Array,
     works: Array,
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
-    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
+    of threads.
+    """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
@@ -651,14 +654,14 @@ def _gradients_chunks(
             _views(chunks[k]),
             _gradients_arrays(works[k]),
         )
-    L = 0.0
+    total = 0.0
     for p in range(82):
         gradient[p] = 0
     for k in range(count):
-        L += parts[k]
+        total += parts[k]
         for p in range(82):
             gradient[p] += chunks[k, p]
-    return L
+    return total
 
 
 @njit(error_model="numpy", fastmath=FAST)

@@ -202,46 +202,46 @@ def _predict_block(
     start: int,
     out: Array,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> None:
-    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
     W2 = parameters.W2
     b2 = parameters.b2
     X, H1, max_Z, Z, exp_Z, sum_exp_Z, P = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(4):
             X[i, n] = examples[example, i]
     for j in range(5):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     # start of (4a)
-    for n in range(M):
+    for n in range(block):
         max_Z[n] = real(-np.inf)
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
             Z[c, n] = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + H1[3, n] * W2[c, 3] + H1[4, n] * W2[c, 4] + b2[c]
             # (4a)  max_Z[n] = max_c Z[c,n]
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
     # (4b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
     # (4c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-    for n in range(M):
+    for n in range(block):
         sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
     # (4d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             P[c, n] = exp_Z[c, n] / sum_exp_Z[n]
-    for n in range(M):
+    for n in range(block):
         for c in range(3):
             out[order[start + n], c] = P[c, n]
 
@@ -294,41 +294,41 @@ def _loss_block(
     order: npt.NDArray[np.int64],
     start: int,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
     W2 = parameters.W2
     b2 = parameters.b2
     X, y, H1, max_Z, Z, exp_Z = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
     sum_L = real(0)
     for j in range(5):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     # start of (4a)
-    for n in range(M):
+    for n in range(block):
         max_Z[n] = real(-np.inf)
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
             Z[c, n] = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + H1[3, n] * W2[c, 3] + H1[4, n] * W2[c, 4] + b2[c]
             # (4a)  max_Z[n] = max_c Z[c,n]
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
     # (4b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    for n in range(M):
+    for n in range(block):
         # (4c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
         sum_exp_Z = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
         # (5a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
@@ -395,9 +395,9 @@ def _gradients_block(
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -408,38 +408,38 @@ def _gradients_block(
     dW2 = derivatives.W2
     db2 = derivatives.b2
     X, y, A1, H1, max_Z, Z, exp_Z, sum_exp_Z, dZ = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
     sum_L = real(0)
     for j in range(5):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(A1[j, n], real(0))
     # start of (4a)
-    for n in range(M):
+    for n in range(block):
         max_Z[n] = real(-np.inf)
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
             Z[c, n] = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + H1[3, n] * W2[c, 3] + H1[4, n] * W2[c, 4] + b2[c]
             # (4a)  max_Z[n] = max_c Z[c,n]
             max_Z[n] = np.maximum(max_Z[n], Z[c, n])
     # (4b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    for n in range(M):
+    for n in range(block):
         # (4c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
         sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
         # (5a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
         sum_L = _add(sum_L, (Z[0, n] if y[n] == real(0) else Z[1, n] if y[n] == real(1) else Z[2, n]) - max_Z[n] - _log(sum_exp_Z[n]))
     for c in range(3):
-        for n in range(M):
+        for n in range(block):
             # (4d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
             p = exp_Z[c, n] / sum_exp_Z[n]
             # (7)  dZ[c,n] = (P[c,n] - [y[n] = c])/N
@@ -456,7 +456,7 @@ def _gradients_block(
         sum_dW1_3 = dW1[j, 3]
         # (13)  db1[j] = sum_n dA1[j,n]
         sum_db1 = db1[j]
-        for n in range(M):
+        for n in range(block):
             # (8) continued
             sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
             sum_dW2_1 = _add(sum_dW2_1, H1[j, n] * dZ[1, n])
@@ -487,7 +487,7 @@ def _gradients_block(
     sum_db2_0 = db2[0]
     sum_db2_1 = db2[1]
     sum_db2_2 = db2[2]
-    for n in range(M):
+    for n in range(block):
         sum_db2_0 = _add(sum_db2_0, dZ[0, n])
         sum_db2_1 = _add(sum_db2_1, dZ[1, n])
         sum_db2_2 = _add(sum_db2_2, dZ[2, n])
@@ -553,8 +553,11 @@ def _gradients_chunks(
     parts: Array,
     works: Array,
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
-    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
+    of threads.
+    """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
@@ -570,14 +573,14 @@ def _gradients_chunks(
             _views(chunks[k]),
             _gradients_arrays(works[k]),
         )
-    L = 0.0
+    total = 0.0
     for p in range(43):
         gradient[p] = 0
     for k in range(count):
-        L += parts[k]
+        total += parts[k]
         for p in range(43):
             gradient[p] += chunks[k, p]
-    return L
+    return total
 
 
 @njit(error_model="numpy", fastmath=FAST)

@@ -240,9 +240,9 @@ def _predict_block(
     start: int,
     out: Array,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> None:
-    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     E1 = parameters.E1
     E2 = parameters.E2
@@ -257,29 +257,29 @@ def _predict_block(
     W5 = parameters.W5
     b5 = parameters.b5
     X, H2, Q3, K3, V3, sum_K3_Q3, S3, max_S3, exp_S3, sum_exp_S3, P3, O3, H3, H4, max_Z, Z, sum_exp_Z, exp_Z, P = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for t in range(8):
             X[t, n] = examples[example, t]
     for t in range(8):
         for d in range(16):
-            for n in range(M):
+            for n in range(block):
                 # (1)  H1[n,t,d] = E1[X[n,t],d]
                 h1 = E1[int(X[t, n]), d]
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
                 H2[t, d, n] = h1 + E2[t, d]
         for f in range(16):
             # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 Q3[t, f, n] = bq3[f]
             # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 K3[t, f, n] = bk3[f]
             # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 V3[t, f, n] = bv3[f]
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     # (3) continued
                     Q3[t, f, n] += Wq3[f, d + 1] * H2[t, d + 1, n] + Wq3[f, d + 2] * H2[t, d + 2, n]
                     Q3[t, f, n] += Wq3[f, d + 3] * H2[t, d + 3, n] + Wq3[f, d] * H2[t, d, n]
@@ -292,89 +292,89 @@ def _predict_block(
     # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
     for t_ in range(8):
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 sum_K3_Q3[t_, t, n] = real(0)
             for e in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     sum_K3_Q3[t_, t, n] += K3[t_, e + 1, n] * Q3[t, e + 1, n] + K3[t_, e + 2, n] * Q3[t, e + 2, n]
                     sum_K3_Q3[t_, t, n] += K3[t_, e + 3, n] * Q3[t, e + 3, n] + K3[t_, e, n] * Q3[t, e, n]
     for h in range(1):
         for t in range(8):
             # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     S3[t_, n] = sum_K3_Q3[t_, t, n] / real(math.sqrt(16))
             # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-            for n in range(M):
+            for n in range(block):
                 max_S3[n] = real(-np.inf)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     max_S3[n] = np.maximum(max_S3[n], S3[t_, n])
             # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     exp_S3[t_, n] = _exp(S3[t_, n] - max_S3[n])
             # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
-            for n in range(M):
+            for n in range(block):
                 sum_exp_S3[n] = real(0)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     sum_exp_S3[n] += exp_S3[t_, n]
             # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     P3[h, t, t_, n] = real(0)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     P3[h, t, t_, n] = exp_S3[t_, n] / sum_exp_S3[n]
     for t in range(8):
         # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
         for h in range(1):
             for e in range(16):
-                for n in range(M):
+                for n in range(block):
                     term = V3[0, e, n] * P3[h, t, 0, n]
                     O3[h, e, n] = V3[1, e, n] * P3[h, t, 1, n] + V3[2, e, n] * P3[h, t, 2, n] + V3[3, e, n] * P3[h, t, 3, n] + term
                     O3[h, e, n] += V3[4, e, n] * P3[h, t, 4, n] + V3[5, e, n] * P3[h, t, 5, n]
                     O3[h, e, n] += V3[6, e, n] * P3[h, t, 6, n] + V3[7, e, n] * P3[h, t, 7, n]
         for d in range(16):
             # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-            for n in range(M):
+            for n in range(block):
                 H3[n] = bo3[d]
             for h in range(1):
                 for e in range(0, 16, 4):
-                    for n in range(M):
+                    for n in range(block):
                         H3[n] += Wo3[d, e + 1] * O3[h, e + 1, n] + Wo3[d, e + 2] * O3[h, e + 2, n]
                         H3[n] += Wo3[d, e + 3] * O3[h, e + 3, n] + Wo3[d, e] * O3[h, e, n]
             # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 H4[d, n] = H3[n] + H2[t, d, n]
         # start of (12a)
-        for n in range(M):
+        for n in range(block):
             max_Z[n] = real(-np.inf)
         for c in range(10):
             # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 Z[c, n] = b5[c]
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     Z[c, n] += H4[d + 1, n] * W5[c, d + 1] + H4[d + 2, n] * W5[c, d + 2] + H4[d + 3, n] * W5[c, d + 3] + H4[d, n] * W5[c, d]
             # (12a)  max_Z[n,t] = max_c Z[n,t,c]
-            for n in range(M):
+            for n in range(block):
                 max_Z[n] = np.maximum(max_Z[n], Z[c, n])
         # start of (12c)
-        for n in range(M):
+        for n in range(block):
             sum_exp_Z[n] = real(0)
         for c in range(10):
-            for n in range(M):
+            for n in range(block):
                 # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
                 exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
                 # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
                 sum_exp_Z[n] += exp_Z[c, n]
         # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
         for c in range(10):
-            for n in range(M):
+            for n in range(block):
                 P[t, c, n] = exp_Z[c, n] / sum_exp_Z[n]
-    for n in range(M):
+    for n in range(block):
         for t in range(8):
             for c in range(10):
                 out[order[start + n], t, c] = P[t, c, n]
@@ -440,9 +440,9 @@ def _loss_block(
     order: npt.NDArray[np.int64],
     start: int,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     E1 = parameters.E1
     E2 = parameters.E2
@@ -457,7 +457,7 @@ def _loss_block(
     W5 = parameters.W5
     b5 = parameters.b5
     X, y, H2, Q3, K3, V3, sum_K3_Q3, S3, max_S3, exp_S3, sum_exp_S3, P3, O3, H3, H4, max_Z, Z, sum_exp_Z = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for t in range(8):
             X[t, n] = examples[example, t]
@@ -466,23 +466,23 @@ def _loss_block(
     sum_L = real(0)
     for t in range(8):
         for d in range(16):
-            for n in range(M):
+            for n in range(block):
                 # (1)  H1[n,t,d] = E1[X[n,t],d]
                 h1 = E1[int(X[t, n]), d]
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
                 H2[t, d, n] = h1 + E2[t, d]
         for f in range(16):
             # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 Q3[t, f, n] = bq3[f]
             # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 K3[t, f, n] = bk3[f]
             # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 V3[t, f, n] = bv3[f]
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     # (3) continued
                     Q3[t, f, n] += Wq3[f, d + 1] * H2[t, d + 1, n] + Wq3[f, d + 2] * H2[t, d + 2, n]
                     Q3[t, f, n] += Wq3[f, d + 3] * H2[t, d + 3, n] + Wq3[f, d] * H2[t, d, n]
@@ -495,86 +495,86 @@ def _loss_block(
     # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
     for t_ in range(8):
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 sum_K3_Q3[t_, t, n] = real(0)
             for e in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     sum_K3_Q3[t_, t, n] += K3[t_, e + 1, n] * Q3[t, e + 1, n] + K3[t_, e + 2, n] * Q3[t, e + 2, n]
                     sum_K3_Q3[t_, t, n] += K3[t_, e + 3, n] * Q3[t, e + 3, n] + K3[t_, e, n] * Q3[t, e, n]
     for h in range(1):
         for t in range(8):
             # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     S3[t_, n] = sum_K3_Q3[t_, t, n] / real(math.sqrt(16))
             # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-            for n in range(M):
+            for n in range(block):
                 max_S3[n] = real(-np.inf)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     max_S3[n] = np.maximum(max_S3[n], S3[t_, n])
             # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     exp_S3[t_, n] = _exp(S3[t_, n] - max_S3[n])
             # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
-            for n in range(M):
+            for n in range(block):
                 sum_exp_S3[n] = real(0)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     sum_exp_S3[n] += exp_S3[t_, n]
             # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     P3[h, t, t_, n] = real(0)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     P3[h, t, t_, n] = exp_S3[t_, n] / sum_exp_S3[n]
     for t in range(8):
         # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
         for h in range(1):
             for e in range(16):
-                for n in range(M):
+                for n in range(block):
                     term = V3[0, e, n] * P3[h, t, 0, n]
                     O3[h, e, n] = V3[1, e, n] * P3[h, t, 1, n] + V3[2, e, n] * P3[h, t, 2, n] + V3[3, e, n] * P3[h, t, 3, n] + term
                     O3[h, e, n] += V3[4, e, n] * P3[h, t, 4, n] + V3[5, e, n] * P3[h, t, 5, n]
                     O3[h, e, n] += V3[6, e, n] * P3[h, t, 6, n] + V3[7, e, n] * P3[h, t, 7, n]
         for d in range(16):
             # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-            for n in range(M):
+            for n in range(block):
                 H3[n] = bo3[d]
             for h in range(1):
                 for e in range(0, 16, 4):
-                    for n in range(M):
+                    for n in range(block):
                         H3[n] += Wo3[d, e + 1] * O3[h, e + 1, n] + Wo3[d, e + 2] * O3[h, e + 2, n]
                         H3[n] += Wo3[d, e + 3] * O3[h, e + 3, n] + Wo3[d, e] * O3[h, e, n]
             # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 H4[d, n] = H3[n] + H2[t, d, n]
         # start of (12a)
-        for n in range(M):
+        for n in range(block):
             max_Z[n] = real(-np.inf)
         for c in range(10):
             # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 Z[c, n] = b5[c]
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     Z[c, n] += H4[d + 1, n] * W5[c, d + 1] + H4[d + 2, n] * W5[c, d + 2] + H4[d + 3, n] * W5[c, d + 3] + H4[d, n] * W5[c, d]
             # (12a)  max_Z[n,t] = max_c Z[n,t,c]
-            for n in range(M):
+            for n in range(block):
                 max_Z[n] = np.maximum(max_Z[n], Z[c, n])
         # start of (12c)
-        for n in range(M):
+        for n in range(block):
             sum_exp_Z[n] = real(0)
         for c in range(10):
-            for n in range(M):
+            for n in range(block):
                 # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
                 exp_Z = _exp(Z[c, n] - max_Z[n])
                 # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
                 sum_exp_Z[n] += exp_Z
         # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
-        for n in range(M):
+        for n in range(block):
             sum_L = _add(sum_L, Z[int(y[t, n]), n] - max_Z[n] - _log(sum_exp_Z[n]))
     return sum_L
 
@@ -661,9 +661,9 @@ def _gradients_block(
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     E1 = parameters.E1
     E2 = parameters.E2
@@ -723,7 +723,7 @@ def _gradients_block(
         dH2,
         dH1,
     ) = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for t in range(8):
             X[t, n] = examples[example, t]
@@ -732,23 +732,23 @@ def _gradients_block(
     sum_L = real(0)
     for t in range(8):
         for d in range(16):
-            for n in range(M):
+            for n in range(block):
                 # (1)  H1[n,t,d] = E1[X[n,t],d]
                 h1 = E1[int(X[t, n]), d]
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
                 H2[t, d, n] = h1 + E2[t, d]
         for f in range(16):
             # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 Q3[t, f, n] = bq3[f]
             # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 K3[t, f, n] = bk3[f]
             # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 V3[t, f, n] = bv3[f]
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     # (3) continued
                     Q3[t, f, n] += Wq3[f, d + 1] * H2[t, d + 1, n] + Wq3[f, d + 2] * H2[t, d + 2, n]
                     Q3[t, f, n] += Wq3[f, d + 3] * H2[t, d + 3, n] + Wq3[f, d] * H2[t, d, n]
@@ -761,135 +761,135 @@ def _gradients_block(
     # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
     for t_ in range(8):
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 sum_K3_Q3[t_, t, n] = real(0)
             for e in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     sum_K3_Q3[t_, t, n] += K3[t_, e + 1, n] * Q3[t, e + 1, n] + K3[t_, e + 2, n] * Q3[t, e + 2, n]
                     sum_K3_Q3[t_, t, n] += K3[t_, e + 3, n] * Q3[t, e + 3, n] + K3[t_, e, n] * Q3[t, e, n]
     for h in range(1):
         for t in range(8):
             # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     S3[t_, n] = sum_K3_Q3[t_, t, n] / real(math.sqrt(16))
             # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-            for n in range(M):
+            for n in range(block):
                 max_S3[n] = real(-np.inf)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     max_S3[n] = np.maximum(max_S3[n], S3[t_, n])
             # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     exp_S3[t_, n] = _exp(S3[t_, n] - max_S3[n])
             # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
-            for n in range(M):
+            for n in range(block):
                 sum_exp_S3[n] = real(0)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     sum_exp_S3[n] += exp_S3[t_, n]
             # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     P3[h, t, t_, n] = real(0)
             for t_ in range(t + 1):
-                for n in range(M):
+                for n in range(block):
                     P3[h, t, t_, n] = exp_S3[t_, n] / sum_exp_S3[n]
     for t in range(8):
         # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
         for h in range(1):
             for e in range(16):
-                for n in range(M):
+                for n in range(block):
                     term = V3[0, e, n] * P3[h, t, 0, n]
                     O3[t, h, e, n] = V3[1, e, n] * P3[h, t, 1, n] + V3[2, e, n] * P3[h, t, 2, n] + V3[3, e, n] * P3[h, t, 3, n] + term
                     O3[t, h, e, n] += V3[4, e, n] * P3[h, t, 4, n] + V3[5, e, n] * P3[h, t, 5, n]
                     O3[t, h, e, n] += V3[6, e, n] * P3[h, t, 6, n] + V3[7, e, n] * P3[h, t, 7, n]
         for d in range(16):
             # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-            for n in range(M):
+            for n in range(block):
                 H3[n] = bo3[d]
             for h in range(1):
                 for e in range(0, 16, 4):
-                    for n in range(M):
+                    for n in range(block):
                         H3[n] += Wo3[d, e + 1] * O3[t, h, e + 1, n] + Wo3[d, e + 2] * O3[t, h, e + 2, n]
                         H3[n] += Wo3[d, e + 3] * O3[t, h, e + 3, n] + Wo3[d, e] * O3[t, h, e, n]
             # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 H4[t, d, n] = H3[n] + H2[t, d, n]
         # start of (12a)
-        for n in range(M):
+        for n in range(block):
             max_Z[n] = real(-np.inf)
         for c in range(10):
             # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 Z[c, n] = b5[c]
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     Z[c, n] += W5[c, d + 1] * H4[t, d + 1, n] + W5[c, d + 2] * H4[t, d + 2, n]
                     Z[c, n] += W5[c, d + 3] * H4[t, d + 3, n] + W5[c, d] * H4[t, d, n]
             # (12a)  max_Z[n,t] = max_c Z[n,t,c]
-            for n in range(M):
+            for n in range(block):
                 max_Z[n] = np.maximum(max_Z[n], Z[c, n])
         # start of (12c)
-        for n in range(M):
+        for n in range(block):
             sum_exp_Z[n] = real(0)
         for c in range(10):
-            for n in range(M):
+            for n in range(block):
                 # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
                 exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
                 # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
                 sum_exp_Z[n] += exp_Z[c, n]
         for c in range(10):
-            for n in range(M):
+            for n in range(block):
                 # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
                 p = exp_Z[c, n] / sum_exp_Z[n]
                 # (15)  dZ[n,t,c] = (P[n,t,c] - [y[n,t] = c])/(N N_t)
                 dZ[t, c, n] = p / real(N * 8)
-        for n in range(M):
+        for n in range(block):
             # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
             sum_L = _add(sum_L, Z[int(y[t, n]), n] - max_Z[n] - _log(sum_exp_Z[n]))
             # (15) continued
             dZ[t, int(y[t, n]), n] -= real(1 / (N * 8))
         for d in range(16):
             # (18)  dH4[n,t,d] = sum_c W5[c,d] dZ[n,t,c]
-            for n in range(M):
+            for n in range(block):
                 dH4[t, d, n] = real(0)
             for c in range(0, 8, 4):
-                for n in range(M):
+                for n in range(block):
                     dH4[t, d, n] += W5[c + 1, d] * dZ[t, c + 1, n] + W5[c + 2, d] * dZ[t, c + 2, n]
                     dH4[t, d, n] += W5[c + 3, d] * dZ[t, c + 3, n] + W5[c, d] * dZ[t, c, n]
             for c in range(8, 10):
-                for n in range(M):
+                for n in range(block):
                     dH4[t, d, n] += W5[c, d] * dZ[t, c, n]
             # (19)  dH3[n,t,d] = dH4[n,t,d]
-            for n in range(M):
+            for n in range(block):
                 dH3[t, d, n] = dH4[t, d, n]
         # (22a)  sum_Wo3_dH3[n,t,e] = sum_d Wo3[d,e] dH3[n,t,d]
         for e in range(16):
-            for n in range(M):
+            for n in range(block):
                 sum_Wo3_dH3[e, n] = real(0)
             for d in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     sum_Wo3_dH3[e, n] += Wo3[d + 1, e] * dH3[t, d + 1, n] + Wo3[d + 2, e] * dH3[t, d + 2, n]
                     sum_Wo3_dH3[e, n] += Wo3[d + 3, e] * dH3[t, d + 3, n] + Wo3[d, e] * dH3[t, d, n]
         # (22b)  dO3[n,t,h,e] = sum_Wo3_dH3[n,t,e]
         for h in range(1):
             for e in range(16):
-                for n in range(M):
+                for n in range(block):
                     dO3[t, h, e, n] = sum_Wo3_dH3[e, n]
     for c in range(10):
         # (16)  dW5[c,d] = sum_n,t H4[n,t,d] dZ[n,t,c]
         for d in range(16):
             sum_dW5 = dW5[c, d]
             for t in range(8):
-                for n in range(M):
+                for n in range(block):
                     sum_dW5 = _add(sum_dW5, H4[t, d, n] * dZ[t, c, n])
             dW5[c, d] = sum_dW5
         # (17)  db5[c] = sum_n,t dZ[n,t,c]
         sum_db5 = db5[c]
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 sum_db5 = _add(sum_db5, dZ[t, c, n])
         db5[c] = sum_db5
     for d in range(16):
@@ -898,19 +898,19 @@ def _gradients_block(
             sum_dWo3 = dWo3[d, f]
             for t in range(8):
                 for h in range(1):
-                    for n in range(M):
+                    for n in range(block):
                         sum_dWo3 = _add(sum_dWo3, dH3[t, d, n] * O3[t, h, f, n])
             dWo3[d, f] = sum_dWo3
         # (21)  dbo3[d] = sum_n,t dH3[n,t,d]
         sum_dbo3 = dbo3[d]
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 sum_dbo3 = _add(sum_dbo3, dH3[t, d, n])
         dbo3[d] = sum_dbo3
     # (23)  dV3[n,t,f] = sum_h,t' P3[n,h,t',t] dO3[n,t',h,f]
     for t in range(8):
         for f in range(16):
-            for n in range(M):
+            for n in range(block):
                 term = P3[0, 0, t, n] * dO3[0, 0, f, n]
                 dV3[t, f, n] = P3[0, 1, t, n] * dO3[1, 0, f, n] + P3[0, 2, t, n] * dO3[2, 0, f, n] + P3[0, 3, t, n] * dO3[3, 0, f, n] + term
                 dV3[t, f, n] += P3[0, 4, t, n] * dO3[4, 0, f, n] + P3[0, 5, t, n] * dO3[5, 0, f, n]
@@ -919,25 +919,25 @@ def _gradients_block(
         for t in range(8):
             # (24)  dP3[n,h,t,t'] = sum_e V3[n,t',e] dO3[n,t,h,e]
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     dP3[t_, n] = real(0)
                 for e in range(0, 16, 4):
-                    for n in range(M):
+                    for n in range(block):
                         dP3[t_, n] += V3[t_, e + 1, n] * dO3[t, h, e + 1, n] + V3[t_, e + 2, n] * dO3[t, h, e + 2, n]
                         dP3[t_, n] += V3[t_, e + 3, n] * dO3[t, h, e + 3, n] + V3[t_, e, n] * dO3[t, h, e, n]
             # (25a)  sum_P3_dP3[n,h,t] = sum_t' P3[n,h,t,t'] dP3[n,h,t,t']
-            for n in range(M):
+            for n in range(block):
                 term = dP3[0, n] * P3[h, t, 0, n]
                 sum_P3_dP3[n] = dP3[1, n] * P3[h, t, 1, n] + dP3[2, n] * P3[h, t, 2, n] + dP3[3, n] * P3[h, t, 3, n] + term
                 sum_P3_dP3[n] += dP3[4, n] * P3[h, t, 4, n] + dP3[5, n] * P3[h, t, 5, n]
                 sum_P3_dP3[n] += dP3[6, n] * P3[h, t, 6, n] + dP3[7, n] * P3[h, t, 7, n]
             # (25b)  dS3[n,h,t,t'] = (dP3[n,h,t,t'] - sum_P3_dP3[n,h,t]) P3[n,h,t,t']
             for t_ in range(8):
-                for n in range(M):
+                for n in range(block):
                     dS3[h, t, t_, n] = (dP3[t_, n] - sum_P3_dP3[n]) * P3[h, t, t_, n]
     for t in range(8):
         for f in range(16):
-            for n in range(M):
+            for n in range(block):
                 # (26)  dK3[n,t,f] = (sum_h,t' Q3[n,t',f] dS3[n,h,t',t])/sqrt(N_e)
                 term = Q3[0, f, n] * dS3[0, 0, t, n]
                 term_ = Q3[1, f, n] * dS3[0, 1, t, n]
@@ -960,17 +960,17 @@ def _gradients_block(
                 dQ3[t, f, n] = factor / real(math.sqrt(16))
         for d in range(16):
             # (34)  dH2[n,t,d] = dH4[n,t,d] + sum_f Wk3[f,d] dK3[n,t,f] + sum_f Wq3[f,d] dQ3[n,t,f] + sum_f Wv3[f,d] dV3[n,t,f]
-            for n in range(M):
+            for n in range(block):
                 dH2[n] = dH4[t, d, n]
             for f in range(0, 16, 4):
-                for n in range(M):
+                for n in range(block):
                     dH2[n] += Wk3[f + 1, d] * dK3[t, f + 1, n] + Wk3[f + 2, d] * dK3[t, f + 2, n] + Wk3[f + 3, d] * dK3[t, f + 3, n]
                     dH2[n] += Wk3[f, d] * dK3[t, f, n] + Wq3[f + 1, d] * dQ3[t, f + 1, n] + Wq3[f + 2, d] * dQ3[t, f + 2, n]
                     dH2[n] += Wq3[f + 3, d] * dQ3[t, f + 3, n] + Wq3[f, d] * dQ3[t, f, n] + Wv3[f + 1, d] * dV3[t, f + 1, n]
                     dH2[n] += Wv3[f + 2, d] * dV3[t, f + 2, n] + Wv3[f + 3, d] * dV3[t, f + 3, n] + Wv3[f, d] * dV3[t, f, n]
             # (35)  dE2[t,d] = sum_n dH2[n,t,d]
             sum_dE2 = dE2[t, d]
-            for n in range(M):
+            for n in range(block):
                 sum_dE2 = _add(sum_dE2, dH2[n])
                 # (36)  dH1[n,t,d] = dH2[n,t,d]
                 dH1[t, d, n] = dH2[n]
@@ -985,7 +985,7 @@ def _gradients_block(
             # (32)  dWq3[f,d] = sum_n,t H2[n,t,d] dQ3[n,t,f]
             sum_dWq3 = dWq3[f, d]
             for t in range(8):
-                for n in range(M):
+                for n in range(block):
                     # (28) continued
                     sum_dWv3 = _add(sum_dWv3, H2[t, d, n] * dV3[t, f, n])
                     # (30) continued
@@ -1005,7 +1005,7 @@ def _gradients_block(
         # (33)  dbq3[f] = sum_n,t dQ3[n,t,f]
         sum_dbq3 = dbq3[f]
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 # (29) continued
                 sum_dbv3 = _add(sum_dbv3, dV3[t, f, n])
                 # (31) continued
@@ -1021,7 +1021,7 @@ def _gradients_block(
     # (37)  dE1[v,d] = sum_n,t [X[n,t] = v] dH1[n,t,d]
     for d in range(16):
         for t in range(8):
-            for n in range(M):
+            for n in range(block):
                 dE1[int(X[t, n]), d] += dH1[t, d, n]
     return sum_L
 
@@ -1110,8 +1110,11 @@ def _gradients_chunks(
     parts: Array,
     works: Array,
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
-    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
+    of threads.
+    """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
@@ -1127,14 +1130,14 @@ def _gradients_chunks(
             _views(chunks[k]),
             _gradients_arrays(works[k]),
         )
-    L = 0.0
+    total = 0.0
     for p in range(1546):
         gradient[p] = 0
     for k in range(count):
-        L += parts[k]
+        total += parts[k]
         for p in range(1546):
             gradient[p] += chunks[k, p]
-    return L
+    return total
 
 
 @njit(error_model="numpy", fastmath=FAST)

@@ -136,31 +136,31 @@ def _predict_arrays(work: Array) -> tuple[Array, ...]:
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True)
 def _predict_block(
-    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, arrays: tuple[Array, ...], M: int
+    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, arrays: tuple[Array, ...], block: int
 ) -> None:
-    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     W1 = parameters.W1
     b1 = parameters.b1
     W2 = parameters.W2
     b2 = parameters.b2
     X, H1, Yhat = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
     for j in range(1):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2a)  H1[j,n] = sigmoid(A1[j,n])
             H1[j, n] = _sigmoid(a1)
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
             z = H1[0, n] * W2[c, 0] + b2[c]
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
             Yhat[c, n] = _sigmoid(z)
-    for n in range(M):
+    for n in range(block):
         for c in range(1):
             out[order[start + n], c] = Yhat[c, n]
 
@@ -203,16 +203,16 @@ def _loss_block(
     order: npt.NDArray[np.int64],
     start: int,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
     W2 = parameters.W2
     b2 = parameters.b2
     X, Y, H1 = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
@@ -220,13 +220,13 @@ def _loss_block(
             Y[c, n] = targets[example, c]
     sum_L = real(0)
     for j in range(1):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2a)  H1[j,n] = sigmoid(A1[j,n])
             H1[j, n] = _sigmoid(a1)
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
             z = H1[0, n] * W2[c, 0] + b2[c]
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
@@ -291,9 +291,9 @@ def _gradients_block(
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -304,7 +304,7 @@ def _gradients_block(
     dW2 = derivatives.W2
     db2 = derivatives.b2
     X, Y, H1, dZ, dA1 = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
@@ -312,13 +312,13 @@ def _gradients_block(
             Y[c, n] = targets[example, c]
     sum_L = real(0)
     for j in range(1):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
             a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2a)  H1[j,n] = sigmoid(A1[j,n])
             H1[j, n] = _sigmoid(a1)
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
             z = H1[0, n] * W2[c, 0] + b2[c]
             # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
@@ -332,7 +332,7 @@ def _gradients_block(
     for j in range(1):
         # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
         sum_dW2_0 = dW2[0, j]
-        for n in range(M):
+        for n in range(block):
             sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
             # (10)  dH1[j,n] = sum_c W2[c,j] dZ[c,n]
             dH1 = W2[0, j] * dZ[0, n]
@@ -344,7 +344,7 @@ def _gradients_block(
     sum_db2_0 = db2[0]
     # (13)  db1[j] = sum_n dA1[j,n]
     sum_db1_0 = db1[0]
-    for n in range(M):
+    for n in range(block):
         # (9) continued
         sum_db2_0 = _add(sum_db2_0, dZ[0, n])
         # (13) continued
@@ -356,7 +356,7 @@ def _gradients_block(
     # (12)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
     for i in range(2):
         sum_dW1_0 = dW1[0, i]
-        for n in range(M):
+        for n in range(block):
             sum_dW1_0 = _add(sum_dW1_0, X[i, n] * dA1[0, n])
         dW1[0, i] = sum_dW1_0
     return sum_L
@@ -417,8 +417,11 @@ def _gradients_chunks(
     parts: Array,
     works: Array,
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
-    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
+    of threads.
+    """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
@@ -434,14 +437,14 @@ def _gradients_chunks(
             _views(chunks[k]),
             _gradients_arrays(works[k]),
         )
-    L = 0.0
+    total = 0.0
     for p in range(5):
         gradient[p] = 0
     for k in range(count):
-        L += parts[k]
+        total += parts[k]
         for p in range(5):
             gradient[p] += chunks[k, p]
-    return L
+    return total
 
 
 @njit(error_model="numpy", fastmath=FAST)

@@ -215,9 +215,9 @@ def _predict_block(
     start: int,
     out: Array,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> None:
-    """_predict_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -225,23 +225,23 @@ def _predict_block(
     W2 = parameters.W2
     b2 = parameters.b2
     X, H1, P = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
     for j in range(3):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
             a1_ = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
             H1[j, n] = a1 * a1_ if a1_ <= real(0) else a1_
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
             z = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
             P[c, n] = _sigmoid(z)
-    for n in range(M):
+    for n in range(block):
         for c in range(1):
             out[order[start + n], c] = P[c, n]
 
@@ -291,9 +291,9 @@ def _loss_block(
     order: npt.NDArray[np.int64],
     start: int,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> Real:
-    """_loss_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -301,7 +301,7 @@ def _loss_block(
     W2 = parameters.W2
     b2 = parameters.b2
     X, Y, H1 = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
@@ -309,13 +309,13 @@ def _loss_block(
             Y[c, n] = targets[example, c]
     sum_L = real(0)
     for j in range(3):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
             a1_ = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
             H1[j, n] = a1 * a1_ if a1_ <= real(0) else a1_
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
             z = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + b2[c]
             # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
@@ -379,9 +379,9 @@ def _gradients_block(
     N: int,
     derivatives: Parameters,
     arrays: tuple[Array, ...],
-    M: int,
+    block: int,
 ) -> tuple[Real, Real]:
-    """_gradients_batch for the M examples from order[start] on; M is a number known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
     W1 = parameters.W1
     b1 = parameters.b1
@@ -393,7 +393,7 @@ def _gradients_block(
     dW2 = derivatives.W2
     db2 = derivatives.b2
     X, Y, A1, H1, dZ, dA1 = arrays
-    for n in range(M):
+    for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
@@ -402,13 +402,13 @@ def _gradients_block(
     sum_L = real(0)
     da1 = real(0)
     for j in range(3):
-        for n in range(M):
+        for n in range(block):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
             A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
             H1[j, n] = a1 * A1[j, n] if A1[j, n] <= real(0) else A1[j, n]
     for c in range(1):
-        for n in range(M):
+        for n in range(block):
             # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
             z = H1[0, n] * W2[c, 0] + H1[1, n] * W2[c, 1] + H1[2, n] * W2[c, 2] + b2[c]
             # (4a)  P[n,c] = sigmoid(Z[n,c])
@@ -423,7 +423,7 @@ def _gradients_block(
         # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
         sum_dW1_0 = dW1[j, 0]
         sum_dW1_1 = dW1[j, 1]
-        for n in range(M):
+        for n in range(block):
             # (7) continued
             sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
             # (9)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
@@ -446,7 +446,7 @@ def _gradients_block(
     sum_db1_0 = db1[0]
     sum_db1_1 = db1[1]
     sum_db1_2 = db1[2]
-    for n in range(M):
+    for n in range(block):
         # (8) continued
         sum_db2_0 = _add(sum_db2_0, dZ[0, n])
         # (13) continued
@@ -526,8 +526,11 @@ def _gradients_chunks(
     parts: Array,
     works: Array,
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on each: chunks take the derivatives, parts the
-    losses, works hold the workspaces. All are added in one order, whatever the number of threads."""
+    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
+    of threads.
+    """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
@@ -544,14 +547,14 @@ def _gradients_chunks(
             _views(chunks[k]),
             _gradients_arrays(works[k]),
         )
-    L = 0.0
+    total = 0.0
     for p in range(14):
         gradient[p] = 0
     for k in range(count):
-        L += parts[k]
+        total += parts[k]
         for p in range(14):
             gradient[p] += chunks[k, p]
-    return L
+    return total
 
 
 @njit(error_model="numpy", fastmath=FAST)

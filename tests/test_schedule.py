@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 
 from codegen.cache import imported
+from codegen.elementary import copies
 from codegen.lines import lines
 from codegen.loops import MatrixProduct
 from codegen.printer import code
@@ -48,7 +49,9 @@ def run(program: Program, given: dict[str, Any]) -> Any:
     body = lines(scheduled.body, {t.name for t in program.given})
     arrays = ", ".join([*given, *(v.tensor.name for v in scheduled.workspace), *([out.name] if out.axes else [])])
     shown = [f"def kernel(real, N, {arrays}):", *body, f"    return {out.name}", "def _add(total, x):", "    return total + x"]
-    module: Any = imported("hand", "import math\nimport numpy as np\n" + "\n".join(shown), "<hand>")
+    head = ["import math", "from typing import Any", "import numpy as np", "Float32, Real = np.float32, Any"]
+    functions = re.sub(r"@njit.*", "", "\n\n".join(copies(body)))
+    module: Any = imported("hand", "\n".join([*head, functions, *shown]), "<hand>")
     module.math = NUMPY_MATH
     count = given["X"].shape[0]
     shapes = [tuple(a.extent or count for a in t.axes) for t in (*(v.tensor for v in scheduled.workspace), *([out] if out.axes else []))]
