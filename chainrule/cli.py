@@ -122,7 +122,9 @@ def derive_command(
     ] = None,
     convention: Written = None,
     examples: Of = "batch",
-    detail: Annotated[Detail, typer.Option(help="How much is shown: the results on a page, or every step.")] = "steps",
+    detail: Annotated[
+        Detail | None, typer.Option(help="How much is shown: the results on a page, or every step; steps by default, not for a solution.")
+    ] = None,
     numbers: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Put numbers beside the formulas: FILE.toml, FILE.npz, or seed=0,examples=2.")
     ] = None,
@@ -130,7 +132,9 @@ def derive_command(
         float | None, typer.Option(help="Of the step that is taken in numbers; by default the file's, or 0.1.")
     ] = None,
     decimals: Annotated[int | None, typer.Option(min=1, max=12, help="Of every number; by default as many as it takes, from 4 on.")] = None,
-    exercise: Annotated[bool, typer.Option("--exercise", help="An exercise: friendly numbers, and boxes in place of the results.")] = False,
+    exercise: Annotated[
+        bool, typer.Option("--exercise", help="An exercise: friendly numbers, and blanks in place of the results.")
+    ] = False,
     solution: Annotated[bool, typer.Option("--solution", help="The solution of the exercise of the same seed.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the exercise's numbers.")] = 0,
     output: Output = None,
@@ -147,7 +151,7 @@ def derive_command(
         raise InputError("--learning-rate and --decimals belong to numbers: right would be --numbers, --exercise or --solution with them")
     network = _network(spec)
     with shown(err) as report:
-        made = document(network, form, convention, examples, file, report, detail, wanted)
+        made = document(network, form, convention, examples, file, report, detail or ("summary" if solution else "steps"), wanted)
     _print_text(made, as_json)
 
 

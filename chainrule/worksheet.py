@@ -59,7 +59,8 @@ def worksheet(network: Network, examples: Examples, wanted: Wanted, report: Repo
         at, words, rate = point(network, module, numbers), _words(numbers), rate or numbers.learning_rate
     derivation = derive.differentiate(size.network.program(examples=examples))
     worked = worked_at(size.network, derivation, module, at, rate or LEARNING_RATE[wanted.sheet])
-    return Sheeted(size.network, derivation, Numbers(worked, f"{words} {COMPARED}", wanted.decimals, wanted.sheet))
+    origin = words if wanted.sheet == "exercise" else f"{words} {COMPARED}"
+    return Sheeted(size.network, derivation, Numbers(worked, origin, wanted.decimals, wanted.sheet))
 
 
 def _words(numbers: Given) -> str:

@@ -17,6 +17,7 @@ from derive.documents.setup import setup
 from derive.documents.signs import parenthesised
 from derive.documents.summary import summary
 from derive.documents.words import activation_of, explain, heading, operator
+from derive.documents.worksheet import worksheet
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network
@@ -38,8 +39,10 @@ def compose(derivation: Derivation, network: Network, detail: Detail = "steps", 
     how = notation(derivation)
     beside = None if numbers is None else figures(numbers, how)
     title = "The gradients of " if numbers is None else TITLES[numbers.sheet]
-    if detail == "summary" or (beside is not None and beside.blank):
-        return Document((title, network.name), tuple(summary(derivation, network, how, beside)))
+    if beside is not None and (detail == "summary" or beside.blank):
+        return Document((title, network.name), tuple(worksheet(derivation, network, how, beside)))
+    if detail == "summary":
+        return Document((title, network.name), tuple(summary(derivation, network, how)))
     sections = [
         setup(derivation, network, how),
         *([given_numbers(beside)] if beside else []),

@@ -30,7 +30,9 @@ class Rounding:
     decimals: int
 
     def text(self, x: float, *, exact: bool = False) -> str:
-        """A number, halves rounded away from zero. exact: it needs no rounding."""
+        """A number, halves rounded away from zero; 0 itself has no decimals. exact: it needs no rounding."""
+        if x == 0:
+            return "0"
         if abs(x) >= LARGE:
             power = math.floor(math.log10(abs(x)))
             return rf"{self._rounded(x / 10.0**power)} \cdot 10^{{{power}}}"

@@ -22,7 +22,7 @@ from derive.program import Equation
 from derive.worked import Worked
 
 LINES, WIDE = 3, 1.5 * LINE  # numbers that take more lines, or a line wider than this in em, are not put in: the result stands alone
-BLANK = r"\boxed{\phantom{MMM}}"
+BLANK = r"\underline{\phantom{\Big|MMM}}"  # room to write a number by hand
 
 Sheet = Literal["numbers", "exercise", "solution"]
 Put = Mapping[Tensor, Written]
@@ -33,7 +33,7 @@ class Numbers:
     """What a document in numbers is made from.
 
     origin: a sentence that says where they come from. decimals: how many are shown; None for as many as it takes (figures.py).
-    sheet: an exercise has a box in the place of every result, and its solution the results.
+    sheet: an exercise has a blank in the place of every result, and its solution the results.
     """
 
     worked: Worked
@@ -119,7 +119,7 @@ class Figures:
     # -- values --------------------------------------------------------------------------------------------------------
 
     def result(self, tensor: Tensor, array: Given, exact: bool, relation: str = "") -> Iterator[Row]:
-        """The rows of what is computed, or as many boxes."""
+        """The rows of what is computed, or as many blanks."""
         if self.blank:
             return self.rows(tensor, array, lambda _: BLANK, relation or "=")
         return self.rows(tensor, array, lambda x: self.rounding.text(x, exact=exact), relation or ("=" if exact else r"\approx"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
-from derive.documents.figures import FIRST, HEAD, LONGEST, SLICES, is_cut
+from derive.documents.figures import FIRST, HEAD, LONGEST, SLICES, matrix
 from derive.documents.numbers import Figures
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Tensor
@@ -30,13 +31,19 @@ def given_numbers(figures: Figures) -> Section:
 
 def _rounding_words(figures: Figures) -> Text:
     """How numbers are written, once for the whole document."""
-    words = f"Numbers are rounded to {figures.rounding.decimals} decimals, halves away from zero: "
-    relations: Text = (Math("="), " stands before numbers that need no rounding, ", Math(r"\approx"), " before rounded ones. ")
-    carried = "Every calculation is done with the numbers as they are before rounding, so the last digit may differ from what the rounded "
-    carried += "numbers would give."
+    count = figures.rounding.decimals
+    if figures.blank:
+        exact = "Calculate with numbers that are not rounded yet: with rounded ones, your last digits may differ."
+        return (f"Round every result to {count} decimals. {exact}",)
+    words = f"Numbers are rounded to {count} decimals, halves away from zero: "
+    relations: Text = (Math("="), " stands before numbers that need no rounding, ", Math(r"\approx"), " before rounded ones; ")
+    carried = (
+        "0 without decimals is zero in floating point. Every calculation is done with the numbers as they are before rounding, so the "
+    )
+    carried += "last digit may differ from what the rounded numbers would give."
     shown = list(figures.worked.values.values())
     long = any(extent > LONGEST for a in shown for extent in a.shape[-2:])
-    many = any(a.ndim > 2 and is_cut(a[..., :1, :1]) for a in shown)
+    many = any(a.ndim > 2 and math.prod(a.shape[:-2]) > SLICES for a in shown)
     cut = f" Of more than {LONGEST} rows or columns, the first {HEAD} and the last are shown." if long else ""
     cut += f" Of more than {SLICES} matrices in one array, the first {FIRST} and the last are shown." if many else ""
     return (words, *relations, carried + cut)
@@ -59,8 +66,16 @@ def update_in_numbers(figures: Figures) -> Iterator[Block]:
         yield Paragraph(("In numbers:",))
         yield Formula(tuple(rows))
     loss = forward.outputs[-1]
-    yield Paragraph(("The loss by the same equations, with the new parameters:",))
+    yield Paragraph(("The loss by the same equations, with the new parameters", *_before(loss, figures), ":"))
     yield Formula(tuple(figures.result(loss, worked.loss, exact=False)))
+
+
+def _before(loss: Tensor, figures: Figures) -> Text:
+    """The loss before the step, where it is a number and no question."""
+    if figures.blank or loss.axes:
+        return ()
+    exact = loss.name in figures.exact
+    return (", after ", Math(matrix(figures.worked.values[loss.name], lambda x: figures.rounding.text(x, exact=exact))), " before")
 
 
 def _step_put_in(parameter: Tensor, figures: Figures) -> str | None:

@@ -94,17 +94,7 @@ def onehot_definitions(notation: Notation) -> Iterator[Formula]:
 def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
     program = derivation.forward
     yield layout_words(program, notation)
-    yield (
-        "A gradient has the shape of what it belongs to. ",
-        Math(r"G_T := \frac{\partial L}{\partial T}"),
-        " for a matrix ",
-        Math("T"),
-        ", ",
-        Math(r"g_t := \frac{\partial L}{\partial t}"),
-        " for a vector or a number ",
-        Math("t"),
-        ".",
-    )
+    yield gradient_words()
     yield (
         Math(r"\odot"),
         " and ",
@@ -122,6 +112,21 @@ def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
     )
     yield from dict.fromkeys(text for equation in program.equations for text in _kinks(equation, notation))
     yield from _floors(derivation, notation)
+
+
+def gradient_words() -> Text:
+    """The shape of a gradient and its two symbols."""
+    return (
+        "A gradient has the shape of what it belongs to. ",
+        Math(r"G_T := \frac{\partial L}{\partial T}"),
+        " for a matrix ",
+        Math("T"),
+        ", ",
+        Math(r"g_t := \frac{\partial L}{\partial t}"),
+        " for a vector or a number ",
+        Math("t"),
+        ".",
+    )
 
 
 def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
