@@ -346,7 +346,7 @@ def test_a_data_file_that_is_wrong(text: str, message: str, tmp_path: Path) -> N
 
 def test_numbers_from_an_npz_file(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
-    np.savez(path, X=[[0.5, 0.8]], y=[[1]], W1=[[0.4, 0.6]], b1=[0.1], W2=np.float32([[0.5]]), b2=[0.1], learning_rate=0.25)
+    np.savez(path, X=[[0.5, 0.8]], y=[[1]], W1=[[0.4, 0.6]], b1=[0.1], W2=np.array([[0.5]], np.float32), b2=[0.1], learning_rate=0.25)
     made = sheet("worked_example", Wanted(source=str(path)))
     assert made.numbers.worked.learning_rate == 0.25
     assert made.numbers.worked.values["W2"] == 0.5

@@ -8,6 +8,7 @@ from typing import Literal
 from derive.documents.chain import chain
 from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.documents.forward import forward_pass, matrix_rows
+from derive.documents.indices import eliminated, local_rows, transposes
 from derive.documents.local import local, slope
 from derive.documents.notation import Notation, in_shape, notation
 from derive.documents.numbers import Figures, Numbers, Sheet, figures
@@ -23,7 +24,7 @@ from derive.index import Entry, Partial, Tensor
 from derive.network import Network
 from derive.program import Derivation, Derived
 
-Detail = Literal["summary", "steps"]
+Detail = Literal["summary", "steps", "indices"]
 TITLES: dict[Sheet, str] = {
     "numbers": "The gradients in numbers: ",
     "exercise": "Exercise: the gradients of ",
@@ -34,7 +35,8 @@ TITLES: dict[Sheet, str] = {
 def compose(derivation: Derivation, network: Network, detail: Detail = "steps", numbers: Numbers | None = None) -> Document:
     """The document of a derivation; the same arguments give the same document.
 
-    numbers: what stands beside the formulas. An exercise leaves out the steps, which are its answers.
+    detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas;
+    an exercise leaves out the steps, which are its answers.
     """
     how = notation(derivation)
     beside = None if numbers is None else figures(numbers, how)
@@ -49,7 +51,7 @@ def compose(derivation: Derivation, network: Network, detail: Detail = "steps", 
         forward_pass(derivation, how, beside),
         *chain(derivation, how),
         *local(derivation, how),
-        *_backward(derivation, how, beside),
+        *_backward(derivation, how, beside, detail),
         *products(derivation, how),
         *_stable(derivation, how),
         _update(derivation, how, beside),
@@ -61,16 +63,18 @@ def compose(derivation: Derivation, network: Network, detail: Detail = "steps", 
 # -- backward ----------------------------------------------------------------------------------------------------------
 
 
-def _backward(derivation: Derivation, how: Notation, beside: Figures | None) -> Iterator[Section]:
+def _backward(derivation: Derivation, how: Notation, beside: Figures | None, detail: Detail) -> Iterator[Section]:
     words = "From the loss back to the inputs. Every gradient starts from the chain rule, over all equations that read the tensor."
     yield Section(("Backward pass",), (Paragraph((words,)),))
     for derived in derivation.backward:
         if derived.of is not None:
-            blocks = _gradient(derived, derived.of, derivation, how, beside)
+            blocks = _gradient(derived, derived.of, derivation, how, beside, detail)
             yield Section(("Gradient of ", Math(how.name(derived.of))), tuple(blocks), level=2)
 
 
-def _gradient(derived: Derived, of: Tensor, derivation: Derivation, how: Notation, beside: Figures | None) -> Iterator[Block]:
+def _gradient(
+    derived: Derived, of: Tensor, derivation: Derivation, how: Notation, beside: Figures | None, detail: Detail
+) -> Iterator[Block]:
     equation = derived.equation
     indices = equation.indices
     start = derived.steps[0].before if derived.steps else equation.body
@@ -78,11 +82,14 @@ def _gradient(derived: Derived, of: Tensor, derivation: Derivation, how: Notatio
     if not isinstance(start, Partial) and derived.steps:
         yield Paragraph(("The chain rule:",))
         yield Formula((Row(left, how.index(start, indices)), *_through_activation(of, derivation, how)))
-    for step in derived.steps[:-1]:
+    if detail == "indices":
+        yield from local_rows(of, derivation, how)
+    for step in derived.steps:
+        if detail == "indices" and step.rule == "delta elimination":
+            yield from eliminated(step, left, indices, how)
         yield Paragraph(explain(step, how))
-        yield Formula((Row(left, how.index(step.after, indices)),))
-    if derived.steps:
-        yield Paragraph(explain(derived.steps[-1], how))
+        if step is not derived.steps[-1]:
+            yield Formula((Row(left, how.index(step.after, indices)),))
     name = how.name(equation.tensor)
     rows = [Row(left, f"{how.entry(equation.tensor, indices)} = {how.index(equation.body, indices)}")]
     form = how.matrix(equation.body, indices)
@@ -90,6 +97,8 @@ def _gradient(derived: Derived, of: Tensor, derivation: Derivation, how: Notatio
         rows.append(Row(how.derivative(of), in_shape(f"{name} = {form}", of)))
     rows += beside.beside(equation) if beside else []
     yield Formula(tuple(rows), equation.number)
+    if detail == "indices":
+        yield from transposes(equation, how)
 
 
 def _through_activation(of: Tensor, derivation: Derivation, how: Notation) -> Iterator[Row]:
