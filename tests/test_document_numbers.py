@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import shutil
 import subprocess
@@ -26,11 +27,13 @@ from chainrule.worksheet import Sheeted, Wanted
 from derive import Network
 from derive.build import Examples
 from derive.documents.figures import Rounding, is_cut, matrix, positions
+from derive.documents.indices import one_term
 from derive.documents.markdown import safe
 from derive.documents.notation import notation
 from derive.documents.numbers import figures
 from derive.evaluate import Given as Array
 from derive.program import gradient_of
+from derive.terms import eliminations
 from tests import modules
 from tests.tutorial import EXAMPLE, RATE
 
@@ -437,6 +440,55 @@ def test_more_decimals_where_a_gradient_would_vanish() -> None:
     assert 4 < how.rounding.decimals <= 8
 
 
+# -- less and more detail ----------------------------------------------------------------------------------------------
+
+
+def test_a_summary_has_the_results_alone() -> None:
+    network = shipped("two_layer_softmax")
+    derivation = derive.differentiate(network.program())
+    text = derive.document(derivation, network, "markdown", "summary")
+    how = notation(derivation)
+    for equation in (*derivation.forward.equations, *(d.equation for d in derivation.backward)):
+        form = how.matrix(equation.body, equation.indices)
+        assert form is not None
+        assert safe(form) in text
+        assert text.count(rf"\quad ({equation.number})") == 1
+    assert "chain rule" not in text
+    assert len(text.splitlines()) < 40
+
+
+@pytest.mark.parametrize("convention", ["rows", "columns", "xw"])
+def test_where_the_transposes_come_from(convention: Any) -> None:
+    """The factors' shapes fit, in the order of the product; what is transposed is read the other way round."""
+    network = shipped("two_layer_softmax").model_copy(update={"convention": convention})
+    derivation = derive.differentiate(network.program())
+    text = derive.document(derivation, network, "markdown", "indices")
+    tables = re.findall(r"\| In indices .*\n.*\n((?:\|.*\n)+)", text)
+    assert len(tables) == 6  # W2, b2, H1, W1, b1, X
+    for rows in tables:
+        *factors, whole = [[cell.strip(" $") for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
+        shapes = [factor[2].split(r" \times ") for factor in factors]
+        assert all(left[1] == right[0] for left, right in itertools.pairwise(shapes))
+        assert whole[2] == rf"{shapes[0][0]} \times {shapes[-1][1]}"
+        assert whole[1] == " ".join(factor[1] for factor in factors)
+        for factor in factors:
+            assert factor[1].endswith(r"^\top") == ("so it is transposed" in factor[3])
+
+
+@pytest.mark.parametrize("name", ["two_layer_softmax", "lecture_bce", "residual_mlp"])
+def test_the_deltas_in_turn_lead_from_one_formula_to_the_other(name: str) -> None:
+    derivation = derive.differentiate(shipped(name).program())
+    shown = 0
+    for derived in derivation.backward:
+        for step in derived.steps:
+            term = one_term(step.before) if step.rule == "delta elimination" else None
+            if term is not None:
+                *_, last = eliminations(term)
+                assert last.term.expr() == step.after
+                shown += 1
+    assert shown >= 6
+
+
 # -- LaTeX -------------------------------------------------------------------------------------------------------------
 
 
@@ -448,7 +500,7 @@ def test_more_decimals_where_a_gradient_would_vanish() -> None:
         ("digits", Wanted(source="seed=0,examples=9"), "summary"),
         ("lenet", Wanted(source="seed=0"), "summary"),
         ("xor", Wanted("exercise"), "summary"),
-        ("two_layer_softmax", Wanted("solution"), "steps"),
+        ("two_layer_softmax", Wanted("solution"), "indices"),
     ],
 )
 def test_the_latex_compiles(name: str, wanted: Wanted, detail: Any, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def local_rows(of: Tensor, derivation: Derivation, how: Notation) -> Iterator[Bl
 
 def eliminated(step: Step, left: str, indices: tuple[Index, ...], how: Notation) -> Iterator[Block]:
     """The elimination of deltas one after the other, where the step is about one term."""
-    term = _term(step.before)
+    term = one_term(step.before)
     if term is None:
         return
     each = list(eliminations(term))
@@ -56,7 +56,7 @@ def eliminated(step: Step, left: str, indices: tuple[Index, ...], how: Notation)
         yield Formula(tuple(rows))
 
 
-def _term(e: Expr) -> Term | None:
+def one_term(e: Expr) -> Term | None:
     """A product that holds one sum, as a term; None for anything else."""
     factors = sp.Mul.make_args(e)
     sums = [f for f in factors if isinstance(f, Sum)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from derive.documents.document import Block, Formula, Items, Math, Paragraph, Row, Section, Table, Text
+from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation, in_shape
 from derive.documents.setup import gradient_words, layout_words, network_words, onehot_definitions
 from derive.documents.setup_tables import given_rows
@@ -37,10 +37,20 @@ def short_setup(derivation: Derivation, network: Network, how: Notation) -> Sect
     blocks: list[Block] = [
         Paragraph(network_words(network)),
         Table((("Symbol",), ("Meaning",), ("Shape",)), tuple(rows), 1),
-        *onehot_definitions(how),
-        Items((layout_words(forward, how), gradient_words())),
+        Paragraph((*layout_words(forward, how), *_onehots(how), *gradient_words())),
     ]
     return Section(("Set-up",), tuple(blocks))
+
+
+def _onehots(how: Notation) -> Iterator[str | Math]:
+    for formula in onehot_definitions(how):
+        row = formula.rows[0]
+        delta, _, _ = row.right.partition(" = ")
+        yield from (
+            "The labels are used as a one-hot tensor: ",
+            Math(f"{row.left} {row.relation} {delta}"),
+            ", 1 at the label and 0 elsewhere. ",
+        )
 
 
 def result_row(equation: Equation, how: Notation) -> Row:
