@@ -30,6 +30,7 @@ DRAWS = 300
 WEIGHTS = (-1.0, -0.5, 0.5, 1.0)
 BIASES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 INPUTS = (-1.0, 0.5, 1.0, 2.0)
+VALUES = (0.0, 0.5, 1.0)  # targets of a loss that takes any
 TAME, FAINT = 4.0, 0.02  # how large a value of the forward pass may be, and how small the largest entry of a gradient
 
 
@@ -138,7 +139,7 @@ def _targets(network: Network, base: Sample, random: np.random.Generator) -> Arr
         case "unit":
             return random.integers(0, 2, base.y.shape).astype(np.float64)
         case "values":
-            return np.asarray(random.choice(BIASES, base.y.shape))
+            return np.asarray(random.choice(VALUES, base.y.shape))
         case _:
             return base.y
 

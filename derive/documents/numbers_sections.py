@@ -10,6 +10,7 @@ import numpy as np
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
 from derive.documents.figures import FIRST, HEAD, LONGEST, SLICES, matrix
 from derive.documents.numbers import Figures
+from derive.documents.symbols import size_letter
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Tensor
 from derive.program import Equation, gradient_of
@@ -20,13 +21,19 @@ def given_numbers(figures: Figures) -> Section:
     forward = figures.worked.derivation.forward
     data = [t for t in forward.given if t not in forward.parameters]
     rate = figures.number(figures.worked.learning_rate)
-    words: Text = (f"{figures.numbers.origin} The learning rate is ", Math(rf"\eta = {rate}"), ".")
+    words: Text = (f"{figures.numbers.origin} The learning rate is ", Math(rf"\eta = {rate}"), *_examples(figures), ".")
     blocks: list[Block] = [Paragraph(words), Paragraph(_rounding_words(figures))]
     for tensors, title in ((data, "The data:"), (forward.parameters, "The parameters:")):
         if tensors:
             rows = [row for t in tensors for row in figures.given(t)]
             blocks += [Paragraph((title,)), Formula(tuple(rows))]
     return Section(("The numbers",), tuple(blocks))
+
+
+def _examples(figures: Figures) -> Text:
+    """How many examples there are, where the formulas have a letter for it."""
+    axes = dict.fromkeys(a for t in figures.worked.derivation.forward.given for a in t.axes if a.extent is None)
+    return tuple(part for a in axes for part in (", ", Math(f"{size_letter(a)} = {figures.extents[a.size]}")))
 
 
 def _rounding_words(figures: Figures) -> Text:
