@@ -13,9 +13,10 @@ import derive
 from chainrule.files import write_atomic
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
+from chainrule.worksheet import Wanted, worksheet
 from derive import Network
 from derive.build import Examples
-from derive.documents import Format
+from derive.documents import Detail, Format
 from derive.names import OTHER_MODULES
 from derive.network import Convention
 from derive.program import Derivation
@@ -71,13 +72,21 @@ def document(
     examples: Examples,
     output: Path | None,
     report: Report = silent,
+    detail: Detail = "steps",
+    wanted: Wanted | None = None,
 ) -> Text:
-    """Write up the network's derivation, into a file where one is named. Raises OSError when that cannot be written."""
+    """Write up the network's derivation, into a file where one is named; in numbers where they are wanted.
+
+    Raises OSError when the file cannot be written, InputError and Mismatch where the numbers are wrong (`worksheet`).
+    """
     report(f"deriving {network.name}")
     written = network.model_copy(update={"convention": convention or network.convention})
-    derivation = derive.differentiate(written.program(examples=examples))
-    report(f"writing up {network.name}")
-    return _put(Text(network.name, form, derive.document(derivation, written, form), output))
+    if wanted is not None:
+        sheet = worksheet(written, examples, wanted, report)
+        text = derive.document(sheet.derivation, sheet.network, form, detail, sheet.numbers)
+    else:
+        text = derive.document(derive.differentiate(written.program(examples=examples)), written, form, detail)
+    return _put(Text(network.name, form, text, output))
 
 
 def generate(network: Network, output: Path | None, report: Report = silent) -> Text:

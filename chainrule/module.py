@@ -46,6 +46,8 @@ class Module(Protocol):
         optimizer: Any = None,
         state: Any = None,
         seed: int | np.random.Generator = 0,
+        shuffle: bool = True,
+        sample_weight: Array | None = None,
     ) -> tuple[Parameters, Array]: ...
 
 

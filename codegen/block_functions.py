@@ -114,8 +114,8 @@ class BlockFunctions:
         arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array", "works": "Array"}
         purpose = (
             f"_gradients_batch by several threads, {CHUNK} of the N examples from order[start] on at a time.\n\n"
-            f"{INDENT}chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number\n"
-            f"{INDENT}of threads.\n{INDENT}"
+            f"{INDENT}chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the\n"
+            f"{INDENT}number of threads.\n{INDENT}"
         )
         return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], batch.work, "parallel=True")
 

@@ -528,8 +528,8 @@ def _gradients_chunks(
 ) -> float:
     """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
 
-    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the number
-    of threads.
+    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the
+    number of threads.
     """
     count = (N + 1023) // 1024
     for k in prange(count):
