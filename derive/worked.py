@@ -16,6 +16,7 @@ from derive.evaluate import Given, evaluate, value
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Tensor
 from derive.program import Derivation, with_gradients
+from derive.update import updated
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _stepped(parameter: Tensor, derivation: Derivation, values: Mapping[str, Giv
     """The parameter after one step of gradient descent, by the optimiser's formula."""
     gradient = derivation.gradient(parameter).equation
     rate = Tensor("eta")
-    body = OPTIMISERS["sgd"].formula(Entry(parameter, *gradient.indices), gradient.entry, rate.entry())
+    body = updated(OPTIMISERS["SGD"], Entry(parameter, *gradient.indices), gradient.entry, rate.entry())
     return value(body, gradient.indices, {**values, rate.name: np.asarray(learning_rate)}, {})
 
 

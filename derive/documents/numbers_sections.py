@@ -14,6 +14,7 @@ from derive.documents.symbols import size_letter
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Tensor
 from derive.program import Equation, gradient_of
+from derive.update import updated
 
 
 def given_numbers(figures: Figures) -> Section:
@@ -89,7 +90,7 @@ def _step_put_in(parameter: Tensor, figures: Figures) -> str | None:
     """theta - eta * gradient with the numbers put in."""
     gradient = figures.worked.derivation.gradient(parameter).equation
     rate = Tensor("eta")
-    body = OPTIMISERS["sgd"].formula(Entry(parameter, *gradient.indices), gradient.entry, rate.entry())
+    body = updated(OPTIMISERS["SGD"], Entry(parameter, *gradient.indices), gradient.entry, rate.entry())
     step = Equation(parameter, gradient.indices, body)
     put = dict(figures.of((parameter, gradient.tensor)))
     put[rate] = figures.written(

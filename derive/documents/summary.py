@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation, in_shape
@@ -14,6 +15,7 @@ from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Partial, Tensor
 from derive.network import Network
 from derive.program import Derivation, Equation
+from derive.update import updated
 
 
 def summary(derivation: Derivation, network: Network, how: Notation) -> Iterator[Section]:
@@ -66,7 +68,7 @@ def result_row(equation: Equation, how: Notation) -> Row:
 
 def update_rule(how: Notation) -> Iterator[Block]:
     """One step of gradient descent, for any parameter."""
-    rule = OPTIMISERS["sgd"].formula
+    rule = partial(updated, OPTIMISERS["SGD"])
     eta, theta, loss = Tensor("eta"), Tensor("theta"), Tensor("L")
     general = how.index(rule(theta.entry(), Partial(loss.entry(), theta.entry()), eta.entry()), ())
     words: Text = ("One step of gradient descent with learning rate ", Math(r"\eta"), ", for every parameter ", Math(r"\theta"), ":")
