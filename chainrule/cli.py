@@ -19,7 +19,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import Text, document, format_of, generate, prove
+from chainrule.commands import FileFormat, Text, Wanted, document, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.progress import shown
@@ -29,7 +29,6 @@ from chainrule.verify import verify
 from codegen import ModuleError
 from derive import Network, SpecError
 from derive.build import Examples
-from derive.documents import Format
 from derive.network import Convention
 from derive.spec_errors import Problem
 
@@ -109,23 +108,31 @@ def prove_command(spec: Spec, convention: Written = None, examples: Of = "batch"
     _exit(proof.holds)
 
 
-@app.command("derive", epilog="Example: chainrule derive worked_example --format latex --examples single -o worked_example.tex")
+@app.command("derive", epilog="Example: chainrule derive worked_example --examples single -o worked_example.pdf")
 def derive_command(
     spec: Spec,
     form: Annotated[
-        Format | None, typer.Option("--format", help="The language; by default by FILE's ending, .md or .tex, else markdown.")
+        FileFormat | None,
+        typer.Option("--format", help="The format; by default by FILE's ending, .md, .tex, .html or .pdf, else markdown."),
     ] = None,
     convention: Written = None,
     examples: Of = "batch",
+    module: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The generated module: each equation links to the line that computes it.")
+    ] = None,
+    proved: Annotated[bool, typer.Option("--prove", help="Run the proof and state what came of it.")] = False,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Write up the derivation of the gradients, step by step."""
+    """Write up the derivation of the gradients, step by step.
+
+    A PDF is made by latexmk or pdflatex, which must be installed.
+    """
     file = file_of(output, spec)
-    form = form or format_of(file)
+    wanted = Wanted(form or format_of(file), convention, examples, module, proved)
     network = _network(spec)
     with shown(err) as report:
-        made = document(network, form, convention, examples, file, report)
+        made = document(network, wanted, file, report)
     _print_text(made, as_json)
 
 
@@ -225,7 +232,7 @@ def _print_text(made: Text, as_json: bool) -> None:
     if as_json:
         _print_record(made.record())
     elif made.file is None:
-        sys.stdout.write(made.text)
+        sys.stdout.write(str(made.text))
     else:
         err.print(f"wrote {made.file}")
 

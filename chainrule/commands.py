@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import keyword
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 import codegen
 import derive
 from chainrule.files import write_atomic
+from chainrule.pdf import pdf
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
-from derive.documents import Format
+from derive.documents import Format, Module
 from derive.names import OTHER_MODULES
 from derive.network import Convention
 from derive.program import Derivation
 from derive.proof import Verdict
 
-FORMATS: Mapping[str, Format] = {".md": "markdown", ".tex": "latex"}
+FileFormat = Literal["markdown", "latex", "html", "pdf"]
+
+FORMATS: Mapping[str, FileFormat] = {".md": "markdown", ".tex": "latex", ".html": "html", ".pdf": "pdf"}
 
 
 @dataclass(frozen=True)
@@ -41,15 +47,15 @@ class Proof:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that was made for a network, and the file that holds it, if one was asked for."""
+    """A text or a PDF that was made for a network, and the file that holds it; a text may be without one."""
 
     network: str
     what: str
-    text: str
+    text: str | bytes
     file: Path | None
 
     def record(self) -> dict[str, object]:
-        place = {"text": self.text} if self.file is None else {"file": str(self.file)}
+        place: dict[str, object] = {"text": self.text} if self.file is None else {"file": str(self.file)}
         return {"network": self.network, "what": self.what, **place}
 
 
@@ -64,20 +70,53 @@ def prove(network: Network, convention: Convention | None, examples: Examples, r
     return Proof(network.name, tuple(verdicts))
 
 
-def document(
-    network: Network,
-    form: Format,
-    convention: Convention | None,
-    examples: Examples,
-    output: Path | None,
-    report: Report = silent,
-) -> Text:
-    """Write up the network's derivation, into a file where one is named. Raises OSError when that cannot be written."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a document is to be: its format, its notation, the module that it links to, whether the proof is run for it."""
+
+    form: FileFormat = "markdown"
+    convention: Convention | None = None
+    examples: Examples = "batch"
+    module: Path | None = None
+    proved: bool = False
+
+
+def document(network: Network, wanted: Wanted, output: Path | None, report: Report = silent) -> Text:
+    """Write up the network's derivation, into a file where one is named.
+
+    Raises InputError for a PDF without a file, for a module that is not the network's as it stands, and where TeX cannot make the PDF;
+    OSError when the file cannot be written.
+    """
+    if wanted.form == "pdf" and output is None:
+        raise InputError("a PDF goes into a file: right would be -o and a name that ends in .pdf")
     report(f"deriving {network.name}")
-    written = network.model_copy(update={"convention": convention or network.convention})
-    derivation = derive.differentiate(written.program(examples=examples))
+    written = network.model_copy(update={"convention": wanted.convention or network.convention})
+    derivation = derive.differentiate(written.program(examples=wanted.examples))
+    module = None if wanted.module is None else _module(network, wanted, output)
+    verdicts = prove(network, wanted.convention, wanted.examples, report).verdicts if wanted.proved else ()
     report(f"writing up {network.name}")
-    return _put(Text(network.name, form, derive.document(derivation, written, form), output))
+    form: Format = "latex" if wanted.form == "pdf" else wanted.form
+    text = derive.document(derivation, written, form, module, verdicts)
+    if wanted.form == "pdf":
+        report(f"setting {network.name} in TeX")
+    return put(Text(network.name, wanted.form, pdf(text) if wanted.form == "pdf" else text, output))
+
+
+def _module(network: Network, wanted: Wanted, output: Path | None) -> Module:
+    """The module that a document links to: the file must hold what the spec gives, or its lines would be wrong."""
+    path = wanted.module or Path()
+    if (wanted.convention or network.convention) != network.convention or wanted.examples != "batch":
+        raise InputError("the module computes a batch in the spec's own convention: leave --module out, or --convention and --examples")
+    text = codegen.render(derive.differentiate(network.program()), network)
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        raise InputError(f"{path} is not the module of this network as it is: write it with chainrule generate SPEC -o {path}")
+    folder = output.parent if output is not None else Path()
+    return linked(text, Path(os.path.relpath(path.resolve(), folder.resolve())))
+
+
+def linked(text: str, path: Path) -> Module:
+    """A module's text for the links of a document; `path` leads from the document's folder to the module."""
+    return Module(path.name, quote(path.as_posix()), codegen.places(text))
 
 
 def generate(network: Network, output: Path | None, report: Report = silent) -> Text:
@@ -90,15 +129,15 @@ def generate(network: Network, output: Path | None, report: Report = silent) -> 
     report(f"deriving {network.name}")
     derivation: Derivation = derive.differentiate(network.program())
     report(f"rendering {network.name}")
-    return _put(Text(network.name, "module", codegen.render(derivation, network), output))
+    return put(Text(network.name, "module", codegen.render(derivation, network), output))
 
 
-def format_of(file: Path | None) -> Format:
+def format_of(file: Path | None) -> FileFormat:
     """The language that the file's ending stands for, Markdown for stdout. Raises InputError for any other ending."""
     if file is None:
         return "markdown"
     if file.suffix not in FORMATS:
-        raise InputError(f"cannot tell the language of {file}: right would be a name that ends in .md or .tex, or --format with any name")
+        raise InputError(f"cannot tell the language of {file}: right would be a name that ends in {', '.join(FORMATS)}, or --format")
     return FORMATS[file.suffix]
 
 
@@ -115,7 +154,8 @@ def check_module_name(path: Path) -> None:
         raise InputError(f"cannot write the module to {path}: it would hide the Python module {name}; choose another name")
 
 
-def _put(made: Text) -> Text:
+def put(made: Text) -> Text:
+    """Write what was made into its file, if it has one."""
     if made.file is not None:
         write_atomic(made.file, made.text)
     return made

@@ -1,25 +1,38 @@
-"""The derivation as a document: LaTeX for pdflatex, or Markdown for GitHub and Jupyter."""
+"""The derivation as a document: LaTeX for pdflatex, Markdown for GitHub and Jupyter, or HTML for a browser."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+from derive.documents.code import Module
 from derive.documents.compose import compose
+from derive.documents.html import render_html
 from derive.documents.latex import render_latex
 from derive.documents.markdown import render_markdown
 from derive.network import Network
 from derive.program import Derivation
+from derive.proof.verdict import Verdict
 
-Format = Literal["latex", "markdown"]
+Format = Literal["latex", "markdown", "html"]
 
-RENDERERS = {"latex": render_latex, "markdown": render_markdown}
+RENDERERS = {"latex": render_latex, "markdown": render_markdown, "html": render_html}
+
+__all__ = ["RENDERERS", "Format", "Module", "render"]
 
 
-def render(derivation: Derivation, network: Network, format: Format) -> str:  # noqa: A002 - the word that a caller expects
+def render(
+    derivation: Derivation,
+    network: Network,
+    format: Format,  # noqa: A002 - the word that a caller expects
+    module: Module | None = None,
+    verdicts: Sequence[Verdict] = (),
+) -> str:
     """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary.
 
-    The same arguments give the same bytes. Raises ValueError for an unknown format.
+    module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
+    them the document names the checks. The same arguments give the same bytes. Raises ValueError for an unknown format.
     """
     if format not in RENDERERS:
         raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
-    return RENDERERS[format](compose(derivation, network))
+    return RENDERERS[format](compose(derivation, network, module, verdicts))

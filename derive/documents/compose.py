@@ -1,10 +1,11 @@
-"""A derivation as a document: set-up, forward pass, chain, backward pass, products, stable form, update, summary."""
+"""A derivation as a document: set-up, forward pass, chain, backward pass, products, stable form, update, summary, code and proof."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from derive.documents.chain import chain
+from derive.documents.code import Module, with_code
 from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.documents.forward import forward_pass, matrix_rows
 from derive.documents.local import local, slope
@@ -17,10 +18,15 @@ from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network
 from derive.program import Derivation, Derived
+from derive.proof.verdict import Verdict
 
 
-def compose(derivation: Derivation, network: Network) -> Document:
-    """The document of a derivation; the same derivation and network give the same document."""
+def compose(derivation: Derivation, network: Network, module: Module | None = None, verdicts: Sequence[Verdict] = ()) -> Document:
+    """The document of a derivation; the same derivation and network give the same document.
+
+    module: the generated module that its equations link to. verdicts: what a proof of this derivation came to; without them, the
+    document names the checks.
+    """
     how = notation(derivation)
     sections = [
         setup(derivation, network, how),
@@ -33,7 +39,7 @@ def compose(derivation: Derivation, network: Network) -> Document:
         _update(derivation, how),
         _summary(derivation, how),
     ]
-    return Document(("The gradients of ", network.name), tuple(sections))
+    return with_code(Document(("The gradients of ", network.name), tuple(sections)), derivation, module, verdicts)
 
 
 # -- backward ----------------------------------------------------------------------------------------------------------
