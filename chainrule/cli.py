@@ -96,14 +96,20 @@ def schema_command(as_json: Json = False) -> None:
 
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
-def prove_command(spec: Spec, convention: Written = None, examples: Of = "batch", as_json: Json = False) -> None:
+def prove_command(
+    spec: Spec,
+    convention: Written = None,
+    examples: Of = "batch",
+    equation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Check this equation alone, by its number in the document.")] = None,
+    as_json: Json = False,
+) -> None:
     """Prove every step of a derivation: one line a step.
 
     Further lines check each chain of steps, each gradient and the whole network.
     """
     network = _network(spec)
     with shown(err) as report:
-        proof = prove(network, convention, examples, report)
+        proof = prove(network, convention, examples, report, equation and equation.strip("()"))
     _print_record(proof.record()) if as_json else tables.proof(out, proof)
     _exit(proof.holds)
 

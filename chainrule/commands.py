@@ -59,12 +59,20 @@ class Text:
         return {"network": self.network, "what": self.what, **place}
 
 
-def prove(network: Network, convention: Convention | None, examples: Examples, report: Report = silent) -> Proof:
-    """Check every step of the network's derivation, in its own convention unless another is asked for."""
+def prove(
+    network: Network, convention: Convention | None, examples: Examples, report: Report = silent, equation: str | None = None
+) -> Proof:
+    """Check every step of the network's derivation, in its own convention unless another is asked for, or one equation alone.
+
+    Raises InputError for the number of an equation that there is not.
+    """
     report(f"deriving {network.name}")
     derivation = derive.differentiate(network.program(convention, examples))
+    known = [e.number for e in (*derivation.equations, *(d.equation for d in derivation.stable))]
+    if equation is not None and equation not in known:
+        raise InputError(f"{network.name} has no equation {equation}: right would be one of {', '.join(known)}")
     verdicts: list[Verdict] = []
-    for verdict in derive.prove(derivation):
+    for verdict in derive.prove(derivation, equation=equation):
         verdicts.append(verdict)
         report(f"proving {network.name}: {len(verdicts)} checks, now ({verdict.number}) {verdict.rule}")
     return Proof(network.name, tuple(verdicts))

@@ -85,6 +85,6 @@ def errors(log: str) -> str:
         if re.match(r"!|\S+\.tex:\d+: ", line):
             context = next((below for below in lines[k + 1 : k + 8] if re.match(r"l\.\d+ ", below)), "")
             found += [line, *([f"    {context}"] if context else [])]
-        if missing := re.search(r"File `([^']+)' not found", line):
+        if missing := re.search(r"File `([^']+\.(?:sty|cls|def))' not found", line):
             found.append(f"    {missing[1]} belongs to TeX Live: on Debian and Ubuntu, apt-get install {PACKAGES}")
     return "\n".join(found[:SHOWN_LINES] or lines[-SHOWN_LINES:])

@@ -76,7 +76,8 @@ def columns(table: Table) -> str:
     rows = (table.header, *table.rows)
     others = sum(max(sum(map(_wide, row[k])) for row in rows) for k in range(len(kinds)) if k != table.wide)
     needed = max(sum(map(_wide, row[table.wide])) for row in rows) / PAGE
-    share = min(max(0.34, needed), max(0.12, 1 - (others + GAP * len(kinds)) / PAGE))
+    left = max(0.12, 1 - (others + GAP * len(kinds)) / PAGE)
+    share = min(left, max(0.34, min(needed, 0.9 * left)))
     kinds[table.wide] = rf">{{\raggedright\arraybackslash}}p{{{share:.2g}\linewidth}}"
     return "".join(kinds)
 
