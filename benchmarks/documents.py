@@ -2,9 +2,9 @@
 
     python -m benchmarks.documents
 
-The first run in a process also fills caches (SymPy's, and those of the engine), so the digits network is written up several times and
-the first run and the median of the others are shown. Depth: dense layers of 16 units with ReLU; every network is a new one. A PDF takes the LaTeX
-and TeX on top of that, and is timed where pdflatex is installed.
+The first run in a process also fills caches (SymPy's, and those of the engine), so the digits network is written up several times, and
+the first run and the median of the others are shown. Depth: dense layers of 16 units with ReLU; every network is a new one. A PDF
+takes the LaTeX and TeX on top of that, and is timed where pdflatex is installed.
 """
 
 from __future__ import annotations

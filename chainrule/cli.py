@@ -100,7 +100,7 @@ def prove_command(
     spec: Spec,
     convention: Written = None,
     examples: Of = "batch",
-    equation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Check this equation alone, by its number in the document.")] = None,
+    equation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Check this equation alone; its number in the document.")] = None,
     as_json: Json = False,
 ) -> None:
     """Prove every step of a derivation: one line a step.

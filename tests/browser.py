@@ -58,7 +58,8 @@ window.addEventListener("load", () => {
 
 def measured(pages: Sequence[tuple[str, int]], folder: Path) -> list[dict[str, Any]]:
     """What a browser makes of each page in a window of its width: extents, the text that is seen, the places of the equations."""
-    frames = "".join(f'<iframe width="{width}" height="900" style="border:0" srcdoc="{html.escape(page)}"></iframe>' for page, width in pages)
+    frame = '<iframe width="{}" height="900" style="border:0" srcdoc="{}"></iframe>'
+    frames = "".join(frame.format(width, html.escape(page)) for page, width in pages)
     wrapper = folder / "measure.html"
     wrapper.write_text(f'<!DOCTYPE html><meta charset="utf-8">{MEASURE}<body>{frames}</body>', encoding="utf-8")
     done = _run(["--dump-dom", wrapper.as_uri()], folder)

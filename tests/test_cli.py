@@ -228,7 +228,11 @@ def test_derive_wants_to_know_the_format(run: Command, small: Path, tmp_path: Pa
 
 def test_a_pdf_goes_into_a_file(run: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a PDF goes into a file" in run("derive", small, "--format", "pdf").err
-    monkeypatch.setattr("chainrule.commands.pdf", lambda latex: b"%PDF" + latex[:14].encode())
+
+    def begun(latex: str) -> bytes:
+        return b"%PDF" + latex[:14].encode()
+
+    monkeypatch.setattr("chainrule.commands.pdf", begun)
     assert run("derive", small, "-o", tmp_path / "a.pdf", "--json").record["file"] == str(tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == b"%PDF\\documentclass"
 

@@ -16,12 +16,11 @@ import pytest
 import codegen
 import derive
 from codegen.places import places
-from derive.documents import Module, render
+from derive.documents import Module
 from derive.documents.compose import compose
 from derive.documents.document import Code, Document, Formula, Link, Math, Paragraph, Row, Section
 from derive.documents.html import headings, render_html
 from derive.documents.mathml import FormulaError, mathml
-from derive.network import Network
 from tests.browser import CHROMIUM, measured, screenshot
 from tests.test_document import CASES
 
@@ -74,7 +73,7 @@ class TestInABrowser:
         self, seen: dict[tuple[str, int], dict[str, Any]], documents: dict[str, Document], name: str, width: int
     ) -> None:
         page = seen[name, width]
-        assert [id for id, *_ in page["equations"]] == [f"eq-{number}" for number in numbers(documents[name])]
+        assert [name for name, *_ in page["equations"]] == [f"eq-{number}" for number in numbers(documents[name])]
         assert all(right - left > 20 and bottom - top > 10 for _, left, top, right, bottom in page["equations"])
         tops = [top for _, _, top, _, _ in page["equations"]]
         assert tops == sorted(tops)
@@ -190,7 +189,10 @@ def spaced(latex: str) -> list[tuple[str, str, str]]:
     [
         ("x", "<mi>x</mi>"),
         ("12.5", "<mn>12.5</mn>"),
-        (r"W_{1,ji}^\top", '<msubsup><mi>W</mi><mrow><mn>1</mn><mo stretchy="false" lspace="0" rspace="0">,</mo><mi>j</mi><mi>i</mi></mrow>'),
+        (
+            r"W_{1,ji}^\top",
+            '<msubsup><mi>W</mi><mrow><mn>1</mn><mo stretchy="false" lspace="0" rspace="0">,</mo><mi>j</mi><mi>i</mi></mrow>',
+        ),
         (r"\frac{a}{b}", "<mfrac><mi>a</mi><mi>b</mi></mfrac>"),
         (r"x^22", "<msup><mi>x</mi><mn>2</mn></msup><mn>2</mn>"),
         (r"c''", '<msup><mi>c</mi><mo lspace="0" rspace="0">\N{PRIME}\N{PRIME}</mo></msup>'),
@@ -230,7 +232,18 @@ def test_brackets_grow_with_what_is_tall() -> None:
 
 @pytest.mark.parametrize(
     "latex",
-    [r"\unknown", r"\begin{tikzpicture} x \end{tikzpicture}", r"{x", "x}", r"\left(x", r"x_1_2", r"\frac{a}", r"\begin{cases} 1", "x^", "\\"],
+    [
+        r"\unknown",
+        r"\begin{tikzpicture} x \end{tikzpicture}",
+        r"{x",
+        "x}",
+        r"\left(x",
+        r"x_1_2",
+        r"\frac{a}",
+        r"\begin{cases} 1",
+        "x^",
+        "\\",
+    ],
 )
 def test_what_is_not_known_is_refused(latex: str) -> None:
     with pytest.raises(FormulaError):
