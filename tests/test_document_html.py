@@ -17,6 +17,7 @@ import codegen
 import derive
 from codegen.places import places
 from derive.documents import Module
+from derive.documents import mathml_symbols as known
 from derive.documents.compose import compose
 from derive.documents.document import Code, Document, Formula, Link, Math, Paragraph, Row, Section
 from derive.documents.html import headings, render_html
@@ -24,6 +25,7 @@ from derive.documents.mathml import FormulaError, mathml
 from tests.browser import CHROMIUM, measured, screenshot
 from tests.test_document import CASES
 
+ROOT = Path(__file__).parent.parent
 WIDTHS = (1280, 390)
 NAMES = ["digits", "residual_mlp", "every activation", "products", "positions"]
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
@@ -33,7 +35,7 @@ def document(name: str) -> Document:
     if name in CASES:
         network, convention, examples = CASES[name]()
         return compose(derive.differentiate(network.program(convention, examples)), network)
-    network = derive.load(Path(__file__).parent.parent / "networks" / f"{name}.toml")
+    network = derive.load(ROOT / "networks" / f"{name}.toml")
     derivation = derive.differentiate(network.program())
     return compose(derivation, network, Module(f"{name}.py", f"../{name}.py", places(codegen.render(derivation, network))))
 
@@ -142,11 +144,11 @@ def test_the_page_is_well_formed_and_fetches_nothing(pages: dict[str, str], name
     parser = Balanced()
     parser.feed(pages[name])
     assert parser.open == []
-    assert not re.search(r"<script|<link|@import|url\(|https?:|\bsrc=", pages[name])
+    assert not re.search(r"<script|<link|@import|url\((?!\"data:)|https?:|[<\s]src=", pages[name])
 
 
 def test_every_numbered_equation_links_to_its_line(pages: dict[str, str]) -> None:
-    derivation = derive.differentiate(derive.load(Path(__file__).parent.parent / "networks" / "digits.toml").program())
+    derivation = derive.differentiate(derive.load(ROOT / "networks" / "digits.toml").program())
     computed = {e.number for e in derivation.computed.equations}
     for equation in re.findall(r'<div class="equation" id="eq-(\w+)">(.*?)</div>\n</div>', pages["digits"], re.DOTALL):
         number, markup = equation
@@ -223,6 +225,15 @@ def test_mathml(latex: str, expected: str) -> None:
 )
 def test_a_sign_stands_close_and_an_operator_apart(latex: str, expected: list[tuple[str, str]]) -> None:
     assert [(before, behind) for _, before, behind in spaced(latex)] == expected
+
+
+def test_the_font_in_the_page_has_every_character() -> None:
+    listed = (ROOT / "derive" / "documents" / "fonts" / "stix-two-math.txt").read_text().replace("\n", "")
+    ranges = [(int(first, 16), int(last or first, 16)) for first, last in re.findall(r"U\+(\w{4,5})(?:-(\w{4,5}))?", listed)]
+    texts = [*known.LETTERS.values(), *known.UPRIGHT.values(), *known.LARGE.values(), *known.ACCENTS.values(), known.PRIME]
+    texts += [text for text, _ in (*known.OPERATORS.values(), *known.BRACKETS.values())]
+    texts += [known.bold(c) for c in "AZaz09"] + [known.double_struck(c) for c in "RNZQCEP1"]
+    assert [c for c in "".join(texts) if not any(first <= ord(c) <= last for first, last in ranges)] == []
 
 
 def test_brackets_grow_with_what_is_tall() -> None:

@@ -12,8 +12,8 @@ from derive.index import Tensor
 from derive.program import Derivation, Program
 
 SHOWN = 4  # of the products of one parameter
-LONG = 12  # factors of a product that is written out; of a longer one
-ENDS = 3  # factors at either end
+LONG = 24  # factors of a product that is written out whole; of a longer one
+ENDS = 3  # at either end are
 
 Way = tuple[Tensor, ...]
 
@@ -49,7 +49,7 @@ def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
     if not parameters:
         return
     blocks: list[Block] = [Paragraph(_words(any(counts[t] > 1 for t in forward.parameters))), Formula(tuple(parameters))]
-    blocks += [Paragraph(_left_out(t, counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
+    blocks += [Paragraph(_left_out(t, len(_products(known[t], how)), counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
     values = [_one_step(t, forward, counts, how) for t in wanted if t not in forward.parameters and _is_far(t, forward, counts)]
     if values:
         words = "The backward pass works from the left. The gradient of a value leads to the gradients of what it is computed from:"
@@ -97,8 +97,8 @@ def _words(several: bool) -> Text:
     return (words + ". A product means a sum over the indices of the values that stand between its factors:",)
 
 
-def _left_out(tensor: Tensor, count: int, how: Notation) -> Text:
-    return (f"Only {SHOWN} of the {count} products for ", Math(how.name(tensor)), " are written out.")
+def _left_out(tensor: Tensor, shown: int, count: int, how: Notation) -> Text:
+    return (f"Only {shown} of the {count} products for ", Math(how.name(tensor)), " are written out.")
 
 
 def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> bool:
@@ -107,8 +107,8 @@ def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> b
 
 
 def _end_to_end(tensor: Tensor, known: Sequence[Trail], counts: Mapping[Tensor, int], how: Notation) -> Row:
-    products = [_shortened(trail, how) for trail in known]
-    more = counts[tensor] > SHOWN
+    products = _products(known, how)
+    more = counts[tensor] > len(products)
     return Row(how.derivative(tensor), " + ".join([*products, r"\cdots"] if more else products))
 
 
@@ -118,6 +118,11 @@ def _one_step(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], ho
     readers = [e.tensor for e in program.reading(tensor) if counts.get(e.tensor)]
     products = [_product((loss, tensor) if reader == loss else (loss, reader, tensor), how) for reader in readers]
     return Row(how.derivative(tensor), " + ".join(products))
+
+
+def _products(known: Sequence[Trail], how: Notation) -> list[str]:
+    """The products along ways to one tensor; those that differ only in a middle that is not shown are one."""
+    return list(dict.fromkeys(_shortened(trail, how) for trail in known))
 
 
 def _shortened(trail: Trail, how: Notation) -> str:

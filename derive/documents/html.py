@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -24,12 +26,17 @@ class Heading:
 
 def render_html(document: Document) -> str:
     """The page of a document. Text is escaped; a formula with a command that MathML has not been taught raises FormulaError."""
-    return _environment().get_template("document.html.j2").render(document=document, headings=list(headings(document)))
+    return _environment().get_template("document.html.j2").render(document=document, headings=list(headings(document)), font=_font())
 
 
 def render_fragment(document: Document) -> str:
     """The sections of a document as HTML to stand in another page (a notebook)."""
     return _environment().get_template("fragment.html.j2").render(document=document)
+
+
+def _font() -> str:
+    """The font of the formulas (derive/documents/fonts), which stands in the page."""
+    return b64encode((files("derive.documents") / "fonts" / "stix-two-math.woff2").read_bytes()).decode()
 
 
 def headings(document: Document) -> Iterator[Heading]:
