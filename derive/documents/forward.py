@@ -23,9 +23,16 @@ LINES = 3  # lines: a network that takes more than this is not written as one fo
 def forward_pass(derivation: Derivation, how: Notation) -> Section:
     blocks: list[Block] = [Paragraph(("Each equation is written for one entry and, below, for whole matrices.",))]
     for equation in derivation.forward.equations:
-        rows = [how.index_row(equation), *_onehot_rows(equation, how), *matrix_rows(equation, how, _named(equation, how))]
-        blocks += [Paragraph((heading(equation) + ".",)), Formula(tuple(rows), equation.number), *_unit_sums(equation, how)]
+        rows = tuple(equation_rows(equation, how))
+        blocks += [Paragraph((heading(equation) + ".",)), Formula(rows, equation.number), *_unit_sums(equation, how)]
     return Section(("Forward pass",), (*blocks, *_composed(derivation.forward, how)))
+
+
+def equation_rows(equation: Equation, how: Notation) -> Iterator[Row]:
+    """An equation for one entry, with the one-hot tensor where it picks entries by labels, and for whole matrices."""
+    yield how.index_row(equation)
+    yield from _onehot_rows(equation, how)
+    yield from matrix_rows(equation, how, _named(equation, how))
 
 
 def matrix_rows(equation: Equation, how: Notation, named: str | None = None) -> Iterator[Row]:

@@ -97,7 +97,7 @@ def formula(rows: tuple[Row, ...]) -> Markup:
 def _row(row: Row, *, noted: bool) -> str:
     """The lines of a row, left of the relation and right of it."""
     first, *more = fold(row.right)
-    lines = [(mathml(row.left), mathml(f"{{}} {row.relation} {first}")), *(("", mathml(rf"\quad {line}")) for line in more)]
+    lines = [(mathml(row.left), mathml(f"{{}} {row.relation} {first}")), *(("", mathml(rf"\quad {{}} {line}")) for line in more)]
     notes = ["" for _ in lines]
     if row.note:
         notes[-1] = f'<mtext class="note">{text(row.note)}</mtext>'
