@@ -22,6 +22,7 @@ from derive.documents import Module
 from derive.documents.compose import compose
 from derive.documents.document import Document, Formula
 from derive.documents.latex import render_latex
+from tests.test_document import complaints
 
 ROOT = Path(__file__).parent.parent
 DPI = 60
@@ -80,6 +81,18 @@ def test_every_equation_and_reference_is_printed(printed: Path, document: Docume
     assert "??" not in text
     assert not re.search(r"\$|\\[A-Za-z]", text)
     assert re.search(r"\(\d+\) +line \d+\n", text)  # the line of the module, in the margin
+
+
+@needs_tex
+@pytest.mark.parametrize("name", ["residual_mlp", "tiny_attention"])
+def test_committed_latex_compiles_without_a_complaint(name: str, tmp_path: Path) -> None:
+    """With links to lines in the margin, and the list of checks."""
+    shutil.copy(ROOT / "docs" / "derivations" / f"{name}.tex", tmp_path / "document.tex")
+    command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    for _ in range(3):
+        unbroken = {**os.environ, "max_print_line": "10000"}
+        subprocess.run(command, cwd=tmp_path, env=unbroken, capture_output=True, timeout=120, check=True)
+    assert complaints((tmp_path / "document.log").read_text(errors="replace")) == []
 
 
 @needs_tex
