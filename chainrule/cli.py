@@ -19,7 +19,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import FileFormat, Text, Wanted, document, format_of, generate, prove
+from chainrule.commands import FileFormat, Request, Text, document, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.progress import shown
@@ -135,10 +135,10 @@ def derive_command(
     A PDF is made by latexmk or pdflatex, which must be installed.
     """
     file = file_of(output, spec)
-    wanted = Wanted(form or format_of(file), convention, examples, module, proved)
+    request = Request(form or format_of(file), convention, examples, module, proved)
     network = _network(spec)
     with shown(err) as report:
-        made = document(network, wanted, file, report)
+        made = document(network, request, file, report)
     _print_text(made, as_json)
 
 

@@ -79,7 +79,7 @@ def prove(
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Request:
     """What a document is to be: its format, its notation, the module that it links to, whether the proof is run for it."""
 
     form: FileFormat = "markdown"
@@ -89,31 +89,31 @@ class Wanted:
     proved: bool = False
 
 
-def document(network: Network, wanted: Wanted, output: Path | None, report: Report = silent) -> Text:
+def document(network: Network, request: Request, output: Path | None, report: Report = silent) -> Text:
     """Write up the network's derivation, into a file where one is named.
 
     Raises InputError for a PDF without a file, for a module that is not the network's as it stands, and where TeX cannot make the PDF;
     OSError when the file cannot be written.
     """
-    if wanted.form == "pdf" and output is None:
+    if request.form == "pdf" and output is None:
         raise InputError("a PDF goes into a file: right would be -o and a name that ends in .pdf")
     report(f"deriving {network.name}")
-    written = network.model_copy(update={"convention": wanted.convention or network.convention})
-    derivation = derive.differentiate(written.program(examples=wanted.examples))
-    module = None if wanted.module is None else _module(network, wanted, output)
-    verdicts = prove(network, wanted.convention, wanted.examples, report).verdicts if wanted.proved else ()
+    written = network.model_copy(update={"convention": request.convention or network.convention})
+    derivation = derive.differentiate(written.program(examples=request.examples))
+    module = None if request.module is None else _module(network, request, output)
+    verdicts = prove(network, request.convention, request.examples, report).verdicts if request.proved else ()
     report(f"writing up {network.name}")
-    form: Format = "latex" if wanted.form == "pdf" else wanted.form
+    form: Format = "latex" if request.form == "pdf" else request.form
     text = derive.document(derivation, written, form, module, verdicts)
-    if wanted.form == "pdf":
+    if request.form == "pdf":
         report(f"setting {network.name} in TeX")
-    return put(Text(network.name, wanted.form, pdf(text) if wanted.form == "pdf" else text, output))
+    return put(Text(network.name, request.form, pdf(text) if request.form == "pdf" else text, output))
 
 
-def _module(network: Network, wanted: Wanted, output: Path | None) -> Module:
+def _module(network: Network, request: Request, output: Path | None) -> Module:
     """The module that a document links to: the file must hold what the spec gives, or its lines would be wrong."""
-    path = wanted.module or Path()
-    if (wanted.convention or network.convention) != network.convention or wanted.examples != "batch":
+    path = request.module or Path()
+    if (request.convention or network.convention) != network.convention or request.examples != "batch":
         raise InputError("the module computes a batch in the spec's own convention: leave --module out, or --convention and --examples")
     text = codegen.render(derive.differentiate(network.program()), network)
     if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:

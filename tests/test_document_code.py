@@ -73,7 +73,7 @@ def xor() -> tuple[Derivation, Document]:
     network = derive.load(ROOT / "networks" / "xor.toml")
     derivation = derive.differentiate(network.program())
     module = Module("xor.py", "xor.py", places(codegen.render(derivation, network)))
-    return derivation, compose(derivation, network, module)
+    return derivation, with_code(compose(derivation, network), derivation, module)
 
 
 def test_each_equation_is_linked_listed_and_has_its_checks(xor: tuple[Derivation, Document]) -> None:

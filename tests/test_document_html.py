@@ -18,6 +18,7 @@ import derive
 from codegen.places import places
 from derive.documents import Module
 from derive.documents import mathml_symbols as known
+from derive.documents.code import with_code
 from derive.documents.compose import compose
 from derive.documents.document import Code, Document, Formula, Link, Math, Paragraph, Row, Section
 from derive.documents.html import headings, render_html
@@ -37,7 +38,8 @@ def document(name: str) -> Document:
         return compose(derive.differentiate(network.program(convention, examples)), network)
     network = derive.load(ROOT / "networks" / f"{name}.toml")
     derivation = derive.differentiate(network.program())
-    return compose(derivation, network, Module(f"{name}.py", f"../{name}.py", places(codegen.render(derivation, network))))
+    module = Module(f"{name}.py", f"../{name}.py", places(codegen.render(derivation, network)))
+    return with_code(compose(derivation, network), derivation, module)
 
 
 @pytest.fixture(scope="module")

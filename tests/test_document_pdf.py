@@ -19,6 +19,7 @@ from chainrule.pdf import errors, pdf
 from chainrule.specs import InputError
 from codegen.places import places
 from derive.documents import Module
+from derive.documents.code import with_code
 from derive.documents.compose import compose
 from derive.documents.document import Document, Formula
 from derive.documents.latex import render_latex
@@ -35,7 +36,8 @@ def document(request: pytest.FixtureRequest) -> Document:
     network = derive.load(ROOT / "networks" / f"{request.param}.toml")
     derivation = derive.differentiate(network.program())
     text = codegen.render(derivation, network)
-    return compose(derivation, network, Module(f"{network.name}.py", f"../../generated/{network.name}.py", places(text)))
+    module = Module(f"{network.name}.py", f"../../generated/{network.name}.py", places(text))
+    return with_code(compose(derivation, network), derivation, module)
 
 
 @pytest.fixture(scope="module")

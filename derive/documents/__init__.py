@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from derive.documents.code import Module
+from derive.documents.code import Module, with_code
 from derive.documents.compose import compose
 from derive.documents.html import render_html
 from derive.documents.latex import render_latex
@@ -28,11 +28,12 @@ def render(
     module: Module | None = None,
     verdicts: Sequence[Verdict] = (),
 ) -> str:
-    """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary.
+    """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary,
+    code and proof.
 
     module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
     them the document names the checks. The same arguments give the same bytes. Raises ValueError for an unknown format.
     """
     if format not in RENDERERS:
         raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
-    return RENDERERS[format](compose(derivation, network, module, verdicts))
+    return RENDERERS[format](with_code(compose(derivation, network), derivation, module, verdicts))

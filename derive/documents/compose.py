@@ -1,11 +1,10 @@
-"""A derivation as a document: set-up, forward pass, chain, backward pass, products, stable form, update, summary, code and proof."""
+"""A derivation as a document: set-up, forward pass, chain, backward pass, products, stable form, update, summary."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from derive.documents.chain import chain
-from derive.documents.code import Module, with_code
 from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.documents.forward import forward_pass, matrix_rows
 from derive.documents.local import local, slope
@@ -18,15 +17,10 @@ from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network
 from derive.program import Derivation, Derived
-from derive.proof.verdict import Verdict
 
 
-def compose(derivation: Derivation, network: Network, module: Module | None = None, verdicts: Sequence[Verdict] = ()) -> Document:
-    """The document of a derivation; the same derivation and network give the same document.
-
-    module: the generated module that its equations link to. verdicts: what a proof of this derivation came to; without them, the
-    document names the checks.
-    """
+def compose(derivation: Derivation, network: Network) -> Document:
+    """The document of a derivation; the same derivation and network give the same document."""
     how = notation(derivation)
     sections = [
         setup(derivation, network, how),
@@ -39,7 +33,7 @@ def compose(derivation: Derivation, network: Network, module: Module | None = No
         _update(derivation, how),
         _summary(derivation, how),
     ]
-    return with_code(Document(("The gradients of ", network.name), tuple(sections)), derivation, module, verdicts)
+    return Document(("The gradients of ", network.name), tuple(sections))
 
 
 # -- backward ----------------------------------------------------------------------------------------------------------
