@@ -168,7 +168,7 @@ def _rendered(networks: list[Network], listed: bool, processes: int, report: Rep
 
 def _documents(network: Network, derivation: Derivation, name: str, module: Module | None = None) -> Files:
     """The documents of a derivation; the module that they link to is the one of the same check, so that its lines are right."""
-    return {DOCUMENTS / (name + end): derive.document(derivation, network, form, module) for end, form in FORMATS.items()}
+    return {DOCUMENTS / (name + end): derive.document(derivation, network, form, module=module) for end, form in FORMATS.items()}
 
 
 def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:

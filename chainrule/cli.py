@@ -22,13 +22,17 @@ from chainrule.check import check, repair
 from chainrule.commands import FileFormat, Request, Text, document, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
+from chainrule.numbers import Mismatch
 from chainrule.progress import shown
 from chainrule.specs import InputError, file_of, network_of, shipped
 from chainrule.training import Settings, train
 from chainrule.verify import verify
+from chainrule.worksheet import Wanted
 from codegen import ModuleError
 from derive import Network, SpecError
 from derive.build import Examples
+from derive.documents import Detail
+from derive.documents.numbers import Sheet
 from derive.network import Convention
 from derive.spec_errors import Problem
 
@@ -69,6 +73,8 @@ def main() -> NoReturn:
         _fail(str(error), error.problems)
     except (InputError, ModuleError, OSError) as error:
         _fail(str(error))
+    except Mismatch as error:
+        _fail(str(error), code=FAILED)
 
 
 def _network(spec: str) -> Network:
@@ -79,13 +85,13 @@ def _network(spec: str) -> Network:
     return network
 
 
-def _fail(message: str, problems: Sequence[Problem] = ()) -> NoReturn:
+def _fail(message: str, problems: Sequence[Problem] = (), code: int = WRONG_INPUT) -> NoReturn:
     err.print(f"error: {_visible(message)}", style="red")
     if "--json" in sys.argv:
         with contextlib.suppress(OSError):  # stdout itself may be what cannot be written
             _print_record({"error": message, "problems": [vars(problem) for problem in problems]})
             sys.stdout.flush()
-    sys.exit(WRONG_INPUT)
+    sys.exit(code)
 
 
 @app.command("schema", epilog="Example: chainrule schema > network.schema.json")
@@ -127,15 +133,37 @@ def derive_command(
         Path | None, typer.Option(metavar="FILE", help="The generated module: each equation links to the line that computes it.")
     ] = None,
     proved: Annotated[bool, typer.Option("--prove", help="Run the proof and state what came of it.")] = False,
+    detail: Annotated[
+        Detail | None, typer.Option(help="How much is shown: the results on a page, or every step; steps by default, not for a solution.")
+    ] = None,
+    numbers: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Put numbers beside the formulas: FILE.toml, FILE.npz, or seed=0,examples=2.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the step that is taken in numbers; by default the file's, or 0.1.")
+    ] = None,
+    decimals: Annotated[int | None, typer.Option(min=1, max=12, help="Of every number; by default as many as it takes, from 4 on.")] = None,
+    exercise: Annotated[
+        bool, typer.Option("--exercise", help="An exercise: friendly numbers, and blanks in place of the results.")
+    ] = False,
+    solution: Annotated[bool, typer.Option("--solution", help="The solution of the exercise of the same seed.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the exercise's numbers.")] = 0,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Write up the derivation of the gradients, step by step.
+    """Write up the derivation of the gradients: its steps, its numbers, or an exercise.
 
     A PDF is made by latexmk or pdflatex, which must be installed.
     """
     file = file_of(output, spec)
-    request = Request(form or format_of(file), convention, examples, module, proved)
+    wanted = None
+    if numbers is not None or exercise or solution:
+        sheet: Sheet = "solution" if solution else "exercise" if exercise else "numbers"
+        wanted = Wanted(sheet, numbers, seed, learning_rate, decimals)
+    elif learning_rate is not None or decimals is not None:
+        raise InputError("--learning-rate and --decimals belong to numbers: right would be --numbers, --exercise or --solution with them")
+    shown_detail = detail or ("summary" if solution else "steps")
+    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved)
     network = _network(spec)
     with shown(err) as report:
         made = document(network, request, file, report)

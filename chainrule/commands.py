@@ -17,9 +17,10 @@ from chainrule.files import write_atomic
 from chainrule.pdf import pdf
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
+from chainrule.worksheet import Wanted, worksheet
 from derive import Network
 from derive.build import Examples
-from derive.documents import Format, Module
+from derive.documents import Detail, Format, Module
 from derive.names import OTHER_MODULES
 from derive.network import Convention
 from derive.program import Derivation
@@ -80,11 +81,14 @@ def prove(
 
 @dataclass(frozen=True)
 class Request:
-    """What a document is to be: its format, its notation, the module that it links to, whether the proof is run for it."""
+    """What a document is to be: its format, its notation, how much it shows, the numbers beside its formulas, the module that it links to,
+    whether the proof is run for it."""
 
     form: FileFormat = "markdown"
     convention: Convention | None = None
     examples: Examples = "batch"
+    detail: Detail = "steps"
+    numbers: Wanted | None = None
     module: Path | None = None
     proved: bool = False
 
@@ -93,18 +97,25 @@ def document(network: Network, request: Request, output: Path | None, report: Re
     """Write up the network's derivation, into a file where one is named.
 
     Raises InputError for a PDF without a file, for a module that is not the network's as it stands, and where TeX cannot make the PDF;
-    OSError when the file cannot be written.
+    InputError and Mismatch where the numbers are wrong (`worksheet`); OSError when the file cannot be written.
     """
     if request.form == "pdf" and output is None:
         raise InputError("a PDF goes into a file: right would be -o and a name that ends in .pdf")
+    short = request.detail == "summary" or (request.numbers is not None and request.numbers.sheet != "numbers")
+    if short and (request.module is not None or request.proved):
+        raise InputError("--module and --prove belong to a document with all steps: leave them out, or --detail summary and --exercise")
     report(f"deriving {network.name}")
     written = network.model_copy(update={"convention": request.convention or network.convention})
-    derivation = derive.differentiate(written.program(examples=request.examples))
+    if request.numbers is not None:
+        sheet = worksheet(written, request.examples, request.numbers, report)
+        written, derivation, numbers = sheet.network, sheet.derivation, sheet.numbers
+    else:
+        derivation, numbers = derive.differentiate(written.program(examples=request.examples)), None
     module = None if request.module is None else _module(network, request, output)
     verdicts = prove(network, request.convention, request.examples, report).verdicts if request.proved else ()
     report(f"writing up {network.name}")
     form: Format = "latex" if request.form == "pdf" else request.form
-    text = derive.document(derivation, written, form, module, verdicts)
+    text = derive.document(derivation, written, form, request.detail, numbers, module, verdicts)
     if request.form == "pdf":
         report(f"setting {network.name} in TeX")
     return put(Text(network.name, request.form, pdf(text) if request.form == "pdf" else text, output))

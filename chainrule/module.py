@@ -43,6 +43,8 @@ class Module(Protocol):
         batch_size: int,
         learning_rate: float,
         seed: int | np.random.Generator = 0,
+        shuffle: bool = True,
+        sample_weight: Array | None = None,
     ) -> tuple[Parameters, Array]: ...
 
 

@@ -7,7 +7,7 @@ deltas are always factors of a whole term, never inside a function, and eliminat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -116,17 +116,36 @@ def eliminate(term: Term) -> Term:
     First deltas between indices of one axis, then labels of that axis (both need no condition), then affine expressions with
     coefficient +-1, which leave the guard 0 <= e < size. What stays is the scatter form `out[e] += coefficient`.
     """
+    for left in eliminations(term):
+        term = left.term
+    return term
+
+
+@dataclass(frozen=True)
+class Elimination:
+    """A term without one of its sums: the delta that was used, None for the term as it was, and index = value by it."""
+
+    term: Term
+    delta: tuple[Expr, Expr] | None = None
+    index: Index | None = None
+    value: Expr | None = None
+
+
+def eliminations(term: Term) -> Iterator[Elimination]:
+    """The term as it is, then after each delta that removes a sum."""
     own = split(term.coefficient, ())  # the forward formula may hold deltas of its own
     term = Term(own.coefficient, term.bound, (*own.deltas, *term.deltas), (*own.guards, *term.guards)).put({})
+    yield Elimination(term)
     while True:
         found = [choice for d in term.deltas for x in term.bound if (choice := _choice(term, d, x)) is not None]
         if not found:
-            return term
+            return
         _, delta, index, value = min(found, key=lambda choice: choice[0])
         bound = tuple(i for i in term.bound if i != index)
         deltas = tuple(d for d in term.deltas if d is not delta)
         guard = InRange(value, index.axis.count)
         term = Term(term.coefficient, bound, deltas, (*term.guards, guard)).put({index: value})
+        yield Elimination(term, delta, index, value)
 
 
 Choice = tuple[tuple[int, int], tuple[Expr, Expr], Index, Expr]

@@ -21,6 +21,7 @@ from chainrule.check import DOCUMENTS, MODULES, check, compare, render, repair
 from chainrule.specs import shipped, spec_path
 from derive.documents import Format
 from derive.proof import Verdict
+from tests import modules
 
 ROOT = Path(__file__).parent.parent
 SPEC = 'name = "small"\ninputs = 2\nloss = "mean_squared_error"\nlayers = [{ kind = "dense", units = 1 }]\n'
@@ -74,6 +75,30 @@ def test_what_is_probably_not_meant_is_hinted_at(run: Command, small: Path) -> N
     result = run("generate", small)
     assert result.code == 0
     assert result.err == "hint: binary_cross_entropy wants what sigmoid gives, and here it reads what dense gives\n"
+
+
+def test_numbers_and_exercises(run: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.worksheet.built", modules.interpreted)
+    numbers = tmp_path / "numbers.toml"
+    numbers.write_text("X = [[1, 2]]\ny = [1]\nW1 = [[0.5, 1]]\nb1 = [0]\nlearning_rate = 0.25\n")
+    result = run("derive", small, "--numbers", numbers)
+    assert result.code == 0
+    assert r"\begin{bmatrix} 2.5 \end{bmatrix}" in result.out
+    assert "chain rule" in result.out
+    assert r"\underline" in run("derive", small, "--exercise", "--seed", "1").out
+    assert r"\underline" not in run("derive", small, "--solution", "--seed", "1", "--format", "latex").out
+    assert "chain rule" not in run("derive", small, "--detail", "summary").out
+    numbers.write_text("X = [[1, 2, 3]]\n")
+    assert run("derive", small, "--numbers", numbers).code == 2
+    assert run("derive", small, "--learning-rate", "1").err.startswith("error: --learning-rate and --decimals belong to numbers")
+
+
+def test_numbers_that_the_module_contradicts(run: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainrule.worksheet.built", modules.interpreted)
+    monkeypatch.setattr("chainrule.numbers.ALLOWED", -1.0)
+    result = run("derive", small, "--exercise")
+    assert (result.code, result.out) == (1, "")
+    assert "nothing is written" in result.err
 
 
 def test_help_lists_the_commands_and_the_exit_codes(run: Command) -> None:

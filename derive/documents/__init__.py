@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from derive.documents.code import Module, with_code
-from derive.documents.compose import compose
+from derive.documents.compose import Detail, compose
 from derive.documents.html import render_html
 from derive.documents.latex import render_latex
 from derive.documents.markdown import render_markdown
+from derive.documents.numbers import Numbers
 from derive.network import Network
 from derive.program import Derivation
 from derive.proof.verdict import Verdict
@@ -18,22 +19,29 @@ Format = Literal["latex", "markdown", "html"]
 
 RENDERERS = {"latex": render_latex, "markdown": render_markdown, "html": render_html}
 
-__all__ = ["RENDERERS", "Format", "Module", "render"]
+__all__ = ["RENDERERS", "Detail", "Format", "Module", "render"]
 
 
 def render(
     derivation: Derivation,
     network: Network,
     format: Format,  # noqa: A002 - the word that a caller expects
+    detail: Detail = "steps",
+    numbers: Numbers | None = None,
     module: Module | None = None,
     verdicts: Sequence[Verdict] = (),
 ) -> str:
     """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary,
     code and proof.
 
+    detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas.
     module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
-    them the document names the checks. The same arguments give the same bytes. Raises ValueError for an unknown format.
+    them the document names the checks. Results alone and exercises have neither. The same arguments give the same bytes. Raises
+    ValueError for an unknown format.
     """
     if format not in RENDERERS:
         raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
-    return RENDERERS[format](with_code(compose(derivation, network), derivation, module, verdicts))
+    document = compose(derivation, network, detail, numbers)
+    if detail != "summary" and (numbers is None or numbers.sheet == "numbers"):
+        document = with_code(document, derivation, module, verdicts)
+    return RENDERERS[format](document)

@@ -3,52 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from derive.documents.chain import chain
 from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.documents.forward import forward_pass, matrix_rows
+from derive.documents.indices import eliminated, local_rows, transposes
 from derive.documents.local import local, slope
 from derive.documents.notation import Notation, in_shape, notation
+from derive.documents.numbers import Figures, Numbers, Sheet, figures
+from derive.documents.numbers_sections import given_numbers, update_in_numbers
 from derive.documents.products import products
 from derive.documents.setup import setup
 from derive.documents.signs import parenthesised
+from derive.documents.summary import summary
 from derive.documents.words import activation_of, explain, heading, operator
+from derive.documents.worksheet import worksheet
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network
 from derive.program import Derivation, Derived
 
+Detail = Literal["summary", "steps", "indices"]
+TITLES: dict[Sheet, str] = {
+    "numbers": "The gradients in numbers: ",
+    "exercise": "Exercise: the gradients of ",
+    "solution": "Solution: the gradients of ",
+}
 
-def compose(derivation: Derivation, network: Network) -> Document:
-    """The document of a derivation; the same derivation and network give the same document."""
+
+def compose(derivation: Derivation, network: Network, detail: Detail = "steps", numbers: Numbers | None = None) -> Document:
+    """The document of a derivation; the same arguments give the same document.
+
+    detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas;
+    an exercise leaves out the steps, which are its answers.
+    """
     how = notation(derivation)
+    beside = None if numbers is None else figures(numbers, how)
+    title = "The gradients of " if numbers is None else TITLES[numbers.sheet]
+    if beside is not None and (detail == "summary" or beside.blank):
+        return Document((title, network.name), tuple(worksheet(derivation, network, how, beside)))
+    if detail == "summary":
+        return Document((title, network.name), tuple(summary(derivation, network, how)))
     sections = [
         setup(derivation, network, how),
-        forward_pass(derivation, how),
+        *([given_numbers(beside)] if beside else []),
+        forward_pass(derivation, how, beside),
         *chain(derivation, how),
         *local(derivation, how),
-        *_backward(derivation, how),
+        *_backward(derivation, how, beside, detail),
         *products(derivation, how),
         *_stable(derivation, how),
-        _update(derivation, how),
+        _update(derivation, how, beside),
         _summary(derivation, how),
     ]
-    return Document(("The gradients of ", network.name), tuple(sections))
+    return Document((title, network.name), tuple(sections))
 
 
 # -- backward ----------------------------------------------------------------------------------------------------------
 
 
-def _backward(derivation: Derivation, how: Notation) -> Iterator[Section]:
+def _backward(derivation: Derivation, how: Notation, beside: Figures | None, detail: Detail) -> Iterator[Section]:
     words = "From the loss back to the inputs. Every gradient starts from the chain rule, over all equations that read the tensor."
     yield Section(("Backward pass",), (Paragraph((words,)),))
     for derived in derivation.backward:
         if derived.of is not None:
-            blocks = _gradient(derived, derived.of, derivation, how)
+            blocks = _gradient(derived, derived.of, derivation, how, beside, detail)
             yield Section(("Gradient of ", Math(how.name(derived.of))), tuple(blocks), level=2)
 
 
-def _gradient(derived: Derived, of: Tensor, derivation: Derivation, how: Notation) -> Iterator[Block]:
+def _gradient(
+    derived: Derived, of: Tensor, derivation: Derivation, how: Notation, beside: Figures | None, detail: Detail
+) -> Iterator[Block]:
     equation = derived.equation
     indices = equation.indices
     start = derived.steps[0].before if derived.steps else equation.body
@@ -56,17 +82,23 @@ def _gradient(derived: Derived, of: Tensor, derivation: Derivation, how: Notatio
     if not isinstance(start, Partial) and derived.steps:
         yield Paragraph(("The chain rule:",))
         yield Formula((Row(left, how.index(start, indices)), *_through_activation(of, derivation, how)))
-    for step in derived.steps[:-1]:
+    if detail == "indices":
+        yield from local_rows(of, derivation, how)
+    for step in derived.steps:
+        if detail == "indices" and step.rule == "delta elimination":
+            yield from eliminated(step, left, indices, how)
         yield Paragraph(explain(step, how))
-        yield Formula((Row(left, how.index(step.after, indices)),))
-    if derived.steps:
-        yield Paragraph(explain(derived.steps[-1], how))
+        if step is not derived.steps[-1]:
+            yield Formula((Row(left, how.index(step.after, indices)),))
     name = how.name(equation.tensor)
     rows = [Row(left, f"{how.entry(equation.tensor, indices)} = {how.index(equation.body, indices)}")]
     form = how.matrix(equation.body, indices)
     if form is not None:
         rows.append(Row(how.derivative(of), in_shape(f"{name} = {form}", of)))
+    rows += beside.beside(equation) if beside else []
     yield Formula(tuple(rows), equation.number)
+    if detail == "indices":
+        yield from transposes(equation, how)
 
 
 def _through_activation(of: Tensor, derivation: Derivation, how: Notation) -> Iterator[Row]:
@@ -113,7 +145,7 @@ def _stable(derivation: Derivation, how: Notation) -> Iterator[Section]:
 # -- update and summary ------------------------------------------------------------------------------------------------
 
 
-def _update(derivation: Derivation, how: Notation) -> Section:
+def _update(derivation: Derivation, how: Notation, beside: Figures | None) -> Section:
     """One step of gradient descent."""
     rule = OPTIMISERS["sgd"].formula
     eta, theta, loss = Tensor("eta"), Tensor("theta"), Tensor("L")
@@ -129,7 +161,7 @@ def _update(derivation: Derivation, how: Notation) -> Section:
             form = how.matrix(rule(whole[0], whole[1], eta.entry()), (along,))
         rows.append(Row(how.name(parameter), form or how.index(body, gradient.indices), r"\leftarrow"))
     words: Text = ("One step of gradient descent with learning rate ", Math(r"\eta"), ", for every parameter ", Math(r"\theta"), ":")
-    return Section(("Update",), (Paragraph(words), Formula(tuple(rows))))
+    return Section(("Update",), (Paragraph(words), Formula(tuple(rows)), *(update_in_numbers(beside) if beside else ())))
 
 
 def _summary(derivation: Derivation, how: Notation) -> Section:

@@ -11,6 +11,7 @@ from derive.documents.document import Block, Formula, Math, Paragraph, Row, Sect
 from derive.documents.latex_matrix import ATOM, Written
 from derive.documents.layout import LINE, fold, width
 from derive.documents.notation import Notation, in_shape
+from derive.documents.numbers import Figures
 from derive.documents.words import activation_of, argument, heading, operator
 from derive.index import Binder, Delta, Entry, Sum, Tensor, free_indices
 from derive.matrix_form import OneHots
@@ -20,11 +21,13 @@ LENGTH = 2000  # characters of LaTeX, and
 LINES = 3  # lines: a network that takes more than this is not written as one formula
 
 
-def forward_pass(derivation: Derivation, how: Notation) -> Section:
+def forward_pass(derivation: Derivation, how: Notation, figures: Figures | None = None) -> Section:
+    """Every equation for one entry and for whole matrices, its numbers below where there are some."""
     blocks: list[Block] = [Paragraph(("Each equation is written for one entry and, below, for whole matrices.",))]
     for equation in derivation.forward.equations:
-        rows = tuple(equation_rows(equation, how))
-        blocks += [Paragraph((heading(equation) + ".",)), Formula(rows, equation.number), *_unit_sums(equation, how)]
+        rows = list(equation_rows(equation, how))
+        rows += figures.beside(equation) if figures else []
+        blocks += [Paragraph((heading(equation) + ".",)), Formula(tuple(rows), equation.number), *_unit_sums(equation, how)]
     return Section(("Forward pass",), (*blocks, *_composed(derivation.forward, how)))
 
 

@@ -26,7 +26,7 @@ from derive.documents.signs import (
     signed_sum,
     two_branches,
 )
-from derive.documents.symbols import Symbols, index_letter, joined, size_letter
+from derive.documents.symbols import Symbols, index_letter, joined
 from derive.functions import AtLeast, Erfc, Expm1, Log1p, Sigmoid
 from derive.index import ArgMax, AtMost, Binder, Delta, Entry, Index, InRange, Max, Partial, Size, Sum, free_indices
 from derive.text import letters, spelled
@@ -107,7 +107,7 @@ class IndexPrinter:
             case Index():
                 return index_letter(self.names.get(e, e.label))
             case Size():
-                return size_letter(e.axis)
+                return self.symbols.size(e.axis)
             case Partial():
                 return rf"\frac{{\partial {self._plain(e.of)}}}{{\partial {self._plain(e.by)}}}"
             case Delta():

@@ -146,19 +146,33 @@ def _argument(items: Sequence[str | Nested], k: int) -> float:
 
 
 def _environment(items: Sequence[str | Nested], k: int) -> tuple[int, float]:
-    """The number of items of an environment and its width: that of its widest row; environments may stand inside of it."""
-    rows: list[Nested] = [[]]
+    """The number of items of an environment and its width, that of its columns; environments may stand inside of it."""
+    rows: list[list[Nested]] = [[[]]]
     depth, end = 1, k + 2
     while True:
         item = items[end]
         depth += (item == r"\begin") - (item == r"\end")
         if depth == 0:
-            return end + 2 - k, max(_width(row) for row in rows) + 2.0
+            return end + 2 - k, _columns(rows, items[k + 1] == list("bmatrix"))
         if item == r"\\" and depth == 1:
-            rows.append([])
+            rows.append([[]])
+        elif item == "&" and depth == 1:
+            rows[-1].append([])
         else:
-            rows[-1].append(item)
+            rows[-1][-1].append(item)
         end += 1
+
+
+def _columns(rows: Sequence[Sequence[Nested]], matrix: bool) -> float:
+    """The width of a matrix, or of the widest row of another environment."""
+    if not matrix:
+        return max(sum(map(_width, row)) for row in rows) + 2.0
+    return sum(max(_cell(row[k]) for row in rows if k < len(row)) + 1.0 for k in range(max(map(len, rows)))) + 0.2
+
+
+def _cell(items: Nested) -> float:
+    """The width of a number in a matrix: its sign stands close."""
+    return _width(items[1:]) + 0.8 if items[:1] == ["-"] else _width(items)
 
 
 def _character(token: str) -> float:

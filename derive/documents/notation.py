@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy import Expr
@@ -46,6 +46,10 @@ class Notation:
         """The matrix form of an equation with other symbols in place of those of some tensors; None where it has none."""
         tree = matrix_of(equation.body, equation.indices, self.onehots)
         return None if tree is None else MatrixPrinter(self.symbols, instead).written(tree)
+
+    def at(self, extents: Mapping[str, int]) -> Notation:
+        """The same notation with numbers in place of sizes."""
+        return replace(self, symbols=replace(self.symbols, extents=extents))
 
     def name(self, tensor: Tensor) -> str:
         return self.symbols.symbol(tensor).latex()

@@ -28,10 +28,10 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     """Every symbol with its meaning and shape, and what is agreed on."""
     forward = derivation.forward
     blocks: list[Block] = [
-        Paragraph(_network(network)),
+        Paragraph(network_words(network)),
         Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(tensor_rows(forward, network, notation)), 2),
         Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
-        *_onehot_definitions(notation),
+        *onehot_definitions(notation),
         Table(
             (("Index",), ("Runs over",), ("Positions",), ("Extent",)), tuple(axis_row(axis, notation.first) for axis in axes(forward)), 1
         ),
@@ -50,7 +50,8 @@ def _layer(layer: Layer) -> str:
     return " of ".join(part for part in (name, size) if part) + activation
 
 
-def _network(network: Network) -> Text:
+def network_words(network: Network) -> Text:
+    """The layers and the loss in one sentence."""
     layers = [_layer(layer) for layer in network.layers]
     options = network.loss.described
     loss = f"{spoken(network.loss.kind)}{f', {options}' if options else ''}, reduction: {network.loss.reduction}"
@@ -74,7 +75,8 @@ def _target_words(program: Program, network: Network, notation: Notation) -> Tex
     return ("The targets ", *(Math(notation.name(target)) for target in program.targets), f" {meaning}", *known, ".")
 
 
-def _onehot_definitions(notation: Notation) -> Iterator[Formula]:
+def onehot_definitions(notation: Notation) -> Iterator[Formula]:
+    """Y_nc := 1 where c is the label of n, for every tensor of labels."""
     for labels, onehot in notation.onehots.items():
         if labels.values is None:
             continue
@@ -91,18 +93,8 @@ def _onehot_definitions(notation: Notation) -> Iterator[Formula]:
 
 def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
     program = derivation.forward
-    yield _layout(program, notation)
-    yield (
-        "A gradient has the shape of what it belongs to. ",
-        Math(r"G_T := \frac{\partial L}{\partial T}"),
-        " for a matrix ",
-        Math("T"),
-        ", ",
-        Math(r"g_t := \frac{\partial L}{\partial t}"),
-        " for a vector or a number ",
-        Math("t"),
-        ".",
-    )
+    yield layout_words(program, notation)
+    yield gradient_words()
     yield (
         Math(r"\odot"),
         " and ",
@@ -120,6 +112,21 @@ def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
     )
     yield from dict.fromkeys(text for equation in program.equations for text in _kinks(equation, notation))
     yield from _floors(derivation, notation)
+
+
+def gradient_words() -> Text:
+    """The shape of a gradient and its two symbols."""
+    return (
+        "A gradient has the shape of what it belongs to. ",
+        Math(r"G_T := \frac{\partial L}{\partial T}"),
+        " for a matrix ",
+        Math("T"),
+        ", ",
+        Math(r"g_t := \frac{\partial L}{\partial t}"),
+        " for a vector or a number ",
+        Math("t"),
+        ".",
+    )
 
 
 def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
@@ -140,7 +147,7 @@ def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
             )
 
 
-def _layout(program: Program, notation: Notation) -> Text:
+def layout_words(program: Program, notation: Notation) -> Text:
     """Where the examples and the weights' axes stand, as the tensors' axes tell."""
     inputs = program.inputs[0]
     first = inputs.axes[0]

@@ -23,6 +23,14 @@ GIVEN: dict[type, str] = {
 
 
 def tensor_rows(program: Program, network: Network, notation: Notation) -> Iterator[tuple[Text, ...]]:
+    """Symbol, name in the code, meaning, shape and shape in numbers of every tensor."""
+    yield from given_rows(program, network, notation)
+    for equation in program.equations:
+        yield _tensor_row(equation.tensor, (heading(equation),), notation)
+
+
+def given_rows(program: Program, network: Network, notation: Notation) -> Iterator[tuple[Text, ...]]:
+    """The same of what is given."""
     for tensor in program.inputs:
         yield _tensor_row(tensor, ("inputs" if tensor.values is None else "inputs: labels",), notation)
     for tensor in program.targets[:1]:
@@ -33,8 +41,6 @@ def tensor_rows(program: Program, network: Network, notation: Notation) -> Itera
         yield _tensor_row(given.tensor, (GIVEN[type(given)],), notation)
     for tensor in program.parameters:
         yield _tensor_row(tensor, _parameter_words(tensor, program, network), notation)
-    for equation in program.equations:
-        yield _tensor_row(equation.tensor, (heading(equation),), notation)
 
 
 def _target_role(tensor: Tensor) -> str:

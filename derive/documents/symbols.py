@@ -33,12 +33,18 @@ class Symbols:
     """The symbol of every tensor.
 
     tensors: every tensor of the derivation by name; gradients: by the name of a gradient's tensor, the tensor that it belongs to;
-    derivatives: by the name of a product's tensor, the mark of the product and the tensor that it belongs to.
+    derivatives: by the name of a product's tensor, the mark of the product and the tensor that it belongs to; extents: the numbers that
+    are written in place of some sizes.
     """
 
     tensors: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
     derivatives: Mapping[str, tuple[str, Tensor]] = field(default_factory=dict[str, tuple[str, Tensor]])
+    extents: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def size(self, axis: Axis) -> str:
+        """The extent of an axis: its letter, or a number."""
+        return str(self.extents[axis.size]) if axis.size in self.extents else size_letter(axis)
 
     def symbol(self, tensor: Tensor) -> Symbol:
         """A gradient is G (a matrix) or g (a vector, a number) with its tensor below; everything else is what its name says."""
