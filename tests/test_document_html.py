@@ -206,6 +206,7 @@ def spaced(latex: str) -> list[tuple[str, str, str]]:
         (r"\sum_{n} x", '<munder><mo movablelimits="true">\N{N-ARY SUMMATION}</mo><mi>n</mi></munder><mi>x</mi>'),
         (r"\mathrm{sum\ exp}", "<mtext>sum\N{NO-BREAK SPACE}exp</mtext>"),
         (r"\operatorname{ReLU}", "<mi>ReLU</mi>"),
+        (r"\underline{\phantom{\Big|M}}", '<mrow style="border-bottom: 1px solid"><mphantom><mrow><mo stretchy="true" minsize="1.8em"'),
         (r"\text{a\_b \& <c>}", "<mtext>a_b\N{NO-BREAK SPACE}&amp;\N{NO-BREAK SPACE}&lt;c&gt;</mtext>"),
     ],
 )

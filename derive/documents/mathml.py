@@ -229,9 +229,14 @@ class _Reader:
             case _ if token in known.ACCENTS:
                 accent = f'<mo stretchy="false">{known.ACCENTS[token]}</mo>'
                 return Node(f'<mover accent="true">{self.argument()}{accent}</mover>')
-            case _ if token[:-1] in known.SIZES:
-                size = known.SIZES[token[:-1]]
-                character, kind = known.BRACKETS[self.take()]
+            case r"\phantom":
+                return Node(f"<mphantom>{self.argument()}</mphantom>")
+            case r"\underline":
+                return Node(f'<mrow style="border-bottom: 1px solid">{self.argument()}</mrow>')
+            case _ if token in known.SIZES or token[:-1] in known.SIZES:
+                size = known.SIZES[token if token in known.SIZES else token[:-1]]
+                delimiter = self.take()
+                character, kind = ("|", ORDINARY) if delimiter == "|" else known.BRACKETS[delimiter]
                 return Node(f'<mo stretchy="true" minsize="{size}" maxsize="{size}"{NO_SPACE}>{character}</mo>', kind)
             case _:
                 raise FormulaError(f"{token} is not known as MathML, in {self.latex}")
