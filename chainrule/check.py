@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import multiprocessing
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -18,17 +19,19 @@ from typing import Literal
 import codegen
 import derive
 from chainrule import operations, optimisers
-from chainrule.commands import FORMATS
+from chainrule.commands import linked
 from chainrule.files import make_folder, write_atomic
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
+from derive.documents import Format, Module
 from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")
 FORMULAS = Path("derive/formulas")
+FORMATS: Mapping[str, Format] = {".md": "markdown", ".tex": "latex"}  # of the documents that are committed
 KEPT = {MODULES: (".py",), DOCUMENTS: tuple(FORMATS)}
 BY_HAND = frozenset({MODULES / "__init__.py", DOCUMENTS / "README.md"})
 SHOWN_LINES = 12  # of a diff
@@ -112,7 +115,9 @@ def repair(root: Path, found: Check) -> Check:
 def render(network: Network) -> Files:
     """The files that are committed for a network, by their paths below the root."""
     derivation = derive.differentiate(network.program())
-    files = {MODULES / f"{network.name}.py": codegen.render(derivation, network), **_documents(network, derivation, network.name)}
+    path, text = MODULES / f"{network.name}.py", codegen.render(derivation, network)
+    module = linked(text, Path(os.path.relpath(path, DOCUMENTS)))
+    files = {path: text, **_documents(network, derivation, network.name, module)}
     if network.convention == "columns":  # the texts in that notation derive for a single example first
         single: Examples = "single"
         files |= _documents(network, derive.differentiate(network.program(examples=single)), f"{network.name}_{single}")
@@ -165,8 +170,9 @@ def _pages() -> Files:
     return operations.files() | optimisers.files()
 
 
-def _documents(network: Network, derivation: Derivation, name: str) -> Files:
-    return {DOCUMENTS / (name + end): derive.document(derivation, network, form) for end, form in FORMATS.items()}
+def _documents(network: Network, derivation: Derivation, name: str, module: Module | None = None) -> Files:
+    """The documents of a derivation; the module that they link to is the one of the same check, so that its lines are right."""
+    return {DOCUMENTS / (name + end): derive.document(derivation, network, form, module=module) for end, form in FORMATS.items()}
 
 
 def _files(folder: Path, ends: tuple[str, ...]) -> list[Path]:

@@ -19,7 +19,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import Text, document, format_of, generate, prove
+from chainrule.commands import FileFormat, Request, Text, document, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.numbers import Mismatch
@@ -31,7 +31,7 @@ from chainrule.worksheet import Wanted
 from codegen import ModuleError
 from derive import Network, SpecError
 from derive.build import Examples
-from derive.documents import Detail, Format
+from derive.documents import Detail
 from derive.documents.numbers import Sheet
 from derive.network import Convention
 from derive.spec_errors import Problem
@@ -102,26 +102,37 @@ def schema_command(as_json: Json = False) -> None:
 
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
-def prove_command(spec: Spec, convention: Written = None, examples: Of = "batch", as_json: Json = False) -> None:
+def prove_command(
+    spec: Spec,
+    convention: Written = None,
+    examples: Of = "batch",
+    equation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Check this equation alone; its number in the document.")] = None,
+    as_json: Json = False,
+) -> None:
     """Prove every step of a derivation: one line a step.
 
     Further lines check each chain of steps, each gradient and the whole network.
     """
     network = _network(spec)
     with shown(err) as report:
-        proof = prove(network, convention, examples, report)
+        proof = prove(network, convention, examples, report, equation and equation.strip("()"))
     _print_record(proof.record()) if as_json else tables.proof(out, proof)
     _exit(proof.holds)
 
 
-@app.command("derive", epilog="Example: chainrule derive worked_example --format latex --examples single -o worked_example.tex")
+@app.command("derive", epilog="Example: chainrule derive worked_example --examples single -o worked_example.pdf")
 def derive_command(
     spec: Spec,
     form: Annotated[
-        Format | None, typer.Option("--format", help="The language; by default by FILE's ending, .md or .tex, else markdown.")
+        FileFormat | None,
+        typer.Option("--format", help="The format; by default by FILE's ending, .md, .tex, .html or .pdf, else markdown."),
     ] = None,
     convention: Written = None,
     examples: Of = "batch",
+    module: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The generated module: each equation links to the line that computes it.")
+    ] = None,
+    proved: Annotated[bool, typer.Option("--prove", help="Run the proof and state what came of it.")] = False,
     detail: Annotated[
         Detail | None, typer.Option(help="How much is shown: the results on a page, or every step; steps by default, not for a solution.")
     ] = None,
@@ -140,18 +151,22 @@ def derive_command(
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Write up the derivation of the gradients: its steps, its numbers, or an exercise."""
+    """Write up the derivation of the gradients: its steps, its numbers, or an exercise.
+
+    A PDF is made by latexmk or pdflatex, which must be installed.
+    """
     file = file_of(output, spec)
-    form = form or format_of(file)
     wanted = None
     if numbers is not None or exercise or solution:
         sheet: Sheet = "solution" if solution else "exercise" if exercise else "numbers"
         wanted = Wanted(sheet, numbers, seed, learning_rate, decimals)
     elif learning_rate is not None or decimals is not None:
         raise InputError("--learning-rate and --decimals belong to numbers: right would be --numbers, --exercise or --solution with them")
+    shown_detail = detail or ("summary" if solution else "steps")
+    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved)
     network = _network(spec)
     with shown(err) as report:
-        made = document(network, form, convention, examples, file, report, detail or ("summary" if solution else "steps"), wanted)
+        made = document(network, request, file, report)
     _print_text(made, as_json)
 
 
@@ -251,7 +266,7 @@ def _print_text(made: Text, as_json: bool) -> None:
     if as_json:
         _print_record(made.record())
     elif made.file is None:
-        sys.stdout.write(made.text)
+        sys.stdout.write(str(made.text))
     else:
         err.print(f"wrote {made.file}")
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import keyword
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 import codegen
 import derive
 from chainrule.files import write_atomic
+from chainrule.pdf import pdf
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from chainrule.worksheet import Wanted, worksheet
 from derive import Network
 from derive.build import Examples
-from derive.documents import Detail, Format
+from derive.documents import Detail, Format, Module
 from derive.names import OTHER_MODULES
 from derive.network import Convention
 from derive.program import Derivation
 from derive.proof import Verdict
 
-FORMATS: Mapping[str, Format] = {".md": "markdown", ".tex": "latex"}
+FileFormat = Literal["markdown", "latex", "html", "pdf"]
+
+FORMATS: Mapping[str, FileFormat] = {".md": "markdown", ".tex": "latex", ".html": "html", ".pdf": "pdf"}
 
 
 @dataclass(frozen=True)
@@ -42,51 +48,94 @@ class Proof:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that was made for a network, and the file that holds it, if one was asked for."""
+    """A text or a PDF that was made for a network, and the file that holds it; a text may be without one."""
 
     network: str
     what: str
-    text: str
+    text: str | bytes
     file: Path | None
 
     def record(self) -> dict[str, object]:
-        place = {"text": self.text} if self.file is None else {"file": str(self.file)}
+        place: dict[str, object] = {"text": self.text} if self.file is None else {"file": str(self.file)}
         return {"network": self.network, "what": self.what, **place}
 
 
-def prove(network: Network, convention: Convention | None, examples: Examples, report: Report = silent) -> Proof:
-    """Check every step of the network's derivation, in its own convention unless another is asked for."""
+def prove(
+    network: Network, convention: Convention | None, examples: Examples, report: Report = silent, equation: str | None = None
+) -> Proof:
+    """Check every step of the network's derivation, in its own convention unless another is asked for, or one equation alone.
+
+    Raises InputError for the number of an equation that there is not.
+    """
     report(f"deriving {network.name}")
     derivation = derive.differentiate(network.program(convention, examples))
+    known = [e.number for e in (*derivation.equations, *(d.equation for d in derivation.stable))]
+    if equation is not None and equation not in known:
+        raise InputError(f"{network.name} has no equation {equation}: right would be one of {', '.join(known)}")
     verdicts: list[Verdict] = []
-    for verdict in derive.prove(derivation):
+    for verdict in derive.prove(derivation, equation=equation):
         verdicts.append(verdict)
         report(f"proving {network.name}: {len(verdicts)} checks, now ({verdict.number}) {verdict.rule}")
     return Proof(network.name, tuple(verdicts))
 
 
-def document(
-    network: Network,
-    form: Format,
-    convention: Convention | None,
-    examples: Examples,
-    output: Path | None,
-    report: Report = silent,
-    detail: Detail = "steps",
-    wanted: Wanted | None = None,
-) -> Text:
-    """Write up the network's derivation, into a file where one is named; in numbers where they are wanted.
+@dataclass(frozen=True)
+class Request:
+    """What a document is to be: its format, its notation, how much it shows, the numbers beside its formulas, the module that it links to,
+    whether the proof is run for it."""
 
-    Raises OSError when the file cannot be written, InputError and Mismatch where the numbers are wrong (`worksheet`).
+    form: FileFormat = "markdown"
+    convention: Convention | None = None
+    examples: Examples = "batch"
+    detail: Detail = "steps"
+    numbers: Wanted | None = None
+    module: Path | None = None
+    proved: bool = False
+
+
+def document(network: Network, request: Request, output: Path | None, report: Report = silent) -> Text:
+    """Write up the network's derivation, into a file where one is named.
+
+    Raises InputError for a PDF without a file, for a module that is not the network's as it stands, and where TeX cannot make the PDF;
+    InputError and Mismatch where the numbers are wrong (`worksheet`); OSError when the file cannot be written.
     """
+    if request.form == "pdf" and output is None:
+        raise InputError("a PDF goes into a file: right would be -o and a name that ends in .pdf")
+    short = request.detail == "summary" or (request.numbers is not None and request.numbers.sheet != "numbers")
+    if short and (request.module is not None or request.proved):
+        raise InputError("--module and --prove belong to a document with all steps: leave them out, or --detail summary and --exercise")
     report(f"deriving {network.name}")
-    written = network.model_copy(update={"convention": convention or network.convention})
-    if wanted is not None:
-        sheet = worksheet(written, examples, wanted, report)
-        text = derive.document(sheet.derivation, sheet.network, form, detail, sheet.numbers)
+    written = network.model_copy(update={"convention": request.convention or network.convention})
+    if request.numbers is not None:
+        sheet = worksheet(written, request.examples, request.numbers, report)
+        written, derivation, numbers = sheet.network, sheet.derivation, sheet.numbers
     else:
-        text = derive.document(derive.differentiate(written.program(examples=examples)), written, form, detail)
-    return _put(Text(network.name, form, text, output))
+        derivation, numbers = derive.differentiate(written.program(examples=request.examples)), None
+    module = None if request.module is None else _module(network, request, output)
+    verdicts = prove(network, request.convention, request.examples, report).verdicts if request.proved else ()
+    report(f"writing up {network.name}")
+    form: Format = "latex" if request.form == "pdf" else request.form
+    text = derive.document(derivation, written, form, request.detail, numbers, module, verdicts)
+    if request.form == "pdf":
+        report(f"setting {network.name} in TeX")
+    return put(Text(network.name, request.form, pdf(text) if request.form == "pdf" else text, output))
+
+
+def _module(network: Network, request: Request, output: Path | None) -> Module:
+    """The module that a document links to: the file must hold what the spec gives, or its lines would be wrong."""
+    path = request.module or Path()
+    if (request.convention or network.convention) != network.convention or request.examples != "batch":
+        raise InputError("the module computes a batch in the spec's own convention: leave --module out, or --convention and --examples")
+    text = codegen.render(derive.differentiate(network.program()), network)
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        raise InputError(f"{path} is not the module of this network as it is: write it with chainrule generate SPEC -o {path}")
+    folder = output.parent if output is not None else Path()
+    return linked(text, Path(os.path.relpath(path.resolve(), folder.resolve())))
+
+
+def linked(text: str, path: Path) -> Module:
+    """A module's text for the links of a document; `path` leads from the document's folder to the module."""
+    return Module(path.name, quote(path.as_posix()), codegen.places(text))
 
 
 def generate(network: Network, output: Path | None, report: Report = silent) -> Text:
@@ -99,15 +148,15 @@ def generate(network: Network, output: Path | None, report: Report = silent) -> 
     report(f"deriving {network.name}")
     derivation: Derivation = derive.differentiate(network.program())
     report(f"rendering {network.name}")
-    return _put(Text(network.name, "module", codegen.render(derivation, network), output))
+    return put(Text(network.name, "module", codegen.render(derivation, network), output))
 
 
-def format_of(file: Path | None) -> Format:
+def format_of(file: Path | None) -> FileFormat:
     """The language that the file's ending stands for, Markdown for stdout. Raises InputError for any other ending."""
     if file is None:
         return "markdown"
     if file.suffix not in FORMATS:
-        raise InputError(f"cannot tell the language of {file}: right would be a name that ends in .md or .tex, or --format with any name")
+        raise InputError(f"cannot tell the language of {file}: right would be a name that ends in {', '.join(FORMATS)}, or --format")
     return FORMATS[file.suffix]
 
 
@@ -124,7 +173,8 @@ def check_module_name(path: Path) -> None:
         raise InputError(f"cannot write the module to {path}: it would hide the Python module {name}; choose another name")
 
 
-def _put(made: Text) -> Text:
+def put(made: Text) -> Text:
+    """Write what was made into its file, if it has one."""
     if made.file is not None:
         write_atomic(made.file, made.text)
     return made

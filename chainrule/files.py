@@ -18,8 +18,8 @@ class WriteError(OSError):
     """A file that cannot be written, or must not be: the message names it and says why."""
 
 
-def write_atomic(path: Path, text: str, within: Path | None = None) -> None:
-    """Replace the file by one that holds the text (UTF-8), or create it; nothing in between is ever visible.
+def write_atomic(path: Path, content: str | bytes, within: Path | None = None) -> None:
+    """Replace the file by one that holds the content (a text as UTF-8), or create it; nothing in between is ever visible.
 
     Where the file exists, its permissions stay. Raises WriteError when the folder does not exist, cannot be written or, by way of
     a symbolic link, lies outside the folder `within`; and when the path is a symbolic link or anything else but a regular file.
@@ -32,7 +32,7 @@ def write_atomic(path: Path, text: str, within: Path | None = None) -> None:
         raise WriteError(f"cannot write {path}: it is there and is no regular file")
     try:
         with _opened(path.parent) as folder:
-            _replace(folder, path.name, _mode(folder, path), text.encode())
+            _replace(folder, path.name, _mode(folder, path), content.encode() if isinstance(content, str) else content)
             os.fsync(folder)
     except WriteError:
         raise

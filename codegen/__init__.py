@@ -2,6 +2,7 @@
 
 from codegen.cache import CacheWarning, build
 from codegen.names import ModuleError
+from codegen.places import places
 from codegen.render import render
 
-__all__ = ["CacheWarning", "ModuleError", "build", "render"]
+__all__ = ["CacheWarning", "ModuleError", "build", "places", "render"]

@@ -256,6 +256,23 @@ class Derivation:
         """The given tensors, those that hold directions included."""
         return (*self.forward.given, *(t for product in self.products for t in product.directions))
 
+    # A notebook asks for these; imported where they are used, because documents are written from programs.
+
+    def _repr_html_(self) -> str:
+        from derive.documents.notebook import as_html
+
+        return as_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from derive.documents.notebook import as_markdown
+
+        return as_markdown(self)
+
+    def _repr_latex_(self) -> str:
+        from derive.documents.notebook import as_latex
+
+        return as_latex(self)
+
     def gradient(self, tensor: Tensor) -> Derived:
         """The derived equation of dL/d(tensor)."""
         return next(d for d in self.backward if d.of == tensor)

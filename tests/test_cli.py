@@ -118,7 +118,7 @@ def test_every_command_has_help_with_an_example_and_json(run: Command, command: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nothing"], ["prove"], ["derive", "xor", "--format", "pdf"], ["schema", "--colour"], ["verify", "xor", "--examples", "0"]],
+    [["nothing"], ["prove"], ["derive", "xor", "--format", "docx"], ["schema", "--colour"], ["verify", "xor", "--examples", "0"]],
 )
 def test_wrong_usage_is_wrong_input(run: Command, arguments: list[str]) -> None:
     result = run(*arguments)
@@ -242,11 +242,53 @@ def test_derive_writes_latex_into_a_tex_file(run: Command, small: Path, tmp_path
     assert (tmp_path / "small.md").read_text() == run("derive", small, "--format", "markdown").out
 
 
-def test_derive_wants_to_know_the_language(run: Command, small: Path, tmp_path: Path) -> None:
-    result = run("derive", small, "-o", tmp_path / "a.pdf")
-    assert (result.code, "right would be a name that ends in .md or .tex" in result.err) == (2, True)
-    assert not (tmp_path / "a.pdf").exists()
+def test_derive_wants_to_know_the_format(run: Command, small: Path, tmp_path: Path) -> None:
+    result = run("derive", small, "-o", tmp_path / "a.docx")
+    assert (result.code, "right would be a name that ends in .md, .tex, .html, .pdf" in result.err) == (2, True)
+    assert not (tmp_path / "a.docx").exists()
     assert run("derive", small, "-o", tmp_path / "a.txt", "--format", "markdown").code == 0
+    assert run("derive", small, "-o", tmp_path / "a.html").code == 0
+    assert (tmp_path / "a.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_pdf_goes_into_a_file(run: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "a PDF goes into a file" in run("derive", small, "--format", "pdf").err
+
+    def begun(latex: str) -> bytes:
+        return b"%PDF" + latex[:14].encode()
+
+    monkeypatch.setattr("chainrule.commands.pdf", begun)
+    assert run("derive", small, "-o", tmp_path / "a.pdf", "--json").record["file"] == str(tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == b"%PDF\\documentclass"
+
+
+def test_equations_link_to_the_module_as_it_is(run: Command, small: Path, tmp_path: Path) -> None:
+    module, page = tmp_path / "code" / "a b.py", tmp_path / "notes.html"
+    module.parent.mkdir()
+    missing = run("derive", small, "-o", page, "--module", module)
+    assert (missing.code, "chainrule generate SPEC -o" in missing.err) == (2, True)
+    module.write_text(run("generate", small).out)
+    assert run("derive", small, "-o", page, "--module", module).code == 0
+    line = int(re.findall(r'href="code/a%20b.py#L(\d+)">line \1<', page.read_text())[0])
+    assert re.match(r" +# \(1\)  ", module.read_text().splitlines()[line - 1])
+    module.write_text("# moved\n" + module.read_text())
+    assert run("derive", small, "-o", page, "--module", module).code == 2
+    assert run("derive", small, "--module", module, "--examples", "single").code == 2
+
+
+def test_a_document_states_what_came_of_the_proof(run: Command, small: Path) -> None:
+    text = run("derive", small, "--prove").out
+    assert re.search(r"All \d+ checks hold", text)
+    assert "finite field: 2 steps" in text
+    assert "checks hold" not in run("derive", small).out
+
+
+def test_one_equation_is_proved_alone(run: Command, small: Path) -> None:
+    every, alone = run("prove", small).out.splitlines(), run("prove", small, "--equation", "4").out.splitlines()
+    assert [line for line in every if line.strip().startswith("(4)")] == alone[:-1]
+    assert len(alone) > 3
+    wrong = run("prove", small, "--equation", "99")
+    assert (wrong.code, "has no equation 99" in wrong.err) == (2, True)
 
 
 def test_a_dash_is_stdin_and_stdout(small: Path, tmp_path: Path) -> None:
@@ -285,7 +327,8 @@ def test_prove_takes_another_convention_and_a_single_example(run: Command, small
 
 
 def test_a_step_that_does_not_hold_is_a_failure(run: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def one_wrong(_: object) -> Iterator[Verdict]:
+    def one_wrong(_: object, equation: str | None) -> Iterator[Verdict]:
+        assert equation is None
         yield Verdict("5", "chain rule", "finite field", True, "", "dYhat[n,c]", 1)
         yield Verdict("5", "cancel", "finite field", False, "differs at n = 0", "dYhat[n,c]", 2)
 

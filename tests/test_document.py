@@ -242,8 +242,8 @@ def test_the_same_bytes_under_every_hash_seed() -> None:
 
 def test_an_unknown_format_is_refused() -> None:
     network = shipped("two_layer_softmax")
-    with pytest.raises(ValueError, match="html"):
-        render(derive.differentiate(network.program()), network, "html")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="docx"):
+        render(derive.differentiate(network.program()), network, "docx")  # pyright: ignore[reportArgumentType]
 
 
 def test_no_public_name_hides_a_module() -> None:

@@ -12,7 +12,7 @@ from sympy import Expr
 
 import derive
 from derive import evaluate
-from derive.documents.chain import SHOWN, chain, way_counts, ways
+from derive.documents.chain import LONG, SHOWN, chain, trails, way_counts, ways
 from derive.documents.document import Formula, Paragraph, Row, Section
 from derive.documents.notation import notation
 from derive.index import Axis, Sum, Tensor
@@ -73,12 +73,44 @@ def test_a_sum_of_products_where_there_are_several_ways() -> None:
 
 
 def test_the_number_of_products_is_bounded() -> None:
-    program = shortcuts(40)
-    assert way_counts(program)[program.parameters[0]] == 2**40
-    derivation = Derivation(program, (), (), program)
-    (section,) = chain(derivation, notation(derivation))
-    assert shown(derivation)[1][gradient("W")].right.count(r"\frac{\partial L}{\partial H_{40}}") == SHOWN
-    assert sentence(section, 2) == f"Only {SHOWN} of the {2**40} products for  are written out."
+    for blocks, written in ((10, SHOWN), (40, 3)):  # long products that differ in their middle alone are written once
+        program = shortcuts(blocks)
+        assert way_counts(program)[program.parameters[0]] == 2**blocks
+        derivation = Derivation(program, (), (), program)
+        (section,) = chain(derivation, notation(derivation))
+        right = shown(derivation)[1][gradient("W")].right
+        assert right.count(rf"\frac{{\partial L}}{{\partial H_{{{blocks}}}}}") == written
+        assert right.endswith(r"\cdots")
+        assert sentence(section, 2) == f"Only {written} of the {2**blocks} products for  are written out."
+
+
+def test_a_long_product_is_written_without_its_middle() -> None:
+    layers = [{"kind": "dense", "units": 2, "activation": "tanh"}] * LONG
+    network = Network(name="deep", inputs=2, layers=layers, loss="mean_squared_error")
+    _, rows = shown(derive.differentiate(network.program()))
+    first, *_, last = rows[gradient("W_1")].right.split(r" \cdots ")
+    assert first.startswith(r"\frac{\partial L}{\partial \hat{Y}}")
+    assert last.endswith(r"\frac{\partial A_1}{\partial W_1}")
+    assert (first + last).count(r"\frac") == 6
+    assert r"\cdots" not in rows[gradient(rf"W_{{{LONG}}}")].right
+
+
+def test_trails_are_the_first_ways() -> None:
+    program = shortcuts(3)
+    for tensor, found in trails(program).items():
+        every = list(ways(program, tensor))
+        assert [trail.last(trail.length) for trail in found] == every[:SHOWN]
+        assert all(trail.first == way[: LONG + 1] for trail, way in zip(found, every, strict=False))
+
+
+def test_the_chain_grows_with_the_depth_and_no_faster() -> None:
+    lengths: list[int] = []
+    for depth in (100, 200, 300):
+        layers = [{"kind": "dense", "units": 2, "activation": "relu"}] * depth
+        program = Network(name="deep", inputs=2, layers=layers, loss="mean_squared_error").program()
+        rows = shown(Derivation(program, (), (), program))[1]
+        lengths.append(sum(len(row.right) for row in rows.values()))
+    assert lengths[2] - lengths[1] < 1.1 * (lengths[1] - lengths[0])
 
 
 def test_no_section_where_nothing_stands_between() -> None:

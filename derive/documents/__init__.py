@@ -1,19 +1,25 @@
-"""The derivation as a document: LaTeX for pdflatex, or Markdown for GitHub and Jupyter."""
+"""The derivation as a document: LaTeX for pdflatex, Markdown for GitHub and Jupyter, or HTML for a browser."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+from derive.documents.code import Module, with_code
 from derive.documents.compose import Detail, compose
+from derive.documents.html import render_html
 from derive.documents.latex import render_latex
 from derive.documents.markdown import render_markdown
 from derive.documents.numbers import Numbers
 from derive.network import Network
 from derive.program import Derivation
+from derive.proof.verdict import Verdict
 
-Format = Literal["latex", "markdown"]
+Format = Literal["latex", "markdown", "html"]
 
-RENDERERS = {"latex": render_latex, "markdown": render_markdown}
+RENDERERS = {"latex": render_latex, "markdown": render_markdown, "html": render_html}
+
+__all__ = ["RENDERERS", "Detail", "Format", "Module", "render"]
 
 
 def render(
@@ -22,12 +28,20 @@ def render(
     format: Format,  # noqa: A002 - the word that a caller expects
     detail: Detail = "steps",
     numbers: Numbers | None = None,
+    module: Module | None = None,
+    verdicts: Sequence[Verdict] = (),
 ) -> str:
-    """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary.
+    """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary,
+    code and proof.
 
-    detail: "summary" for the results alone. numbers: what stands beside the formulas. The same arguments give the same bytes. Raises
+    detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas.
+    module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
+    them the document names the checks. Results alone and exercises have neither. The same arguments give the same bytes. Raises
     ValueError for an unknown format.
     """
     if format not in RENDERERS:
         raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
-    return RENDERERS[format](compose(derivation, network, detail, numbers))
+    document = compose(derivation, network, detail, numbers)
+    if detail != "summary" and (numbers is None or numbers.sheet == "numbers"):
+        document = with_code(document, derivation, module, verdicts)
+    return RENDERERS[format](document)

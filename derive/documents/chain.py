@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
@@ -11,8 +12,31 @@ from derive.index import Tensor
 from derive.program import Derivation, Program
 
 SHOWN = 4  # of the products of one parameter
+LONG = 24  # factors of a product that is written out whole; of a longer one
+ENDS = 3  # at either end are
 
 Way = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Trail:
+    """A way from the loss to a tensor, held as one step more than another way, so that all of them take little room.
+
+    first: the tensors with which it begins, as many as are ever shown. length: the number of its tensors.
+    """
+
+    tensor: Tensor
+    above: Trail | None
+    first: Way
+    length: int
+
+    def then(self, tensor: Tensor) -> Trail:
+        first = (*self.first, tensor) if len(self.first) <= LONG else self.first
+        return Trail(tensor, self, first, self.length + 1)
+
+    def last(self, count: int) -> Way:
+        """The tensors with which it ends."""
+        return (*(self.above.last(count - 1) if self.above is not None and count > 1 else ()), self.tensor)
 
 
 def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
@@ -20,11 +44,12 @@ def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
     forward = derivation.forward
     counts = way_counts(forward)
     wanted = [d.of for d in derivation.backward if d.of is not None]
-    parameters = [_end_to_end(t, forward, counts, how) for t in forward.parameters if _is_far(t, forward, counts)]
+    known = trails(forward)
+    parameters = [_end_to_end(t, known[t], counts, how) for t in forward.parameters if _is_far(t, forward, counts)]
     if not parameters:
         return
     blocks: list[Block] = [Paragraph(_words(any(counts[t] > 1 for t in forward.parameters))), Formula(tuple(parameters))]
-    blocks += [Paragraph(_left_out(t, counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
+    blocks += [Paragraph(_left_out(t, len(_products(known[t], how)), counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
     values = [_one_step(t, forward, counts, how) for t in wanted if t not in forward.parameters and _is_far(t, forward, counts)]
     if values:
         words = "The backward pass works from the left. The gradient of a value leads to the gradients of what it is computed from:"
@@ -55,14 +80,25 @@ def ways(program: Program, tensor: Tensor) -> Iterator[Way]:
         open_ways += [(reader, *way) for reader in reversed(readers)]
 
 
+def trails(program: Program) -> Mapping[Tensor, tuple[Trail, ...]]:
+    """The first ways from the loss to each tensor, in the order of `ways`; the work grows with the number of equations."""
+    loss = program.outputs[-1]
+    found: dict[Tensor, tuple[Trail, ...]] = {loss: (Trail(loss, None, (loss,), 1),)}
+    for tensor in (*(e.tensor for e in reversed(program.equations)), *program.given):
+        if tensor != loss:
+            above = (trail for e in program.reading(tensor) for trail in found.get(e.tensor, ()))
+            found[tensor] = tuple(trail.then(tensor) for trail in islice(above, SHOWN))
+    return found
+
+
 def _words(several: bool) -> Text:
     words = "The gradient of a parameter is the product of the equations' own derivatives along the way from the loss back to it"
     words += ", and where there are several ways, the sum of their products" if several else ""
     return (words + ". A product means a sum over the indices of the values that stand between its factors:",)
 
 
-def _left_out(tensor: Tensor, count: int, how: Notation) -> Text:
-    return (f"Only {SHOWN} of the {count} products for ", Math(how.name(tensor)), " are written out.")
+def _left_out(tensor: Tensor, shown: int, count: int, how: Notation) -> Text:
+    return (f"Only {shown} of the {count} products for ", Math(how.name(tensor)), " are written out.")
 
 
 def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> bool:
@@ -70,9 +106,9 @@ def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> b
     return any(e.tensor != program.outputs[-1] and counts.get(e.tensor) for e in program.reading(tensor))
 
 
-def _end_to_end(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], how: Notation) -> Row:
-    products = [_product(way, how) for way in islice(ways(program, tensor), SHOWN)]
-    more = counts[tensor] > SHOWN
+def _end_to_end(tensor: Tensor, known: Sequence[Trail], counts: Mapping[Tensor, int], how: Notation) -> Row:
+    products = _products(known, how)
+    more = counts[tensor] > len(products)
     return Row(how.derivative(tensor), " + ".join([*products, r"\cdots"] if more else products))
 
 
@@ -82,6 +118,18 @@ def _one_step(tensor: Tensor, program: Program, counts: Mapping[Tensor, int], ho
     readers = [e.tensor for e in program.reading(tensor) if counts.get(e.tensor)]
     products = [_product((loss, tensor) if reader == loss else (loss, reader, tensor), how) for reader in readers]
     return Row(how.derivative(tensor), " + ".join(products))
+
+
+def _products(known: Sequence[Trail], how: Notation) -> list[str]:
+    """The products along ways to one tensor; those that differ only in a middle that is not shown are one."""
+    return list(dict.fromkeys(_shortened(trail, how) for trail in known))
+
+
+def _shortened(trail: Trail, how: Notation) -> str:
+    """The product along a way, without the middle of a long one."""
+    if trail.length - 1 <= LONG:
+        return _product(trail.first, how)
+    return rf"{_product(trail.first[: ENDS + 1], how)} \cdots {_product(trail.last(ENDS + 1), how)}"
 
 
 def _product(way: Way, how: Notation) -> str:

@@ -26,7 +26,16 @@ class Ref:
     number: str
 
 
-Text = tuple[str | Math | Code | Ref, ...]
+@dataclass(frozen=True)
+class Link:
+    """Words that lead to a place outside of the document."""
+
+    words: str
+    url: str
+
+
+Part = str | Math | Code | Ref | Link
+Text = tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Formula:
-    """Displayed rows, aligned at their relation; numbered where a number is given."""
+    """Displayed rows, aligned at their relation; numbered where a number is given. `code` says where the code computes it."""
 
     rows: tuple[Row, ...]
     number: str = ""
+    code: Text = ()
 
 
 Block = Paragraph | Items | Table | Formula

@@ -25,10 +25,17 @@ def forward_pass(derivation: Derivation, how: Notation, figures: Figures | None 
     """Every equation for one entry and for whole matrices, its numbers below where there are some."""
     blocks: list[Block] = [Paragraph(("Each equation is written for one entry and, below, for whole matrices.",))]
     for equation in derivation.forward.equations:
-        rows = [how.index_row(equation), *_onehot_rows(equation, how), *matrix_rows(equation, how, _named(equation, how))]
+        rows = list(equation_rows(equation, how))
         rows += figures.beside(equation) if figures else []
         blocks += [Paragraph((heading(equation) + ".",)), Formula(tuple(rows), equation.number), *_unit_sums(equation, how)]
     return Section(("Forward pass",), (*blocks, *_composed(derivation.forward, how)))
+
+
+def equation_rows(equation: Equation, how: Notation) -> Iterator[Row]:
+    """An equation for one entry, with the one-hot tensor where it picks entries by labels, and for whole matrices."""
+    yield how.index_row(equation)
+    yield from _onehot_rows(equation, how)
+    yield from matrix_rows(equation, how, _named(equation, how))
 
 
 def matrix_rows(equation: Equation, how: Notation, named: str | None = None) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.documents.document import Block, Code, Document, Formula, Math, Ref, Row, Table, Text
+from derive.documents.document import Block, Code, Document, Formula, Link, Math, Part, Ref, Row, Table, Text
 from derive.documents.layout import LINE, fold, width
 from derive.documents.symbols import escape
 
@@ -46,14 +46,16 @@ def text(parts: Text) -> str:
     return "".join(_part(part) for part in parts)
 
 
-def _part(part: str | Math | Code | Ref) -> str:
+def _part(part: Part) -> str:
     match part:
         case Math(latex):
             return f"${latex}$"
         case Code(name):
             return rf"\texttt{{{breakable(name)}}}"
         case Ref(number):
-            return rf"\eqref{{eq:{number}}}"
+            return rf"\hyperref[eq:{number}]{{({number})}}"
+        case Link(words, url):
+            return rf"\href{{{_url(url)}}}{{{breakable(words)}}}"
         case _:
             return breakable(part)
 
@@ -73,12 +75,14 @@ def columns(table: Table) -> str:
     kinds = ["l"] * len(table.header)
     rows = (table.header, *table.rows)
     others = sum(max(sum(map(_wide, row[k])) for row in rows) for k in range(len(kinds)) if k != table.wide)
-    share = min(0.34, max(0.12, 1 - (others + GAP * len(kinds)) / PAGE))
+    needed = max(sum(map(_wide, row[table.wide])) for row in rows) / PAGE
+    left = max(0.12, 1 - (others + GAP * len(kinds)) / PAGE)
+    share = min(left, max(0.34, min(needed, 0.9 * left)))
     kinds[table.wide] = rf">{{\raggedright\arraybackslash}}p{{{share:.2g}\linewidth}}"
     return "".join(kinds)
 
 
-def _wide(part: str | Math | Code | Ref) -> float:
+def _wide(part: Part) -> float:
     """About how wide a part of a sentence is set, in em."""
     match part:
         case Math(latex):
@@ -87,6 +91,8 @@ def _wide(part: str | Math | Code | Ref) -> float:
             return 0.53 * len(name)
         case Ref(number):
             return 0.5 * len(number) + 1
+        case Link(words):
+            return 0.45 * len(words)
         case _:
             return 0.45 * len(part)
 
@@ -106,7 +112,13 @@ def formula(block: Formula) -> str:
     if not block.number:
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     inside = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
-    return f"\\begin{{equation}}\\tag{{{block.number}}}\\label{{eq:{block.number}}}\n{inside}\n\\end{{equation}}"
+    beside = rf"\beside{{{text(block.code)}}}" if block.code else ""
+    return f"\\begin{{equation}}\\tag*{{({block.number}){beside}}}\\label{{eq:{block.number}}}\n{inside}\n\\end{{equation}}"
+
+
+def _url(url: str) -> str:
+    """An address as \\href takes it; it is percent-encoded, so that no other character is special to TeX."""
+    return url.replace("%", r"\%").replace("#", r"\#").replace("_", r"\_")
 
 
 def _lines(row: Row, less: float) -> list[str]:

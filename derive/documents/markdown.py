@@ -6,7 +6,7 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.documents.document import Code, Document, Formula, Math, Ref, Text
+from derive.documents.document import Code, Document, Formula, Link, Math, Part, Ref, Text
 from derive.documents.layout import fold
 
 
@@ -34,7 +34,7 @@ def cell(parts: Text) -> str:
     return text(parts).replace("|", r"\vert ")
 
 
-def _part(part: str | Math | Code | Ref) -> str:
+def _part(part: Part) -> str:
     match part:
         case Math(latex):
             return f"${safe(latex)}$"
@@ -42,6 +42,8 @@ def _part(part: str | Math | Code | Ref) -> str:
             return f"`{name}`"
         case Ref(number):
             return f"({number})"
+        case Link(words, url):
+            return f"[{text((words,))}]({url})"
         case _:
             return re.sub(r"([\\`*_\[\]<>#|$~^&])", r"\\\1", part)
 
@@ -57,7 +59,8 @@ def formula(block: Formula) -> str:
         lines[-1] += note
     body = lines[0].replace(" &", " ", 1) if len(lines) == 1 else r"\begin{aligned} " + r" \\ ".join(lines) + r" \end{aligned}"
     number = rf" \tag{{{block.number}}}" if block.number else ""
-    return f"$$\n{safe(body)}{number}\n$$"
+    code = f"\n\n<sub>({block.number}) in the code: {text(block.code)}</sub>" if block.code else ""
+    return f"$$\n{safe(body)}{number}\n$${code}"
 
 
 def safe(latex: str) -> str:

@@ -18,24 +18,26 @@ from derive.proof.verdict import Verdict
 from derive.text import text
 
 
-def prove(derivation: Derivation, seed: int = 0) -> Iterator[Verdict]:
+def prove(derivation: Derivation, seed: int = 0, equation: str | None = None) -> Iterator[Verdict]:
     """Check a derivation: one verdict for each check, in a fixed order; a failed check is a verdict, never an exception.
 
     First every step, then that the steps of an equation form a chain, then that each derivative collects all that its chain rule does,
     then the computed program against the mathematical one, then the gradients of the parameters and the products through the
     whole network, then that nothing is missing.
-    seed: what the random points are drawn from.
+    seed: what the random points are drawn from. equation: a number, to check this equation alone; its verdicts are the same.
     """
     tested = setting(derivation)
-    derived = (*derivation.derived, *derivation.stable)
+    derived = [d for d in (*derivation.derived, *derivation.stable) if equation in (None, d.equation.number)]
     for one in derived:
         yield from _steps(derivation, tested, one, seed)
     for one in derived:
         yield _chain(derivation, one)
-    for one in derivation.derived:
-        yield _complete(derivation, tested, one, seed)
-    yield from check_computed(derivation, tested, seed)
-    yield from check_complete(derivation)
+    for one in derived:
+        if one in derivation.derived:
+            yield _complete(derivation, tested, one, seed)
+    yield from check_computed(derivation, tested, seed, equation)
+    if equation is None:
+        yield from check_complete(derivation)
 
 
 # -- steps ---------------------------------------------------------------------------------------------------------

@@ -41,20 +41,27 @@ class _World:
     true: Mapping[str, Table]  # the gradients of the parameters and the results of products, by their own names
 
 
-def check_computed(derivation: Derivation, setting: Setting, seed: int) -> Iterator[Verdict]:
-    """A verdict for each computed tensor that the mathematics defines too, then one for each gradient and product as a whole."""
+def check_computed(derivation: Derivation, setting: Setting, seed: int, number: str | None = None) -> Iterator[Verdict]:
+    """A verdict for each computed tensor that the mathematics defines too, then one for each gradient and product as a whole.
+
+    number: that of an equation, to check its tensor alone.
+    """
+    wanted = [e for e in derivation.computed.equations if number in (None, e.number)]
+    if not wanted:
+        return
     try:
         worlds = _worlds(derivation, setting, seed)
     except (Unsupported, Meaningless) as failure:
         yield Verdict("", "computed value", DIGITS.name, False, f"cannot be tested: {failure}", derivation.computed.name)
         return
     mathematical = {e.tensor.name for e in derivation.equations}
-    for equation in derivation.computed.equations:
+    for equation in wanted:
         if equation.tensor.name in mathematical and not equation.tensor.values:
             yield _value(equation, worlds)
     results = (t for product in derivation.products for t in product.results)
     for result in (*map(gradient_of, derivation.forward.parameters), *results):
-        yield _whole(derivation, result, worlds)
+        if number is None or any(e.tensor == result for e in wanted):
+            yield _whole(derivation, result, worlds)
 
 
 def _value(equation: Equation, worlds: list[_World]) -> Verdict:
