@@ -167,7 +167,7 @@ def _faults(program: Program, forward: Program, at_kinks: Kinks, at: Sample) -> 
 
 def _by_example(program: Program, forward: Program, values: Mapping[str, Array]) -> Iterator[Array]:
     """The magnitudes of every example's gradient of the value that the last equation with learned numbers gives."""
-    last = next((e.tensor for e in reversed(forward.equations) if any(t in forward.parameters for t in e.reads)), None)
+    last = next((e.tensor for e in reversed(forward.equations) if e.indices and any(t in forward.parameters for t in e.reads)), None)
     for equation in program.equations:
         if last is not None and equation.tensor == gradient_of(last):
             yield from np.abs(in_order(equation.tensor, values[equation.tensor.name]))

@@ -305,6 +305,14 @@ def test_a_large_network_becomes_a_small_one_of_the_same_layers() -> None:
     assert "made smaller: where it had 10 have become 2 and 64 have become 3" in markdown(made)
 
 
+def test_an_exercise_with_a_penalty() -> None:
+    layers = [{"kind": "dense", "units": 2, "activation": "tanh"}, {"kind": "dense", "units": 1}]
+    penalties = [{"kind": "l2", "strength": 0.01}]
+    network = Network(name="penalised", inputs=2, layers=layers, loss="mean_squared_error", penalties=penalties)
+    made = worksheet.worksheet(network, "batch", Wanted("exercise"))
+    assert r"\underline" in markdown(made)
+
+
 @pytest.mark.parametrize("name", ["lenet", "tiny_attention"])
 def test_a_network_that_cannot_be_made_small_enough(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} is too large for an exercise: found \\d+ numbers .*; right would be a spec"):
