@@ -51,7 +51,10 @@ def disagreement(start: Sequence[Array], right: Answer, found: Answer, dtype: st
     tolerance = TOLERANCE[dtype]
     if len(found.parameters) != len(start):
         return f"{len(found.parameters)} arrays of parameters instead of {len(start)}"
-    pairs = [("the losses", right.losses, found.losses, right.losses), ("the prediction", right.prediction, found.prediction, right.prediction)]
+    pairs = [
+        ("the losses", right.losses, found.losses, right.losses),
+        ("the prediction", right.prediction, found.prediction, right.prediction),
+    ]
     for k, (before, after, theirs) in enumerate(zip(start, right.parameters, found.parameters, strict=True)):
         pairs.append((f"parameters {k}", after, theirs, after - before))
     for name, expected, given, scale in pairs:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.child
 
-Orders name what to do: `load` a case for a peer, give the `answer` after some epochs, measure the `seconds` of epochs or of predictions, `drop`
-the case. What libraries print goes to stderr.
+Orders name what to do: `load` a case for a peer, give the `answer` after some epochs, measure the `seconds` of epochs or of predictions,
+`drop` the case; further, measure the `gradients` of a case called from Python, and the machine's `limits`. What libraries print goes to
+stderr.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -49,23 +51,24 @@ def _obey(order: Order) -> dict[str, object]:
 
 def _load(order: Order) -> None:
     """Everything that happens once: copying and compiling. All processors may be used for it."""
-    case = Case(workload(order["workload"]), order["batch"], order["dtype"], environment.threads())
     environment.pin(None)
-    run = peers.start(order["peer"], problem(case))
+    run = peers.start(order["peer"], problem(_case(order)))
     run.reset()
     run.train(1)
     run.predict()
     environment.pin(environment.threads())
     RUNS[order["peer"]] = run
+    gc.collect()
+    gc.freeze()  # what the library has made is not looked through again before every measured run
 
 
 def _answer(order: Order) -> None:
     """Losses, prediction and parameters after some epochs, in a file."""
     run = RUNS[order["peer"]]
     run.reset()
-    losses = run.train(order["epochs"])
-    arrays = {f"p{k}": a for k, a in enumerate(run.parameters())}
-    np.savez(order["file"], losses=losses, prediction=run.predict(), **arrays)
+    arrays = {"losses": run.train(order["epochs"]), "prediction": run.predict()}
+    arrays |= {f"p{k}": a for k, a in enumerate(run.parameters())}
+    np.savez(order["file"], allow_pickle=False, **arrays)
 
 
 def _seconds(order: Order) -> float:
@@ -87,10 +90,30 @@ def _seconds(order: Order) -> float:
 
 def _drop(order: Order) -> None:
     RUNS.pop(order["peer"], None)
+    gc.unfreeze()
     gc.collect()
 
 
-ORDERS: dict[str, Callable[[Order], object]] = {"load": _load, "answer": _answer, "seconds": _seconds, "drop": _drop}
+def _gradients(order: Order) -> tuple[float, float]:
+    return import_module("benchmarks.calls").gradients(_case(order))
+
+
+def _limits(_: Order) -> list[tuple[str, float, str]]:
+    return list(import_module("benchmarks.limits").limits())
+
+
+def _case(order: Order) -> Case:
+    return Case(workload(order["workload"]), order["batch"], order["dtype"], environment.threads())
+
+
+ORDERS: dict[str, Callable[[Order], object]] = {
+    "load": _load,
+    "answer": _answer,
+    "seconds": _seconds,
+    "drop": _drop,
+    "gradients": _gradients,
+    "limits": _limits,
+}
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,24 +26,33 @@ def machine() -> dict[str, str]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the libraries that are installed."""
+def versions(ours: str = sys.executable) -> dict[str, str]:
+    """Of Python and of the libraries that are installed; `ours` is the interpreter that runs chainrule, whose Numba may be another."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
+    if ours != sys.executable:
+        program = "from importlib.metadata import version as v; print(*map(v, ['numba', 'llvmlite', 'numpy']))"
+        done = subprocess.run([ours, "-c", program], capture_output=True, text=True, check=True)
+        for package, own in zip(("numba", "llvmlite", "numpy"), done.stdout.split(), strict=True):
+            found[f"{package} of chainrule"] = own
     return found
 
 
 def commit() -> str:
-    """The version of this repository, with a mark when it has been changed since; "unknown" outside of one."""
+    """The version of this repository, with a mark when its code has been changed since; "unknown" outside of one."""
     try:
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        name = _git("rev-parse", "--short=10", "HEAD")
+        return name + ("+changes" if _git("status", "--porcelain", "--", "derive", "codegen", "benchmarks") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _cpuinfo(key: str) -> str:

@@ -1,18 +1,18 @@
-"""The weights and the data of a case, the same numbers in every process, and the network as chainrule is given it."""
+"""The weights and the data of a case: the same numbers in every process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import expm
 
 from benchmarks.workloads import Case, Workload
-from derive import Network
 
 Array = npt.NDArray[Any]
+linalg: Any = import_module("scipy.linalg")
 
 
 @dataclass(frozen=True)
@@ -58,41 +58,22 @@ def problem(case: Case) -> Problem:
         last = layer == len(work.widths) - 1
         bias = rng.uniform(-0.1, 0.1, outputs).astype(case.dtype)
         biases.append(bias if last or work.hidden_bias else None)
-    X, Y = _data(work, case.batches * case.batch, rng)
+    inputs, targets = _data(work, case.batches * case.batch, rng)
     shape = (case.batches, case.batch)
-    X = np.ascontiguousarray(X.reshape(*shape, -1).astype(case.dtype))
-    Y = Y.reshape(shape) if work.loss == "cross_entropy" else Y.reshape(*shape, -1).astype(case.dtype)
-    return Problem(work, tuple(weights), tuple(biases), X, np.ascontiguousarray(Y))
+    X = inputs.reshape(*shape, -1).astype(case.dtype)
+    Y = targets.reshape(shape) if work.loss == "cross_entropy" else targets.reshape(*shape, -1).astype(case.dtype)
+    return Problem(work, tuple(weights), tuple(biases), X, Y)
 
 
 def _data(work: Workload, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Inputs and targets: exclusive or for c, the matrix exponential for g (as in the article on SimpleChains), else random ones."""
     if work.loss == "half_squared_error":
         return np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
-    X = rng.standard_normal((count, work.widths[0]))
+    X: Array = rng.standard_normal((count, work.widths[0]))
     if work.loss == "squared_error":
-        return X, np.asarray(expm(X.reshape(count, 2, 2))).reshape(count, 4)
+        return X, linalg.expm(X.reshape(count, 2, 2)).reshape(count, 4)
     if work.loss == "binary_cross_entropy":
         return X, (X.sum(axis=1) > 0).astype(np.float64)
     if work.widths[0] > 64:
-        X = 0.3 * np.abs(X)  # about as bright as handwritten digits
+        np.multiply(np.abs(X), 0.3, out=X)  # about as bright as handwritten digits
     return X, rng.integers(0, work.widths[-1], count)
-
-
-LOSSES: dict[str, object] = {
-    "cross_entropy": "softmax_cross_entropy",
-    "binary_cross_entropy": "binary_cross_entropy",
-    "half_squared_error": {"kind": "mean_squared_error", "half": True},
-    "squared_error": "mean_squared_error",
-}
-
-
-def network(work: Workload) -> Network:
-    """The workload as a spec."""
-    *hidden, last = work.widths[1:]
-    layers: list[dict[str, object]] = [
-        {"kind": "dense", "units": units, "activation": work.hidden, "bias": work.hidden_bias} for units in hidden
-    ]
-    layers.append({"kind": "dense", "units": last, "activation": work.output})
-    name = f"bench_{work.name.replace('-', '_')}"
-    return Network(**{"name": name, "inputs": work.widths[0], "loss": LOSSES[work.loss], "layers": layers})

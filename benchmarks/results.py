@@ -96,7 +96,7 @@ class Limit:
 
 Record = Row | Start | Call | Limit
 T = TypeVar("T", Row, Start, Call, Limit)
-KINDS: dict[str, type[Record]] = {"rows": Row, "starts": Start, "calls": Call, "limits": Limit}
+KINDS = {"rows": Row, "starts": Start, "calls": Call, "limits": Limit}
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Results:
         """As text: a line for each record."""
         parts = [f'"machine": {json.dumps(self.machine)}', f'"versions": {json.dumps(self.versions)}']
         for name, kind in KINDS.items():
-            lines = ",\n".join(json.dumps(asdict(record)) for record in self.of(kind))
+            lines = ",\n".join(json.dumps(asdict(record)) for record in self.records.values() if type(record) is kind)
             parts.append(f'"{name}": [\n{lines}\n]')
         return "{\n" + ",\n".join(parts) + "\n}\n"
 
@@ -142,7 +142,7 @@ def read(text: str) -> Results:
 
 
 def resumed(path: Path, machine: Mapping[str, str], versions: Mapping[str, str]) -> Results:
-    """What a file holds, or nothing where it was measured on another machine or with other versions: such figures do not belong together."""
+    """What a file holds, or nothing where that is of another machine or other versions: such figures do not belong together."""
     if path.is_file():
         results = read(path.read_text(encoding="utf-8"))
         if (results.machine, results.versions) == (machine, versions):

@@ -1,7 +1,7 @@
 """Times of all peers for one case: first their answers are compared, then they run in turn, round after round.
 
-Every library has a process of its own, which waits while another runs; so what one library's threads or memory do is not charged to
-another, and a library that crashes is one peer less.
+Every peer has a process of its own, which waits while another runs; so what the threads and the memory of one do is not charged to another,
+and one that crashes is one less.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from benchmarks.process import Failed, Process
 from benchmarks.results import Row
 from benchmarks.workloads import Case
 
+PEER = {peer.name: peer for peer in PEERS}
 LOADING, RUNNING = 240.0, 60.0  # seconds before a peer is given up
 LONG = 1.0  # seconds of a run that nothing done once can be much of
 
@@ -41,7 +42,7 @@ QUICK = Effort(step=0.01, forward=0.005, rounds=5)
 
 @dataclass(frozen=True)
 class Bench:
-    """The processes of the peers, and how much effort is made. Peers whose library is the same share a process."""
+    """The process of each peer, and how much effort is made."""
 
     processes: Mapping[str, Process]
     effort: Effort
@@ -51,24 +52,29 @@ class Bench:
     def rows(self, case: Case) -> Iterator[Row]:
         """The times of a training step and of a forward pass."""
         missing: dict[str, str] = {}
-        ready = self._loaded(case, missing)
+        wanted = list(self.processes)
+        if case.threads > 1 and case.workload.tiny:
+            for peer in [p for p in wanted if PEER[p].slow_to_compile]:
+                wanted.remove(peer)
+                missing[peer] = "measured with one thread only: another one does not help it here"
+        ready = self._loaded(case, wanted, missing)
         ready = self._agreeing(case, ready, missing)
-        for what in ("step", "forward"):
-            yield self._row(case, what, ready, missing)
-        for peer in ready:
+        yield self._row(case, "step", ready, missing)
+        yield self._row(case, "forward", [p for p in ready if PEER[p].forward], missing)
+        for peer in [p for p in ready if p not in missing]:
             with suppress(Failed):
                 self.processes[peer].ask(RUNNING, do="drop", peer=peer)
 
-    def _loaded(self, case: Case, missing: dict[str, str]) -> list[str]:
-        """The peers that can compute a case; different libraries load at the same time."""
+    def _loaded(self, case: Case, wanted: list[str], missing: dict[str, str]) -> list[str]:
+        """The peers that can compute a case; all load at the same time."""
         fields = {"workload": case.workload.name, "batch": case.batch, "dtype": case.dtype}
-        waiting, ready = list(self.processes), list[str]()
-        while waiting:
-            wave = [p for k, p in enumerate(waiting) if all(self.processes[p] is not self.processes[q] for q in waiting[:k])]
-            sent = [p for p in wave if self._tried(p, missing, lambda p=p: self.processes[p].send(do="load", peer=p, **fields))]
-            ready += [p for p in sent if self._tried(p, missing, lambda p=p: self.processes[p].receive(LOADING))]
-            waiting = [p for p in waiting if p not in wave]
-        return [p for p in self.processes if p in ready]
+        for peer in wanted:
+            with self._noting(peer, missing):
+                self.processes[peer].send(do="load", peer=peer, **fields)
+        for peer in [p for p in wanted if p not in missing]:
+            with self._noting(peer, missing):
+                self.processes[peer].receive(LOADING)
+        return [p for p in wanted if p not in missing]
 
     def _agreeing(self, case: Case, ready: list[str], missing: dict[str, str]) -> list[str]:
         """The peers whose answer is right."""
@@ -76,13 +82,15 @@ class Bench:
         exact = problem(replace(case, dtype="float64"))
         right = agreement.answer(peers.start("numpy", exact), count)
 
-        def checked(peer: str) -> None:
-            found = self._answer(peer, count)
-            wrong = agreement.disagreement(exact.parameters, right, found, case.dtype)
+        def check(peer: str) -> None:
+            wrong = agreement.disagreement(exact.parameters, right, self._answer(peer, count), case.dtype)
             if wrong:
                 raise Failed(f"wrong: {wrong}")
 
-        return [p for p in ready if self._tried(p, missing, lambda p=p: checked(p))]
+        for peer in ready:
+            with self._noting(peer, missing):
+                check(peer)
+        return [p for p in ready if p not in missing]
 
     def _answer(self, peer: str, epochs: int) -> Answer:
         with tempfile.TemporaryDirectory() as folder:
@@ -94,16 +102,17 @@ class Bench:
         """Medians over the rounds; a peer that fails is left out from then on."""
         steps = case.batches if what == "step" else 1  # in what is counted: an epoch, or a prediction
         counts: dict[str, int] = {}
-        times: dict[str, list[float]] = {}
-        for peer in list(ready):
-            if self._tried(peer, missing, lambda p=peer: counts.update({p: self._count(p, what)})):
-                times[peer] = []
+        times: dict[str, list[float]] = {peer: [] for peer in ready}
+        for peer in ready:
+            with self._noting(peer, missing):
+                counts[peer] = self._count(peer, what)
         for round_ in range(self.effort.rounds):
-            names = [p for p in counts if p in times]
+            names = [p for p in ready if p not in missing]
             shift = round_ % max(1, len(names))  # nobody always runs after the same one
             for peer in names[shift:] + names[:shift]:
-                if not self._tried(peer, missing, lambda p=peer: times[p].append(self._seconds(p, what, counts[p]))):
-                    del times[peer]
+                with self._noting(peer, missing):
+                    times[peer].append(self._seconds(peer, what, counts[peer]))
+        times = {p: t for p, t in times.items() if p not in missing}
         micros = {p: statistics.median(t) / counts[p] / steps * 1e6 for p, t in times.items()}
         spread = {p: _spread(t) for p, t in times.items()}
         return Row(case.workload.name, case.batch, case.dtype, case.threads, what, micros, spread, dict(missing), self.commit)
@@ -125,23 +134,16 @@ class Bench:
     def _seconds(self, peer: str, what: str, count: int) -> float:
         return float(self.processes[peer].ask(RUNNING, do="seconds", peer=peer, what=what, count=count))
 
-    def _tried(self, peer: str, missing: dict[str, str], action: Callable[[], object]) -> bool:
-        """Whether an action of a peer went well; if not, why not is kept, and told unless it is no fault."""
+    @contextmanager
+    def _noting(self, peer: str, missing: dict[str, str]) -> Iterator[None]:
+        """Where something done with a peer fails, that is the end of it: why is kept, and told unless it is no fault."""
         try:
-            action()
+            yield
         except DoesNotFit as reason:
             missing[peer] = str(reason)
         except Failed as failure:
             missing[peer] = f"failed: {failure}"
-            self.tell(f"    {peer} {missing[peer]}")
-        return peer not in missing
-
-
-def processes(names: list[str], start: Callable[[], Process]) -> dict[str, Process]:
-    """A process for each library among some peers, by the peer's name."""
-    chosen = [peer for peer in PEERS if peer.name in names]
-    shared = {file: start() for file in dict.fromkeys(peer.file for peer in chosen)}
-    return {peer.name: shared[peer.file] for peer in chosen}
+            self.tell(f"  {peer} {missing[peer]}")
 
 
 def _spread(times: list[float]) -> float:

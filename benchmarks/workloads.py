@@ -39,6 +39,11 @@ class Workload:
         update = "" if self.optimizer == "sgd" else f", {self.optimizer.capitalize()}"
         return f"{size} {self.hidden}{bias}, {self.loss.replace('_', ' ')}{update}"
 
+    @property
+    def tiny(self) -> bool:
+        """Whether no layer is wide enough to be worth a second thread to a library that works matrix by matrix."""
+        return max(self.widths) <= 16
+
 
 LONGEST = 256  # batches in a data set
 DEEP = (64, 64, 64, 64, 64, 64, 64, 64, 10)
@@ -78,9 +83,7 @@ def workload(name: str) -> Workload:
     return {w.name: w for w in WORKLOADS}[name]
 
 
-def cases(
-    threads: int, only: Collection[str] = (), batches: Collection[int] = (), types: Collection[str] = TYPES
-) -> Iterator[Case]:
+def cases(threads: int, only: Collection[str] = (), batches: Collection[int] = (), types: Collection[str] = TYPES) -> Iterator[Case]:
     """The cases of a number of threads; `only` names workloads, "f" all whose name begins so, and nothing means all."""
     for each in WORKLOADS:
         if only and each.name not in only and each.name[0] not in only:

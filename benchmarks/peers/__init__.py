@@ -47,25 +47,47 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """name: in tables and on the command line; file: in this package; needs: the library to import; family: whose entry it is."""
+    """name: in tables and on the command line; file: in this package; needs: the library to import; family: whose entry it is.
+
+    forward: whether its forward pass is measured (where ways of training share one, only one does that); slow_to_compile: it takes
+    seconds for each case, and is left out where that would say nothing: see `Bench`.
+    """
 
     name: str
     file: str
     needs: str
     family: str
     title: str
+    forward: bool = True
+    slow_to_compile: bool = False
 
 
 PEERS = (
     Peer(OURS, "module", "numba", OURS, "the generated module"),
     Peer("numpy", "by_hand", "numpy", "NumPy", "NumPy by hand, arrays allocated once"),
     Peer("torch_eager", "pytorch", "torch", "PyTorch", "autograd, update by `_foreach` functions or fused Adam"),
-    Peer("torch_manual", "pytorch", "torch", "PyTorch", "backward pass by hand, update fused into the product of the gradient"),
-    Peer("torch_compile", "pytorch", "torch", "PyTorch", "`torch.compile` of the whole step, static shapes, C++ wrapper"),
-    Peer("jax_scan", "jax_loops", "jax", "JAX", "all epochs in one jitted call, `lax.scan` over the batches"),
-    Peer("jax_scan8", "jax_loops", "jax", "JAX", "the same, `unroll=8`"),
+    Peer(
+        "torch_manual", "pytorch", "torch", "PyTorch", "backward pass by hand, update fused into the product of the gradient", forward=False
+    ),
+    Peer(
+        "torch_compile",
+        "pytorch",
+        "torch",
+        "PyTorch",
+        "`torch.compile` of the whole step, static shapes, C++ wrapper",
+        slow_to_compile=True,
+    ),
+    Peer("jax_scan", "jax_loops", "jax", "JAX", "all epochs in one jitted call, `lax.scan` over the batches", forward=False),
+    Peer("jax_scan8", "jax_loops", "jax", "JAX", "the same, `unroll=8`", forward=False),
     Peer("jax_step", "jax_loops", "jax", "JAX", "one jitted step a call, parameters donated"),
-    Peer("pytensor", "pytensor_numba", "pytensor", "PyTensor", "one compiled step a call, mode NUMBA, data and weights shared"),
+    Peer(
+        "pytensor",
+        "pytensor_numba",
+        "pytensor",
+        "PyTensor",
+        "one compiled step a call, mode NUMBA, data and weights shared",
+        slow_to_compile=True,
+    ),
     Peer("sklearn", "sklearn_mlp", "sklearn", "scikit-learn", "`MLPClassifier.partial_fit`, an epoch a call"),
 )
 
@@ -77,9 +99,13 @@ def installed(peer: Peer) -> bool:
 
 def start(peer: str, problem: Problem) -> Run:
     """A run of a peer. Raises DoesNotFit, and whatever its library raises."""
+    return library(peer)[peer](problem)
+
+
+def library(peer: str) -> Mapping[str, Callable[[Problem], Run]]:
+    """How to start each of the peers that share a file with this one; imports their library."""
     (file,) = [p.file for p in PEERS if p.name == peer]
-    runs = cast(Mapping[str, Callable[[Problem], Run]], import_module(f"benchmarks.peers.{file}").RUNS)
-    return runs[peer](problem)
+    return cast(Mapping[str, Callable[[Problem], Run]], import_module(f"benchmarks.peers.{file}").RUNS)
 
 
 def mean_losses(losses: Array, epochs: int) -> Array:

@@ -43,14 +43,14 @@ class Jax:
         self.problem = problem
         self.X, self.Y = jnp.asarray(problem.X), jnp.asarray(problem.Y)
         self.first = jnp.asarray(problem.X[0])
-        self.forward = jax.jit(lambda layers, X: output(problem, logits(problem, layers, X)))
+        self.forward = jax.jit(partial(prediction, problem))
         self.reset()
 
     def reset(self) -> None:
         layers = [tuple(jnp.array(a) for a in pair if a is not None) for pair in self.problem.paired(self.problem.parameters)]
         moments: Any = ()
         if self.problem.workload.optimizer == "adam":
-            moments = (jnp.zeros((), self.problem.dtype), *(jax.tree.map(jnp.zeros_like, layers) for _ in range(2)))
+            moments = (jnp.zeros((), self.problem.dtype), *([jnp.zeros_like(a) for a in self.problem.parameters] for _ in range(2)))
         self.state: Any = jax.block_until_ready((layers, moments))
 
     def parameters(self) -> list[Array]:
@@ -119,14 +119,20 @@ class Step(Jax):
 def logits(problem: Problem, layers: Any, X: Any) -> Any:
     """The last layer's output before its activation."""
     *hidden, last = layers
+    values = X
     for layer in hidden:
-        X = HIDDEN[problem.workload.hidden](affine(layer, X))
-    return affine(last, X)
+        values = HIDDEN[problem.workload.hidden](affine(layer, values))
+    return affine(last, values)
 
 
 def affine(layer: Any, X: Any) -> Any:
     """X W^T + b, or without b."""
     return X @ layer[0].T + layer[1] if len(layer) > 1 else X @ layer[0].T
+
+
+def prediction(problem: Problem, layers: Any, X: Any) -> Any:
+    """The output for a batch."""
+    return output(problem, logits(problem, layers, X))
 
 
 def output(problem: Problem, Z: Any) -> Any:
@@ -152,14 +158,16 @@ def one_step(problem: Problem, state: Any, X: Any, Y: Any) -> Any:
     layers, moments = state
     rate = problem.workload.rate
     loss, gradient = jax.value_and_grad(partial(loss_of, problem))(layers, X, Y)
+    flat, shape = jax.tree.flatten(layers)
+    gradients = jax.tree.leaves(gradient)
     if not moments:
-        return (jax.tree.map(lambda w, g: w - rate * g, layers, gradient), ()), loss
+        return (shape.unflatten([w - rate * g for w, g in zip(flat, gradients, strict=True)]), ()), loss
     steps, m, v = moments[0] + 1, *moments[1:]
-    m = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, gradient)
-    v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, gradient)
+    m = [BETA1 * m + (1 - BETA1) * g for m, g in zip(m, gradients, strict=True)]
+    v = [BETA2 * v + (1 - BETA2) * g * g for v, g in zip(v, gradients, strict=True)]
     scale, root = rate / (1 - BETA1**steps), jnp.sqrt(1 - BETA2**steps)
-    layers = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) / root + EPSILON), layers, m, v)
-    return (layers, (steps, m, v)), loss
+    new = [w - scale * m / (jnp.sqrt(v) / root + EPSILON) for w, m, v in zip(flat, m, v, strict=True)]
+    return (shape.unflatten(new), (steps, m, v)), loss
 
 
 RUNS: dict[str, Callable[[Problem], Run]] = {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import codegen
 from benchmarks.peers import OURS, Array, DoesNotFit, Run
-from benchmarks.problem import Problem, network
+from benchmarks.problem import Problem
+from benchmarks.spec import network
 
 
 class Module:
-    """See Run."""
+    """See Run. module: the workload's module, if it has been built already."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.module: Any = codegen.build(network(problem.workload))
+    def __init__(self, problem: Problem, module: ModuleType | None = None) -> None:
+        self.module: Any = module or codegen.build(network(problem.workload))
         optimizer = problem.workload.optimizer
         if optimizer not in self.module.OPTIMIZERS:
             raise DoesNotFit(f"the module has no optimizer {optimizer!r} yet")

@@ -57,9 +57,10 @@ class PyTensor:
 
     def _logits(self, X: Any) -> Any:
         *hidden, (W, b) = self.problem.paired(self.now)
+        values = X
         for layer in hidden:
-            X = self._hidden(_affine(X, *layer))
-        return _affine(X, W, b)
+            values = self._hidden(_affine(values, *layer))
+        return _affine(values, W, b)
 
     def _hidden(self, Z: Any) -> Any:
         kind = self.problem.workload.hidden

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -19,15 +21,56 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 HIDDEN: dict[str, Callable[[Any], Any]] = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "gelu": F.gelu}
 
 
+@dataclass(frozen=True)
+class Form:
+    """The network without its numbers, which torch.compile would guard. biased: of each layer, whether it has a bias."""
+
+    hidden: str
+    loss: str
+    output: str
+    biased: tuple[bool, ...]
+
+    def layers(self, parameters: list[Any]) -> list[tuple[Any, Any]]:
+        """A weight and a bias or None for each layer."""
+        left = iter(parameters)
+        return [(next(left), next(left) if bias else None) for bias in self.biased]
+
+    def logits(self, parameters: list[Any], X: Any) -> Any:
+        """The last layer's output before its activation."""
+        *hidden, (W, b) = self.layers(parameters)
+        values = X
+        for layer in hidden:
+            values = HIDDEN[self.hidden](F.linear(values, *layer))
+        return F.linear(values, W, b)
+
+    def prediction(self, parameters: list[Any], X: Any) -> Any:
+        """Probabilities, or what the network gives."""
+        Z = self.logits(parameters, X)
+        if self.loss == "cross_entropy":
+            return torch.softmax(Z, 1)
+        return Z if self.output == "identity" else torch.sigmoid(Z)
+
+    def mean_loss(self, parameters: list[Any], X: Any, Y: Any) -> Any:
+        """Of a batch."""
+        Z = self.logits(parameters, X)
+        if self.loss == "cross_entropy":
+            return F.cross_entropy(Z, Y)
+        if self.loss == "binary_cross_entropy":
+            return F.binary_cross_entropy_with_logits(Z, Y)
+        return F.mse_loss(torch.sigmoid(Z), Y) / 2 if self.loss == "half_squared_error" else F.mse_loss(Z, Y)
+
+
 class Torch:
     """What the three share: parameters as a list, a step to be filled in, and the forward pass without autograd."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        work = problem.workload
+        self.form = Form(work.hidden, work.loss, work.output, tuple(b is not None for b in problem.biases))
         self.X = [torch.from_numpy(X) for X in problem.X]
         self.Y = [torch.from_numpy(Y) for Y in problem.Y]
         self.now: list[Any] = [torch.from_numpy(a.copy()) for a in problem.parameters]
-        self.forward: Any = self._prediction
+        self.forward: Any = self.form.prediction
 
     def reset(self) -> None:
         with torch.no_grad():
@@ -52,12 +95,6 @@ class Torch:
         with torch.inference_mode():
             return self.forward(self.now, self.X[0]).numpy()
 
-    def _prediction(self, parameters: list[Any], X: Any) -> Any:
-        Z = logits(self.problem, parameters, X)
-        if self.problem.workload.loss == "cross_entropy":
-            return torch.softmax(Z, 1)
-        return Z if self.problem.workload.output == "identity" else torch.sigmoid(Z)
-
 
 class Eager(Torch):
     """Autograd; SGD by one `_foreach` call for all parameters, Adam by torch.optim's fused one."""
@@ -74,7 +111,7 @@ class Eager(Torch):
             self.optimizer = torch.optim.Adam(self.now, lr=self.problem.workload.rate, fused=True)
 
     def step(self, X: Any, Y: Any) -> Any:
-        loss = loss_of(self.problem, self.now, X, Y)
+        loss = self.form.mean_loss(self.now, X, Y)
         gradients = torch.autograd.grad(loss, self.now)
         if self.optimizer is None:
             with torch.no_grad():
@@ -104,18 +141,17 @@ class Manual(Torch):
 
     def _step(self, X: Any, Y: Any) -> Any:
         work = self.problem.workload
-        layers = self.problem.paired(self.now)
-        Z, H = X, [X]
-        before: list[Any] = []
-        for number, (W, b) in enumerate(layers, 1):
-            Z = F.linear(H[-1], W, b)
-            before.append(Z)
-            if number < len(layers):
-                H.append(HIDDEN[work.hidden](Z))
-        loss, dZ = derivative_of_loss(self.problem, Z, Y)
+        layers = self.form.layers(self.now)
+        H: list[Any] = [X]
+        Z: list[Any] = []
+        for layer in layers:
+            Z.append(F.linear(H[-1], *layer))
+            if len(Z) < len(layers):
+                H.append(HIDDEN[work.hidden](Z[-1]))
+        loss, dZ = derivative_of_loss(work.loss, Z[-1], Y)
         gradients: list[Any] = []
         for number in range(len(layers) - 1, -1, -1):
-            W, b = layers[number]
+            W, b = layers[number]  # pyright: ignore[reportConstantRedefinition]
             dH = dZ @ W if number else None
             if self.optimizer is None:
                 W.addmm_(dZ.T, H[number], alpha=-work.rate)
@@ -124,7 +160,7 @@ class Manual(Torch):
             else:
                 gradients = [dZ.T @ H[number], *([] if b is None else [dZ.sum(0)]), *gradients]
             if number:
-                dZ = BACKWARD[work.hidden](dH, before[number - 1], H[number])
+                dZ = BACKWARD[work.hidden](dH, Z[number - 1], H[number])
         if self.optimizer is not None:
             for a, gradient in zip(self.now, gradients, strict=True):
                 a.grad = gradient
@@ -137,9 +173,10 @@ class Compiled(Torch):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        options = {"cpp_wrapper": True}
-        self.compiled: Any = torch.compile(self._whole, dynamic=False, options=options, fullgraph=True)
-        self.forward = torch.compile(self._prediction, dynamic=False, options=options, fullgraph=True)
+        torch._dynamo.reset()
+        settings = {"dynamic": False, "fullgraph": True, "options": {"cpp_wrapper": True}}
+        self.compiled: Any = torch.compile(partial(whole_step, self.form, problem.workload.rate), **settings)
+        self.forward = torch.compile(partial(Form.prediction, self.form), **settings)
         self.moments: list[Any] = []
         if problem.workload.optimizer == "adam":
             self.moments = [torch.zeros_like(a) for a in (*self.now, *self.now)] + [torch.zeros((), dtype=self.now[0].dtype)]
@@ -153,45 +190,26 @@ class Compiled(Torch):
         with torch.no_grad():
             return self.compiled(self.now, self.moments, X, Y)
 
-    def _whole(self, parameters: list[Any], moments: list[Any], X: Any, Y: Any) -> Any:
-        gradients, loss = func.grad_and_value(lambda p: loss_of(self.problem, p, X, Y))(parameters)
-        rate = self.problem.workload.rate
-        if not moments:
-            for a, gradient in zip(parameters, gradients, strict=True):
-                a.sub_(gradient, alpha=rate)
-            return loss
-        steps = moments[-1].add_(1)
-        scale, root = rate / (1 - BETA1**steps), torch.sqrt(1 - BETA2**steps)
-        count = len(parameters)
-        for a, gradient, m, v in zip(parameters, gradients, moments[:count], moments[count : 2 * count], strict=True):
-            m.mul_(BETA1).add_(gradient, alpha=1 - BETA1)
-            v.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-            a.sub_(scale * m / (v.sqrt() / root + EPSILON))
+
+def whole_step(form: Form, rate: float, parameters: list[Any], moments: list[Any], X: Any, Y: Any) -> Any:
+    """A step of SGD, or of Adam where there are moments, in place; the loss before it."""
+    gradients, loss = func.grad_and_value(form.mean_loss)(parameters, X, Y)
+    if not moments:
+        for a, gradient in zip(parameters, gradients, strict=True):
+            a.sub_(gradient, alpha=rate)
         return loss
+    steps = moments[-1].add_(1)
+    scale, root = rate / (1 - BETA1**steps), torch.sqrt(1 - BETA2**steps)
+    count = len(parameters)
+    for a, gradient, m, v in zip(parameters, gradients, moments[:count], moments[count:-1], strict=True):
+        m.mul_(BETA1).add_(gradient, alpha=1 - BETA1)
+        v.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+        a.sub_(scale * m / (v.sqrt() / root + EPSILON))
+    return loss
 
 
-def logits(problem: Problem, parameters: list[Any], X: Any) -> Any:
-    """The last layer's output before its activation."""
-    *hidden, (W, b) = problem.paired(parameters)
-    for layer in hidden:
-        X = HIDDEN[problem.workload.hidden](F.linear(X, *layer))
-    return F.linear(X, W, b)
-
-
-def loss_of(problem: Problem, parameters: list[Any], X: Any, Y: Any) -> Any:
-    """The mean loss of a batch."""
-    Z = logits(problem, parameters, X)
-    kind = problem.workload.loss
-    if kind == "cross_entropy":
-        return F.cross_entropy(Z, Y)
-    if kind == "binary_cross_entropy":
-        return F.binary_cross_entropy_with_logits(Z, Y)
-    return F.mse_loss(torch.sigmoid(Z), Y) / 2 if kind == "half_squared_error" else F.mse_loss(Z, Y)
-
-
-def derivative_of_loss(problem: Problem, Z: Any, Y: Any) -> tuple[Any, Any]:
+def derivative_of_loss(kind: str, Z: Any, Y: Any) -> tuple[Any, Any]:
     """The loss and its derivative by Z."""
-    kind = problem.workload.loss
     if kind == "cross_entropy":
         log_P = torch.log_softmax(Z, 1)
         loss = F.nll_loss(log_P, Y)
