@@ -51,15 +51,17 @@ def disagreement(start: Sequence[Array], right: Answer, found: Answer, dtype: st
     tolerance = TOLERANCE[dtype]
     if len(found.parameters) != len(start):
         return f"{len(found.parameters)} arrays of parameters instead of {len(start)}"
-    pairs = [
+    triples = enumerate(zip(start, right.parameters, found.parameters, strict=True))
+    pairs = [(f"parameters {k}", after, theirs, after - before) for k, (before, after, theirs) in triples]
+    pairs += [
         ("the losses", right.losses, found.losses, right.losses),
         ("the prediction", right.prediction, found.prediction, right.prediction),
     ]
-    for k, (before, after, theirs) in enumerate(zip(start, right.parameters, found.parameters, strict=True)):
-        pairs.append((f"parameters {k}", after, theirs, after - before))
     for name, expected, given, scale in pairs:
         if expected.shape != given.shape:
             return f"{name} have shape {given.shape} instead of {expected.shape}"
+        if not np.any(scale):
+            return f"{name}: nothing has changed, so nothing can be compared"
         error = float(np.linalg.norm(given.astype(np.float64) - expected) / np.linalg.norm(scale))
         if not error <= tolerance:
             return f"{name} differ by {error:.1e}, where {tolerance:.0e} is allowed"

@@ -60,7 +60,7 @@ class Session:
 
     def steady(self) -> None:
         """The times of all cases."""
-        names = self._peers()
+        names = self.peers()
         effort = timing.QUICK if self.chosen.quick else timing.FULL
         for threads in self.chosen.threads:
             processes = {peer: self._process(threads, python_of(peer, self.chosen.ours)) for peer in names}
@@ -107,7 +107,7 @@ class Session:
         for case in self._cases(1):
             first.setdefault(case.workload.name, case)
         for name, case in first.items():
-            for peer in self._peers():
+            for peer in self.peers():
                 if peer != OURS and name != STARTED:
                     continue
                 try:
@@ -124,7 +124,7 @@ class Session:
     def _cases(self, threads: int) -> list[Case]:
         return list(workloads.cases(threads, self.chosen.only, self.chosen.batches, self.chosen.types))
 
-    def _peers(self) -> list[str]:
+    def peers(self) -> list[str]:
         """Those that were chosen and are installed; ours always."""
         wanted = self.chosen.peers
         found: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,7 +135,7 @@ class Bench:
         return float(self.processes[peer].ask(RUNNING, do="seconds", peer=peer, what=what, count=count))
 
     @contextmanager
-    def _noting(self, peer: str, missing: dict[str, str]) -> Iterator[None]:
+    def _noting(self, peer: str, missing: dict[str, str]) -> Generator[None, None, None]:
         """Where something done with a peer fails, that is the end of it: why is kept, and told unless it is no fault."""
         try:
             yield

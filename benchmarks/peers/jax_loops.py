@@ -67,7 +67,7 @@ class Scan(Jax):
         batches = len(problem.X)
         self.together = 1 if batches >= LONG else -(-LONG // batches)  # epochs in an iteration of the outer loop
         self.epoch = jax.jit(partial(self._epochs, 1, unroll), donate_argnums=0)
-        self.several = jax.jit(partial(self._epochs, self.together, unroll), donate_argnums=0)
+        self.several = self.epoch if self.together == 1 else jax.jit(partial(self._epochs, self.together, unroll), donate_argnums=0)
         super().__init__(problem)
         self.train(self.together + 1)  # compiles both
 
