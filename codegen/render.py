@@ -83,8 +83,11 @@ def _shown(module: Module) -> dict[str, object]:
 
 
 def _notes(module: Module) -> str:
-    """What is to be known of random data and of running statistics."""
+    """What is to be known of products, of random data and of running statistics."""
     notes: list[str] = []
+    if "hvp" in module.kernels:
+        newton = "; newton minimises the loss with them" if module.newton else ""
+        notes.append(f"hessian_vector_product gives products of the Hessian of the loss and a vector{newton}.")
     if module.forward.draws:
         text = f"loss, gradients and train draw {module.draws.names} at random, predict does not."
         notes.append(f"{text} The same seed gives the same numbers: `masks` shows them.")

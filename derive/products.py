@@ -54,7 +54,8 @@ def _derived(product: Product, program: Program, backward: Sequence[Derived], fi
         moves = moving(program.equations, product.moved)
         return sweep.run(t for t in sweep.order() if t in moves)
     equations = (*program.equations, *(d.equation for d in backward))
-    return Tangents(equations, product.moved, product.family, first).run(product.ends)
+    units = () if product.directions else product.moved
+    return Tangents(equations, product.moved, product.family, first, units).run(product.ends)
 
 
 # -- Jacobians of one example ------------------------------------------------------------------------------------------

@@ -212,8 +212,8 @@ class Product:
 
     @property
     def directions(self) -> tuple[Tensor, ...]:
-        """The tensors that hold the direction; none where the derivatives have axes for all directions."""
-        return () if self.family.along else tuple(map(self.family.of, self.moved))
+        """The tensors that hold the direction; none for Jacobians, which are of all unit directions at once."""
+        return () if self.kind == "jacobian" else tuple(map(self.family.of, self.moved))
 
     @property
     def results(self) -> tuple[Tensor, ...]:

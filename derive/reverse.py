@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from derive.chain import Link, Steps, fresh, solved
-from derive.family import Family
+from derive.family import GRADIENT, Family
 from derive.index import Entry, Index, Sum, Tensor, tensors
 from derive.program import Derived, Equation, Fact, Program
 from derive.template import Renaming, canonical
@@ -63,7 +63,7 @@ class Sweep:
         return found
 
     def _note(self, tensor: Tensor) -> str:
-        return f"derivative of {self.end.name} by {tensor.name}" if self.family.along else f"gradient of {tensor.name}"
+        return f"derivative of {self.end.name} by {tensor.name}" if self.family != GRADIENT else f"gradient of {tensor.name}"
 
     def _task(self, tensor: Tensor) -> _Task:
         reading = self.program.reading(tensor)

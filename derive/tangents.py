@@ -27,8 +27,8 @@ def moving(equations: Sequence[Equation], moved: Sequence[Tensor]) -> dict[Tenso
 class Tangents:
     """One sweep over equations, from the first to the last.
 
-    moved: the given tensors that derivatives are taken by. family: what the derivatives are called; where it has further axes, these
-    are the moved tensor's, less the axis of examples, all of which are moved at once: a derivative along every unit direction.
+    moved: the given tensors that derivatives are taken by. family: what the derivatives are called. units: those of the moved tensors
+    that are moved along every unit direction at once, the same in all examples; the family's further axes are their other axes.
     first: the number of the first equation.
     """
 
@@ -36,6 +36,7 @@ class Tangents:
     moved: tuple[Tensor, ...]
     family: Family
     first: int
+    units: tuple[Tensor, ...] = ()
     done: dict[Tensor, Derived] = field(default_factory=dict[Tensor, Derived])
     known: dict[_Task, Steps] = field(default_factory=dict["_Task", "Steps"])
 
@@ -63,7 +64,7 @@ class Tangents:
         reads = tuple(t for t in equation.reads if t in moves)
         known = tuple(self.done[t].equation for t in reads if t in self.done)
         short = tuple(e for e in known if not e.body.has(Sum))
-        units = tuple(t for t in reads if t in self.moved) if self.family.along else ()
+        units = tuple(t for t in reads if t in self.units)
         return _Task(equation, reads, units, self.family, short)
 
     def _solve(self, task: _Task) -> Steps:

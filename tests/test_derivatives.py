@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 
 import codegen
 import derive
-from chainrule.sample import sample
+from chainrule.sample import sample, sample_of
 from chainrule.verify import Verification, verify_at
+from codegen.render import module_text
 from derive import Network
-from derive.program import Derivation
-from tests.modules import interpreted, network
+from derive.program import Derivation, ProductKind
+from tests import module_cases
+from tests.modules import interpreted, interpreted_text, network
 from tests.random_networks import Point, point
 from tests.test_products import CASES
 from tests.torch_products import Reference, directions
@@ -314,3 +317,45 @@ def test_verify_sees_a_wrong_product(
     found = verification(net, derivation, module)
     assert [row.product for row in found.products if not row.holds] == [{"jacobian": "jacobian"}.get(function, f"{function[0]}vp")]
     assert not found.holds
+
+
+# -- modules of every kind -----------------------------------------------------------------------------------------------
+
+KINDS: dict[str, tuple[ProductKind, ...]] = {
+    "images": ("jvp", "jacobian", "hvp"),
+    "images in columns": ("jvp", "jacobian", "hvp"),
+    "tokens": ("jvp", "hvp"),
+    "ignoring": ("hvp",),
+    "normalised": ("hvp",),
+    "pooled": ("jvp", "jacobian", "hvp"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_images_tokens_weights_masks_and_statistics(name: str) -> None:
+    case = module_cases.CASES[name]
+    derivation = derive.differentiate(replace(case.forward, products=KINDS[name]))
+    module = interpreted_text(case.words.name, module_text(derivation, case.inference, case.words))
+    at = sample_of(case.forward, case.words, module, 5, 0)
+    found = verify_at(derivation, case.inference, module, at)
+    assert [row.product for row in found.products] == list(KINDS[name])
+    assert found.holds, found.products
+    assert hasattr(module, "newton") == (name != "normalised")
+    if name != "normalised":
+        _, losses = module.newton(at.parameters, at.X, at.y, steps=6, **at.options)
+        assert (np.diff(losses) <= 0).all()
+        assert losses[-1] < losses[0]
+
+
+def test_newton_keeps_running_statistics() -> None:
+    """They come close to those of the examples, which are the only batch."""
+    layers: Any = [{"kind": "dense", "units": 3}, {"kind": "batch_norm"}, {"kind": "dense", "units": 1}]
+    module = interpreted(Network(name="x", inputs=2, layers=layers, loss="mean_squared_error", products=["hvp"]))
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 2)), rng.normal(size=(12, 1))
+    p, losses = module.newton(module.init(0), X, y, steps=60)
+    (mean,) = [getattr(p, name) for name in module.Parameters._fields if "mean" in name]
+    taken = np.count_nonzero(np.diff(losses))
+    assert taken > 3
+    assert np.abs(mean).max() > 0
+    assert (np.diff(losses) <= 0).all()

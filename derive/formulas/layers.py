@@ -138,7 +138,7 @@ LAYERS: dict[str, Operation] = {
     ),
     "conv1d": Operation(
         """Y[..., o, t] = where(groups > 1,
-            sum(g, q, delta(o, position(g, q)) * sum(m, r, X[..., position(g, m), stride * t + dilation * r - padding] * V[o, m, r])),
+            sum(g, q, m, r, delta(o, position(g, q)) * X[..., position(g, m), stride * t + dilation * r - padding] * V[o, m, r]),
             sum(i, r, X[..., i, stride * t + dilation * r - padding] * W[o, i, r])) + where(bias, b[o], 0)""",
         "torch.nn.Conv1d",
         reads=("X[..., i, l]",),
@@ -155,8 +155,8 @@ LAYERS: dict[str, Operation] = {
     ),
     "conv2d": Operation(
         """Y[..., o, t, u] = where(groups > 1,
-            sum(g, q, delta(o, position(g, q)) * sum(m, r, s,
-                X[..., position(g, m), stride * t + dilation * r - padding, stride * u + dilation * s - padding] * V[o, m, r, s])),
+            sum(g, q, m, r, s, delta(o, position(g, q))
+                * X[..., position(g, m), stride * t + dilation * r - padding, stride * u + dilation * s - padding] * V[o, m, r, s]),
             sum(i, r, s, X[..., i, stride * t + dilation * r - padding, stride * u + dilation * s - padding] * W[o, i, r, s])
         ) + where(bias, b[o], 0)""",
         "torch.nn.Conv2d",

@@ -1,7 +1,8 @@
 """The proof of a derivation: every step, every chain of steps, every gradient as a whole, and the program that is computed.
 
 Nothing here uses the engine: no symbolic derivative, no rewrite. A claim is tested by computing both of its sides at random points
-of tiny sizes; derivatives come from running the FORWARD equations on dual numbers. What is shared with the engine is the
+of tiny sizes; derivatives come from running the FORWARD equations on dual numbers, those of products of the Hessian from dual numbers
+of dual numbers (the steps of such a product differentiate equations of gradients, which have been proved before). What is shared with the engine is the
 node classes of index.py (their constructors bring sums into a normal form) and the data types of program.py.
 
 What a verdict is worth. A "no" is certain: two sides that differ at a point are not equal. A "yes" is wrong with a small probability.

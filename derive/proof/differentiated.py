@@ -24,7 +24,7 @@ def slopes(given: Interpreter, forward: Program) -> Mapping[str, Table]:
 
 def true_product(given: Interpreter, forward: Program, product: Product) -> Mapping[str, Table]:
     """The results of a product by name, where `given` holds the direction, if it takes one."""
-    if product.family.along:
+    if product.kind == "jacobian":
         return _jacobian(given, forward, product)
     motion = given.moved({t.name: given.tables[product.family.of(t).name] for t in product.moved})
     if product.kind == "hvp":

@@ -64,7 +64,7 @@ def forward(equations: tuple[Equation, ...], product: Product, tensor: Tensor) -
     equation = next(e for e in equations if e.tensor == tensor)
     terms: list[Expr] = []
     for read in equation.reads:
-        if read in product.moved and along:
+        if read in product.moved and product.kind == "jacobian":
             at, summed = _along(read, along, family)
             terms.append(Sum(Partial(Entry(tensor, *own), Entry(read, *at)), *summed))
         elif read.name in moves:
