@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import machine, report, workloads
 from benchmarks.peers import PEERS
 from benchmarks.process import ROOT
-from benchmarks.results import resumed
+from benchmarks.results import Results, resumed
 from benchmarks.session import Chosen, Session
 
 PARTS = ("limits", "calls", "steady", "starts")
@@ -35,13 +35,19 @@ def main() -> None:
     )
     figures = output.with_suffix(".json")
     results = resumed(figures, machine.machine(), machine.versions(options.ours))
-    if not options.report:
-        caches = ROOT / "build" / "benchmarks"
-        caches.mkdir(parents=True, exist_ok=True)
-        with (caches / "log.txt").open("w", encoding="utf-8") as log:
-            Session(chosen, results, figures, caches, machine.commit(), log).run()
-    report.write(results, output)
-    print(f"written: {output}", file=sys.stderr)
+    try:
+        if not options.report:
+            _measure(chosen, results, figures)
+    finally:  # what was measured before an interruption is shown too
+        report.write(results, output)
+        print(f"written: {output}", file=sys.stderr)
+
+
+def _measure(chosen: Chosen, results: Results, figures: Path) -> None:
+    caches = ROOT / "build" / "benchmarks"
+    caches.mkdir(parents=True, exist_ok=True)
+    with (caches / "log.txt").open("w", encoding="utf-8") as log:
+        Session(chosen, results, figures, caches, machine.commit(), log).run()
 
 
 def _options() -> argparse.Namespace:

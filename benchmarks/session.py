@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks import environment, tables, timing, workloads
-from benchmarks.peers import OURS, PEERS, installed
+from benchmarks.peers import OURS, PEERS, DoesNotFit, installed
 from benchmarks.process import Failed, Process
 from benchmarks.results import Call, Limit, Record, Results
 from benchmarks.starts import python_of, starts
@@ -114,6 +114,8 @@ class Session:
                     for start in starts(case, peer, python_of(peer, self.chosen.ours), self.commit):
                         self._save(start)
                         self.tell(f"{peer} {name}, {'warm' if start.warm else 'cold'}: {start.seconds:.2f} s")
+                except DoesNotFit:
+                    continue
                 except Failed as failure:
                     self.tell(f"{peer} {name}: failed: {failure}")
 

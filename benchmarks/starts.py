@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import environment
-from benchmarks.peers import OURS
+from benchmarks.peers import OURS, DoesNotFit
 from benchmarks.process import ROOT, Failed
 from benchmarks.results import Start
 from benchmarks.workloads import Case
@@ -21,7 +21,7 @@ PATIENCE = 240.0  # seconds
 
 
 def starts(case: Case, peer: str, python: str, commit: str) -> Iterator[Start]:
-    """A cold and a warm one. Raises Failed."""
+    """A cold and a warm one. Raises DoesNotFit and Failed."""
     with tempfile.TemporaryDirectory() as folder:
         for warm in (False, True):
             found = [_parts(case, peer, python, Path(folder)) for _ in range(WARM if warm else 1)]
@@ -40,7 +40,7 @@ def _parts(case: Case, peer: str, python: str, caches: Path) -> dict[str, float]
         raise Failed(f"no first step within {PATIENCE:.0f} s") from None
     except subprocess.CalledProcessError as error:
         last = (str(error.stderr).strip().splitlines() or ["no reason given"])[-1]
-        raise Failed(last) from None
+        raise (DoesNotFit if DoesNotFit.__name__ in last else Failed)(last) from None
 
 
 def python_of(peer: str, ours: str) -> str:

@@ -222,7 +222,7 @@ def row(name: str = "a", batch: int = 4, micros: Mapping[str, float] = FASTER, c
 
 def measured() -> Results:
     results = Results({"processor": "one"}, {"numpy": "2"})
-    results.add(row())
+    results.add(replace(row(), spread={OURS: 0.01, "numpy": 0.02}))
     results.add(replace(row("d", 32, {OURS: 100.0, "numpy": 50.0}), missing={"jax_scan": "failed: no memory"}))
     results.add(replace(row(), threads=2, micros={OURS: 0.5, "numpy": 30.0}))
     results.add(replace(row(), what="forward"))
@@ -273,6 +273,7 @@ def test_the_report_is_made_of_the_figures_alone() -> None:
         "| a | 4 | float64 | 6 | 1.5 | 4.5 |",
         "- `jax_scan`, d 32 float64: failed: no memory",
         "![ratios of times, one thread](performance.svg)",
+        "is 2.0 % of the median for a typical figure",
         "chainrule: 1.",
     ):
         assert part in text
