@@ -65,7 +65,7 @@ fuzz: .venv/test.stamp
 	$(BIN)/python -m tests.fuzz_formulas 1000000
 
 bench: .venv/run.stamp .venv-bench/bench.stamp
-	.venv-bench/bin/python -m benchmarks --ours $(BIN)/python $(if $(QUICK),--quick)
+	.venv-bench/bin/python -m benchmarks $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(BUILD) dist *.egg-info .pytest_cache .ruff_cache .hypothesis

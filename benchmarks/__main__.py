@@ -62,7 +62,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer cases, fewer and shorter runs")
     parser.add_argument("--report", action="store_true", help="measure nothing, write the report from the figures that there are")
     parser.add_argument("--output", type=Path, help="the report (docs/performance.md; with --quick build/performance.md)")
-    parser.add_argument("--ours", default=sys.executable, help="the interpreter that runs chainrule, if it is not this one")
+    own = ROOT / ".venv" / "bin" / "python"
+    parser.add_argument(
+        "--ours", default=str(own) if own.is_file() else sys.executable, help="the interpreter that runs chainrule (.venv's)"
+    )
     return parser.parse_args()
 
 
