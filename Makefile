@@ -3,14 +3,15 @@
 # make check      committed files up to date, linter, formatter, type checker
 # make test-all   the slow sweeps too
 # make fuzz       a million random formulas against the language of formulas
-# make clean      remove what was built (not the environment; rm -r .venv for that)
+# make bench      docs/performance.md: times against other libraries, about 15 minutes on an idle machine; QUICK=1 for a few of them
+# make clean      remove what was built (not the environments; rm -r .venv .venv-bench for that)
 
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD := build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fuzz clean
+.PHONY: help demo test test-all check fuzz bench clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -29,6 +30,13 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet 'torch==2.13.0'
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch .venv/run.stamp $@
+
+# The other libraries of the benchmark have an environment of their own: PyTensor holds Numba back, and chainrule is measured with the newest.
+.venv-bench/bench.stamp: pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet 'torch==2.13.0'
+	.venv-bench/bin/python -m pip install --quiet --editable '.[bench]'
+	touch $@
 
 demo: .venv/run.stamp
 	@mkdir -p $(BUILD)
@@ -56,6 +64,9 @@ check: .venv/test.stamp
 fuzz: .venv/test.stamp
 	$(BIN)/python -m tests.fuzz_formulas 1000000
 
+bench: .venv/run.stamp .venv-bench/bench.stamp
+	.venv-bench/bin/python -m benchmarks $(if $(QUICK),--quick)
+
 clean:
 	rm -rf $(BUILD) dist *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
