@@ -13,10 +13,10 @@ import sympy as sp
 from sympy import Expr
 
 from codegen.flat import flattened, outermost_binders, unused
-from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, entries, leaves, nested, with_entries
+from codegen.loops import Accumulate, Assign, Loop, MatrixProduct, Statement, accesses, entries, leaves, nested, with_entries
 from codegen.nests import opened, statements
 from codegen.order import bounded, loop_order, order_of
-from codegen.products import matrix_product
+from codegen.products import known_extents, matrix_product
 from codegen.summands import merged, summands
 from codegen.unroll import side_by_side, written_out
 from codegen.views import View, laid_out
@@ -238,11 +238,23 @@ class _Parts:
         return list(shared)
 
 
-def _demand_small(equation: Equation) -> None:
-    """Raise NotInBlocksError where an equation is a matrix product that BLAS does better."""
+def whole_product(equation: Equation, extents: int) -> MatrixProduct | None:
+    """The first sum of an equation that is a product of matrices with as many known entries (see codegen/products.py); None without one."""
     for binder in outermost_binders(equation.body):
         if isinstance(binder, Sum):
             body, bound = opened(binder, equation.indices)
             parts = summands(equation.entry, body, (*equation.indices, *bound))
-            if len(parts) == 1 and matrix_product(equation, parts[0], CALL_PAYS) is not None:
-                raise NotInBlocksError(f"({equation.number}) is a product of large matrices")
+            product = matrix_product(equation, parts[0], extents) if len(parts) == 1 else None
+            if product is not None:
+                return product
+    return None
+
+
+def _demand_small(equation: Equation) -> None:
+    """Raise NotInBlocksError where an equation is a matrix product that BLAS does better."""
+    product = whole_product(equation, CALL_PAYS)
+    if product is not None:
+        known = " x ".join(map(str, known_extents(product)))
+        raise NotInBlocksError(
+            f"({equation.number}) is a product of large matrices: {known} known entries, and from {CALL_PAYS} on BLAS is faster"
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from codegen.arguments import Rows
-from codegen.functions import Function as Kernel
-from codegen.functions import Functions, Ranges, Results
-from codegen.schedule import run_time_axis
+from codegen.functions import Function, Functions, Ranges, Results
+from codegen.planned import WHOLE, Planned
+from codegen.schedule import Kernel, kernel, run_time_axis
 from codegen.views import View, tuple_text
 from derive.family import gradient_of
 from derive.index import Axis, Index, Tensor
@@ -30,9 +31,14 @@ class Products:
     reserved: frozenset[str]
     ranges: Ranges
 
-    def kernels(self) -> dict[str, Kernel]:
-        """The kernel of every product, by its kind."""
-        return {product.kind: self._kernel(product) for product in self.derivation.products}
+    @cached_property
+    def planned(self) -> dict[str, Planned]:
+        """The kernel of every product, by its kind, before it is text."""
+        return {product.kind: self._planned(product) for product in self.derivation.products}
+
+    def kernels(self) -> dict[str, Function]:
+        """The function of every kernel."""
+        return {product.kind: self._kernel(self.planned[product.kind], product) for product in self.derivation.products}
 
     def shown(self) -> dict[str, object]:
         """What the template shows of every product, by its kind."""
@@ -47,20 +53,28 @@ class Products:
 
     # -- kernels -------------------------------------------------------------------------------------------------------
 
-    def _kernel(self, product: Product) -> Kernel:
+    def _kernel(self, plan: Planned, product: Product) -> Function:
+        assert isinstance(plan.kernel, Kernel)
+        write = Functions({**self.vectors, DIRECTION: self._direction(product)}, self.reserved)
+        return write.function(plan.name, plan.purpose, plan.program, plan.results, plan.kernel)
+
+    def _planned(self, product: Product) -> Planned:
         forward, computed = self.derivation.forward, self.derivation.computed
         prediction, loss = forward.outputs[0], forward.outputs[-1]
-        write = Functions({**self.vectors, DIRECTION: self._direction(product)}, self.reserved)
         if product.kind == "hvp":
             gradients = [gradient_of(t) for t in forward.parameters]
             results = Results(vectors={"gradient": gradients, PRODUCT: product.results}, number=loss)
             purpose = "The loss of a batch; its derivatives go into `gradient`, their derivatives along `direction` into `product`."
-            return write.function("_hessian_vector", purpose, computed, results, self.ranges)
+            whole = kernel(computed, results.tensors, self.ranges)
+            return Planned("_hessian_vector", purpose, computed, results, whole, WHOLE)
         results = Results([prediction, *product.results])
+        whole = kernel(computed, results.tensors, {})
         if product.kind == "jvp":
             purpose = f"{prediction.name} for a batch of examples, and its derivative along a direction."
-            return write.function("_jacobian_vector", purpose, computed, results)
-        return write.function("_jacobian", f"{prediction.name} for a batch of examples, and its derivatives by X.", computed, results)
+            return Planned("_jacobian_vector", purpose, computed, results, whole, WHOLE)
+        return Planned(
+            "_jacobian", f"{prediction.name} for a batch of examples, and its derivatives by X.", computed, results, whole, WHOLE
+        )
 
     def _direction(self, product: Product) -> tuple[View, ...]:
         """The parts of a direction, as the parameters lie in theta."""

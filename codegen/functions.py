@@ -12,7 +12,7 @@ from codegen.flat import unused
 from codegen.lines import INDENT, WIDTH, lines
 from codegen.loops import Loop, Statement, renamed
 from codegen.printer import identifier
-from codegen.schedule import Range, kernel, run_time_axis
+from codegen.schedule import Kernel, Range, run_time_axis
 from codegen.views import Size, View, laid_out, size_text, view_text
 from derive.index import Tensor
 from derive.program import Program
@@ -66,12 +66,8 @@ class Functions:
     vectors: Mapping[str, Sequence[View]]
     reserved: frozenset[str]
 
-    def function(self, name: str, purpose: str, program: Program, results: Results, ranges: Ranges | None = None) -> Function:
-        """The kernel that computes some outputs of a program.
-
-        ranges: what the entries of some tensors must lie in.
-        """
-        k = kernel(program, results.tensors, ranges or {})
+    def function(self, name: str, purpose: str, program: Program, results: Results, k: Kernel) -> Function:
+        """The kernel `k`, which computes some outputs of a program, as a function."""
         taken = {*self.reserved, *(t.name for t in program.given), *(e.tensor.name for e in program.equations)}
         body = lines([apart(s, taken) for s in k.body], taken)
         read = {t.name for t in k.given}

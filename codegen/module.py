@@ -12,12 +12,13 @@ from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.block_functions import BlockFunctions
-from codegen.blocks import CHUNK, NotInBlocksError, block_kernel
+from codegen.blocks import CHUNK, BlockKernel, NotInBlocksError, block_kernel
 from codegen.derivatives import Products
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
 from codegen.parameters import Stored
-from codegen.schedule import Range, block_finished, run_time_axis
+from codegen.planned import WHOLE, Planned
+from codegen.schedule import Range, block_finished, kernel, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
 from derive.compute import computed_program
@@ -114,38 +115,48 @@ class Module:
     # -- kernels -------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def kernels(self) -> Mapping[str, Function]:
-        """The kernels by name."""
-        write = Functions({"theta": self.stored.views, "draws": self.draws.views}, names.OWN)
+    def planned(self) -> Mapping[str, Planned]:
+        """The kernels by name, before they are text."""
         prediction, loss = self.inference.outputs[0], self.forward.outputs[-1]
         losses = Results(number=loss) if self.losses is None else Results([self.losses.tensor])
         vectors = {"gradient": tuple(map(gradient_of, self.forward.parameters))}
         vectors |= {"statistics": tuple(self.stored.updates)} if self.forward.statistics else {}
         predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
-        found: dict[str, Function] = {}
+        found: dict[str, Planned] = {}
         for name, purpose, program, results in (
             ("predict", predicts, self._predicting(), Results([prediction])),
             ("loss", f"{finds}.", self.computed, losses),
             ("gradients", f"{finds}; its derivatives go into `gradient`.", self.computed, Results(vectors=vectors, number=loss)),
         ):
             try:
-                functions = self._in_blocks(f"_{name}", purpose, program, results)
-            except NotInBlocksError:
-                ranges = None if name == "predict" else self._ranges()
-                functions = [write.function(f"_{name}", purpose, program, results, ranges)]
-            found |= {f.name.removeprefix("_"): f for f in functions}
+                found[name] = Planned(f"_{name}", purpose, program, results, self._in_blocks(program, results))
+            except NotInBlocksError as why:
+                whole = kernel(program, results.tensors, {} if name == "predict" else self._ranges())
+                found[name] = Planned(f"_{name}", purpose, program, results, whole, str(why))
         if self.weighed:
             program, purpose = batch.weighing(self.forward, self.weight), "What the mean of the losses of a batch divides by."
-            found["weight"] = write.function(f"_{batch.WEIGHT.name}", purpose, program, Results(number=program.outputs[0]))
+            whole, results = kernel(program, program.outputs, {}), Results(number=program.outputs[0])
+            found["weight"] = Planned(f"_{batch.WEIGHT.name}", purpose, program, results, whole, WHOLE)
+        return found
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Function]:
+        """The functions of the kernels by name."""
+        write = Functions({"theta": self.stored.views, "draws": self.draws.views}, names.OWN)
+        found: dict[str, Function] = {}
+        for name, p in self.planned.items():
+            if isinstance(p.kernel, BlockKernel):
+                functions = BlockFunctions(p.name, p.purpose, p.kernel, p.results, self.stored.views, self.data).functions()
+                found |= {f.name.removeprefix("_"): f for f in functions}
+            else:
+                found[name] = write.function(p.name, p.purpose, p.program, p.results, p.kernel)
         return found | self.products.kernels()
 
-    def _in_blocks(self, name: str, purpose: str, program: Program, results: Results) -> list[Function]:
+    def _in_blocks(self, program: Program, results: Results) -> BlockKernel:
         """A kernel that computes examples in blocks. Raises NotInBlocksError where that cannot be done or does not pay."""
         if self.forward.draws or self.forward.statistics or self._ranges():
             raise NotInBlocksError("random data, running statistics or demands on predictions need whole batches")
-        examples = run_time_axis(self.forward)
-        kernel = block_kernel(program, results.tensors, examples, block_finished)
-        return list(BlockFunctions(name, purpose, kernel, results, self.stored.views, self.data).functions())
+        return block_kernel(program, results.tensors, run_time_axis(self.forward), block_finished)
 
     def in_blocks(self, name: str) -> bool:
         """Whether a kernel computes examples in blocks."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import sympy as sp
 
 from codegen.loops import MatrixProduct
 from codegen.positions import in_row_major_order
 from codegen.summands import Summand
-from derive.index import Entry, Index
+from derive.index import Entry
 from derive.program import Equation
 
 PRODUCT_EXTENTS = 256
@@ -36,13 +35,14 @@ def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXT
         if not (rows and columns and inner) or out != rows + columns:
             continue
         if first in (rows + inner, inner + rows) and second in (inner + columns, columns + inner):
-            return (
-                MatrixProduct(equation, part.target, left, right, len(rows), len(inner)) if _pays((rows, inner, columns), extents) else None
-            )
+            product = MatrixProduct(equation, part.target, left, right, len(rows), len(inner))
+            return product if math.prod(known_extents(product)) >= extents else None
     return None
 
 
-def _pays(groups: Sequence[Sequence[Index]], extents: int) -> bool:
-    """Whether a call to the matrix product beats a loop nest: the extents known now must be large enough."""
+def known_extents(product: MatrixProduct) -> tuple[int, ...]:
+    """The smallest two of the extents of a matrix product that are known now, or the only one; axes that are merged count as one."""
+    out, left = (in_row_major_order(entry) or () for entry in (product.out, product.left))
+    groups = (out[: product.rows], out[product.rows :], [i for i in left if i not in out])
     known = [math.prod(i.axis.extent or 0 for i in group) for group in groups if all(i.axis.extent is not None for i in group)]
-    return math.prod(sorted(known)[:2]) >= extents
+    return tuple(sorted(known)[:2])

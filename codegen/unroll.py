@@ -21,19 +21,19 @@ TOGETHER = 4  # terms of a longer sum that are taken together
 
 def written_out(e: Expr) -> Expr:
     """The expression with its short sums as additions, and labels of few values as choices: neither needs a loop or a jump in memory."""
-    return rewrite(_chosen(e), lambda part: _additions(part) if isinstance(part, Sum) else None)
+    return rewrite(chosen(e), lambda part: additions(part) if isinstance(part, Sum) else None)
 
 
-def _chosen(e: Expr) -> Expr:
+def chosen(e: Expr) -> Expr:
     """The expression with what labels select as choices, but for conditions: SymPy takes no choice in them."""
     if isinstance(e, Entry | Delta):
         return _choice(e) or e
     if isinstance(e, Binder):
         body, indices = e.open()
-        return e.bind(_chosen(body), indices)
+        return e.bind(chosen(body), indices)
     if isinstance(e, sp.Piecewise):
-        return sp.Piecewise(*((_chosen(value), test) for value, test in e.args))
-    return e.func(*map(_chosen, e.args)) if e.args else e
+        return sp.Piecewise(*((chosen(value), test) for value, test in e.args))
+    return e.func(*map(chosen, e.args)) if e.args else e
 
 
 def _choice(e: Entry | Delta) -> Expr | None:
@@ -56,7 +56,8 @@ def _of_few(e: Basic) -> TypeGuard[Entry]:
     return isinstance(e, Entry) and e.tensor.values is not None and 1 < (e.tensor.values.extent or 0) <= WRITTEN
 
 
-def _additions(e: Sum) -> Expr | None:
+def additions(e: Sum) -> Expr | None:
+    """A short sum as additions; None for any other."""
     body, indices = e.open()
     extents = [i.axis.extent for i in indices]
     if any(extent is None for extent in extents) or body.has(Indicator, Sum) or protection(body):
