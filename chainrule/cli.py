@@ -19,7 +19,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import FileFormat, Request, Text, document, format_of, generate, prove
+from chainrule.commands import FileFormat, Request, Text, document, explain, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.numbers import Mismatch
@@ -29,6 +29,7 @@ from chainrule.training import Settings, train
 from chainrule.verify import verify
 from chainrule.worksheet import Wanted
 from codegen import ModuleError
+from codegen.explain import text
 from derive import Network, SpecError
 from derive.build import Examples
 from derive.documents import Detail
@@ -171,15 +172,36 @@ def derive_command(
 
 
 @app.command("generate", epilog="Example: chainrule generate digits -o digits.py")
-def generate_command(spec: Spec, output: Output = None, as_json: Json = False) -> None:
+def generate_command(
+    spec: Spec,
+    output: Output = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Print how every equation is computed, and why so; the module goes into FILE alone.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Render the Python module of a network.
 
     It computes the network, its loss and its gradients, and trains it; it needs NumPy and Numba only.
     """
-    network = _network(spec)
+    file, network = file_of(output, spec), _network(spec)
+    if explained:
+        _explain(network, file, as_json)
+        return
     with shown(err) as report:
-        made = generate(network, file_of(output, spec), report)
+        made = generate(network, file, report)
     _print_text(made, as_json)
+
+
+def _explain(network: Network, file: Path | None, as_json: bool) -> None:
+    with shown(err) as report:
+        made = explain(network, file, report)
+    if as_json:
+        _print_record(made.record())
+        return
+    sys.stdout.write(text(made.kernels))
+    if file is not None:
+        err.print(f"wrote {file}")
 
 
 @app.command("check", epilog="Example: chainrule check --fix")

@@ -18,6 +18,7 @@ from chainrule.pdf import pdf
 from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from chainrule.worksheet import Wanted, worksheet
+from codegen.explain import KernelPlan
 from derive import Network
 from derive.build import Examples
 from derive.documents import Detail, Format, Module
@@ -149,6 +150,30 @@ def generate(network: Network, output: Path | None, report: Report = silent) -> 
     derivation: Derivation = derive.differentiate(network.program())
     report(f"rendering {network.name}")
     return put(Text(network.name, "module", codegen.render(derivation, network), output))
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the kernels of a network's module do and why, and the file that holds the module, if one was asked for."""
+
+    network: str
+    kernels: tuple[KernelPlan, ...]
+    file: Path | None
+
+    def record(self) -> dict[str, object]:
+        place = {} if self.file is None else {"file": str(self.file)}
+        return {"network": self.network, "what": "explanation", **place, "kernels": [asdict(kernel) for kernel in self.kernels]}
+
+
+def explain(network: Network, output: Path | None, report: Report = silent) -> Explained:
+    """Explain how the network's module computes every equation; the module itself goes into a file where one is named.
+
+    Raises as `generate` does.
+    """
+    if output is not None:
+        generate(network, output, report)
+    report(f"explaining {network.name}")
+    return Explained(network.name, codegen.explanation(derive.differentiate(network.program()), network), output)
 
 
 def format_of(file: Path | None) -> FileFormat:

@@ -1,0 +1,207 @@
+"""How the statements of a kernel compute one of its equations, and why: read off the finished statements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from codegen.blocks import CALL_PAYS, whole_product
+from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
+from codegen.order import UNROLLED
+from codegen.products import PRODUCT_EXTENTS, known_extents
+from codegen.unroll import WRITTEN, additions, chosen
+from derive.index import Index, Sum
+from derive.program import Equation
+
+Key = tuple[str, str]  # an equation: its number and its tensor
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A leaf, the loops around it, and the part of the kernel that it stands in: "" where there is but one."""
+
+    leaf: Leaf
+    path: tuple[Loop, ...]
+    part: str = ""
+
+    @property
+    def key(self) -> Key:
+        return self.leaf.equation.number, self.leaf.equation.tensor.name
+
+    @property
+    def starts(self) -> bool:
+        return isinstance(self.leaf, Assign) and self.leaf.starts
+
+
+def placed(statements: Sequence[Statement], part: str, path: tuple[Loop, ...] = ()) -> Iterator[Placed]:
+    """Every leaf of some statements, in order."""
+    for statement in statements:
+        if isinstance(statement, Loop):
+            yield from placed(statement.body, part, (*path, statement))
+        else:
+            yield Placed(statement, path, part)
+
+
+def sharing(every: Sequence[Placed]) -> dict[int, list[Key]]:
+    """The equations that stand in every loop, by the loop's identity."""
+    found: dict[int, dict[Key, None]] = {}
+    for place in every:
+        for loop in place.path:
+            found.setdefault(id(loop), {})[place.key] = None
+    return {loop: list(keys) for loop, keys in found.items()}
+
+
+def tactic(own: Sequence[Placed]) -> str:
+    """What computes an equation, in a few words: calls and loops, outermost first."""
+    found: dict[str, None] = {}
+    for place in [p for p in own if not p.starts] or own:
+        letters = ", ".join(loop.index.label for loop in place.path)
+        if isinstance(place.leaf, MatrixProduct):
+            found["matrix product by BLAS"] = None
+        elif not isinstance(place.leaf, Demand):
+            found[f"loop{'s' if len(place.path) > 1 else ''} over {letters}" if letters else "one statement, no loop"] = None
+    return "; ".join(found)
+
+
+def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list[Key]], blocks: bool) -> tuple[str, ...]:
+    """Why an equation is computed as it is, a sentence each."""
+    every = [
+        *_parts(own),
+        *_product(equation, own, CALL_PAYS if blocks else PRODUCT_EXTENTS),
+        *(_written(equation) if blocks else ()),
+        *_innermost(equation, own, blocks),
+        *_shared(own, shared),
+        *_sums(own),
+        *_smaller(equation, own),
+        *_guarded(own),
+    ]
+    return tuple(dict.fromkeys(every))
+
+
+def _parts(own: Sequence[Placed]) -> Iterator[str]:
+    parts = list(dict.fromkeys(p.part for p in own))
+    match parts:
+        case ["before"]:
+            yield "once, before the blocks: it needs no example"
+        case ["after"]:
+            yield "once, after the blocks: it needs sums over all examples"
+        case ["before", *_]:
+            yield "a sum over all examples: it starts before the blocks, every block adds to it"
+        case ["block", "after"]:
+            yield "a sum over all examples: every block adds to it, and it is finished after the blocks"
+        case _:
+            pass
+
+
+def _product(equation: Equation, own: Sequence[Placed], fewest: int) -> Iterator[str]:
+    """Why BLAS, or why not."""
+    calls = [p.leaf for p in own if isinstance(p.leaf, MatrixProduct)]
+    for call in calls:
+        yield f"by BLAS: {_entries(call)}, at least {fewest}"
+    small = None if calls else whole_product(equation, 1)
+    if small is not None:
+        count = math.prod(known_extents(small))
+        yield f"not by BLAS: {_entries(small)}, " + (f"fewer than {fewest}" if count < fewest else "but it is a factor or a term of more")
+
+
+def _entries(product: MatrixProduct) -> str:
+    known = known_extents(product)
+    return f"{' x '.join(map(str, known))} = {math.prod(known)} known entries" if len(known) > 1 else f"{math.prod(known)} known entries"
+
+
+def _written(equation: Equation) -> Iterator[str]:
+    """What of the body a block has without loops or jumps in memory."""
+    body = chosen(equation.body)
+    if body != equation.body:
+        yield "labels of few values are choices, not places in memory"
+    for e in sorted(body.atoms(Sum), key=str):
+        written = additions(e)
+        if written is not None:
+            letters = ", ".join(i.axis.name for i in e.bound)
+            terms = math.prod(i.axis.extent or 1 for i in e.bound)
+            yield f"sum over {letters} written out: {terms} term{'s' if terms > 1 else ''}, at most {WRITTEN}"
+
+
+def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Iterator[str]:
+    for place in own:
+        if not place.path or place.starts:
+            continue
+        index = place.path[-1].index
+        if blocks and index.axis.extent is None:
+            yield f"{index.label} innermost: the examples of a block, side by side in memory"
+            continue
+        held = [e.indices for e in place.leaf.touched if any(index in i.free_symbols for i in e.indices)]
+        along = sum(not any(index in i.free_symbols for i in indices[:-1]) for indices in held)
+        bound = [loop.index for loop in place.path if loop.index not in equation.indices]
+        terms = math.prod(i.axis.extent or UNROLLED + 1 for i in bound)
+        if held and along == len(held):
+            yield f"{index.label} innermost: it runs along memory wherever it stands"
+        elif index in bound and terms <= UNROLLED:
+            yield f"{index.label} innermost: {terms} terms, at most {UNROLLED}, which the compiler writes out"
+        elif held:
+            yield f"{index.label} innermost: it runs along memory in {along} of {len(held)} places"
+
+
+def _shared(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[str]:
+    """The loops that an equation has in common with others; of loops shared with the same ones, the innermost stands for all."""
+    for place in own:
+        if place.starts:
+            continue
+        found: dict[tuple[str, ...], list[str]] = {}
+        for loop in place.path:
+            others = tuple(dict.fromkeys(f"({number})" for number, name in shared[id(loop)] if (number, name) != place.key))
+            if others:
+                found.setdefault(others, []).append(loop.index.label)
+        for others, letters in found.items():
+            yield f"loop{'s' if len(letters) > 1 else ''} over {', '.join(letters)} shared with {', '.join(others)}"
+
+
+def _sums(own: Sequence[Placed]) -> Iterator[str]:
+    for place in own:
+        leaf = place.leaf
+        if not isinstance(leaf, Accumulate):
+            continue
+        held = bool(place.path) and not leaf.target.indices
+        over = [loop for loop in place.path if loop.index not in leaf.target.free_symbols]
+        letters = ", ".join(loop.index.label for loop in over)
+        what = "sum" if leaf.operation == "sum" else "maximum"
+        if held and letters:
+            yield f"{what} over {letters}: kept in a variable"
+        elif letters:
+            yield f"{what} over {letters}: added to an array" if what == "sum" else f"{what} over {letters}: kept in an array"
+        for loop in place.path:
+            if loop.step > 1:
+                yield f"loop over {loop.index.label}: {loop.step} terms at a time"
+        if leaf.reordered:
+            yield f"sum over {place.path[-1].index.label}: added in any order, so that a processor can add several terms at a time"
+        if any(not isinstance(i, Index) and not i.is_number for i in leaf.target.indices):
+            yield f"added at computed positions {leaf.target}, without a test of every position"
+
+
+def _smaller(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
+    """What became of the array, where one iteration needs less than the whole."""
+    for place in own:
+        for target in targets(place.leaf):
+            tensor, whole = target.tensor, equation.tensor
+            if tensor.name.rstrip("_") not in (whole.name, whole.name.lower()) or len(tensor.axes) >= len(whole.axes):
+                continue
+            axes = ", ".join(a.name for a in tensor.axes)
+            yield f"{whole.name} is an array of {axes} alone" if axes else f"{whole.name} is a variable, no array"
+
+
+def _guarded(own: Sequence[Placed]) -> Iterator[str]:
+    for place in own:
+        bounded = [loop.index.label for loop in place.path if (loop.low or loop.high) and loop.step == 1 and _depends(loop)]
+        if bounded:
+            yield f"conditions are bounds of the loop over {', '.join(bounded)}"
+        if not isinstance(place.leaf, Demand | MatrixProduct) and place.leaf.guards:
+            yield "conditions are tested before the read"
+        if isinstance(place.leaf, Track):
+            yield "the position of the largest value, the first of equal ones"
+        if isinstance(place.leaf, Demand):
+            yield f"checked: {place.leaf.low} to {place.leaf.high}"
+
+
+def _depends(loop: Loop) -> bool:
+    return any(not e.is_number for e in (*loop.low, *loop.high))
