@@ -33,7 +33,7 @@ class EquationPlan:
 
 @dataclass(frozen=True)
 class KernelPlan:
-    """One kernel: how it takes the examples, why so, and its equations in the order of their computation."""
+    """One kernel: how it takes the examples, why so, and its equations in the order of the derivation."""
 
     kernel: str
     examples: str
@@ -83,13 +83,15 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
     else:
         every = list(placed(kernel.body, ""))
         examples, why = "whole batches", f"not in blocks: {planned.whole}"
+    numbers = [e.number for e in planned.program.equations]
+    every.sort(key=lambda place: numbers.index(place.key[0]))
     shared, own = sharing(every), _by_equation(every)
     plans = tuple(_equation(equation, places, shared, isinstance(kernel, BlockKernel)) for equation, places in own)
     return KernelPlan(name, examples, why, _threads(module) if name == "gradients" else "", plans)
 
 
 def _by_equation(every: Sequence[Placed]) -> list[tuple[Equation, list[Placed]]]:
-    """The equations in the order of computation, each with its leaves.
+    """The equations in their order, each with its leaves.
 
     Searches for the largest of the same values are one, which is a leaf of every equation that it finds the position for.
     """

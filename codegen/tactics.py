@@ -55,13 +55,20 @@ def sharing(every: Sequence[Placed]) -> dict[int, list[Key]]:
 def tactic(own: Sequence[Placed]) -> str:
     """What computes an equation, in a few words: calls and loops, outermost first."""
     found: dict[str, None] = {}
-    for place in [p for p in own if not p.starts] or own:
+    for place in _computing(own):
         letters = ", ".join(loop.index.label for loop in place.path)
         if isinstance(place.leaf, MatrixProduct):
             found["matrix product by BLAS"] = None
         elif not isinstance(place.leaf, Demand):
             found[f"loop{'s' if len(place.path) > 1 else ''} over {letters}" if letters else "one statement, no loop"] = None
     return "; ".join(found)
+
+
+def _computing(own: Sequence[Placed]) -> list[Placed]:
+    """The leaves without those that only start a sum, or store one that a variable held."""
+    held = {p.leaf.target for p in own if isinstance(p.leaf, Accumulate) and not p.leaf.target.indices}
+    stores = [p for p in own if isinstance(p.leaf, Assign) and p.leaf.value in held]
+    return [p for p in own if not p.starts and p not in stores] or list(own)
 
 
 def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list[Key]], blocks: bool) -> tuple[str, ...]:
@@ -73,6 +80,7 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
         *_innermost(equation, own, blocks),
         *_shared(own, shared),
         *_sums(own),
+        *_side_by_side(equation, own),
         *_smaller(equation, own),
         *_guarded(own),
     ]
@@ -124,8 +132,8 @@ def _written(equation: Equation) -> Iterator[str]:
 
 
 def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Iterator[str]:
-    for place in own:
-        if not place.path or place.starts:
+    for place in _computing(own):
+        if not place.path:
             continue
         index = place.path[-1].index
         if blocks and index.axis.extent is None:
@@ -145,9 +153,7 @@ def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Itera
 
 def _shared(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[str]:
     """The loops that an equation has in common with others; of loops shared with the same ones, the innermost stands for all."""
-    for place in own:
-        if place.starts:
-            continue
+    for place in _computing(own):
         found: dict[tuple[str, ...], list[str]] = {}
         for loop in place.path:
             others = tuple(dict.fromkeys(f"({number})" for number, name in shared[id(loop)] if (number, name) != place.key))
@@ -163,7 +169,7 @@ def _sums(own: Sequence[Placed]) -> Iterator[str]:
         if not isinstance(leaf, Accumulate):
             continue
         held = bool(place.path) and not leaf.target.indices
-        over = [loop for loop in place.path if loop.index not in leaf.target.free_symbols]
+        over = [loop for loop in place.path[_outside(place, own) :] if loop.index not in leaf.target.free_symbols]
         letters = ", ".join(loop.index.label for loop in over)
         what = "sum" if leaf.operation == "sum" else "maximum"
         if held and letters:
@@ -177,6 +183,26 @@ def _sums(own: Sequence[Placed]) -> Iterator[str]:
             yield f"sum over {place.path[-1].index.label}: added in any order, so that a processor can add several terms at a time"
         if any(not isinstance(i, Index) and not i.is_number for i in leaf.target.indices):
             yield f"added at computed positions {leaf.target}, without a test of every position"
+
+
+def _outside(place: Placed, own: Sequence[Placed]) -> int:
+    """How many of the loops around an accumulation in a variable are around the variable's start or use as well."""
+    leaf = place.leaf
+    if not isinstance(leaf, Accumulate) or leaf.target.indices:
+        return 0
+    tensor = leaf.target.tensor
+    other = [p.path for p in own if not isinstance(p.leaf, Accumulate) and any(a.tensor == tensor for a in p.leaf.touched)]
+    common = [sum(one is two for one, two in zip(place.path, path, strict=False)) for path in other]
+    return min(common, default=0)
+
+
+def _side_by_side(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
+    """A sum for each position of a short axis."""
+    every = [t.indices for p in own if not p.starts for t in targets(p.leaf) if t.tensor.name == equation.tensor.name]
+    for k, axis in enumerate(equation.tensor.axes):
+        places = {indices[k] for indices in every if k < len(indices) and indices[k].is_number}
+        if len(places) > 1:
+            yield f"{len(places)} sums in one loop, one for each position of {axis.name}"
 
 
 def _smaller(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:

@@ -176,6 +176,18 @@ def test_generate_to_stdout_is_the_module(run: Command, small: Path) -> None:
     assert result.out == render(derive.load(small))[MODULES / "small.py"]
 
 
+def test_generate_explains_the_module(run: Command, small: Path, tmp_path: Path) -> None:
+    result = run("generate", small, "--explain")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("gradients: examples in blocks of 32, 4 and 1\n")
+    target = tmp_path / "small_module.py"
+    written = run("generate", small, "--explain", "-o", target)
+    assert (written.out, target.read_text()) == (result.out, run("generate", small).out)
+    record = run("generate", small, "--explain", "--json").record
+    assert (record["what"], [k["kernel"] for k in record["kernels"]]) == ("explanation", ["gradients", "predict", "loss"])
+    assert run("generate", small, "--explain", "--json", "-o", target).record == {**record, "file": str(target)}
+
+
 def test_generate_into_a_file(run: Command, small: Path, tmp_path: Path) -> None:
     target = tmp_path / "made.py"
     result = run("generate", small, "-o", target)

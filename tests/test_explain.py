@@ -1,0 +1,99 @@
+"""What `generate --explain` says of a module, against the statements and the text of the module."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+import codegen
+from chainrule.specs import network_of, shipped
+from codegen.about import about
+from codegen.explain import KernelPlan, explanation, text
+from codegen.module import Module
+from derive import differentiate
+from derive.program import Derivation, needed
+
+KERNELS = ("gradients", "predict", "loss")
+
+
+@functools.cache
+def derivation(name: str) -> Derivation:
+    return differentiate(network_of(name).program())
+
+
+@functools.cache
+def plans(name: str) -> tuple[KernelPlan, ...]:
+    return explanation(derivation(name), network_of(name))
+
+
+@functools.cache
+def module(name: str) -> Module:
+    network = network_of(name)
+    return Module(derivation(name), network.program(mode="inference"), about(network))
+
+
+def lines(name: str, kernel: str) -> str:
+    """The code of a kernel, of a block where it has one."""
+    functions = module(name).kernels
+    return "\n".join(line for key, f in functions.items() if key in (kernel, f"{kernel}_block", f"{kernel}_batch") for line in f.lines)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_equation_of_every_kernel_has_one_plan(name: str) -> None:
+    assert [p.kernel for p in plans(name)][:3] == list(KERNELS)
+    for plan in plans(name)[:3]:
+        planned = module(name).planned[plan.kernel]
+        wanted = needed(planned.program.equations, planned.results.tensors)
+        found = [(e.number, e.tensor) for e in plan.equations]
+        assert len(set(found)) == len(found)
+        assert {(e.number, e.tensor.name) for e in wanted} <= set(found)
+        assert {number for number, _ in found} == {e.number for e in wanted}
+        assert [e.number for e in plan.equations if not e.tactic or not e.equation] == []
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_plans_agree_with_the_text(name: str) -> None:
+    for plan in plans(name)[:3]:
+        code = lines(name, plan.kernel)
+        every = [why for e in plan.equations for why in e.why]
+        assert ("np.dot(" in code) == any("BLAS" in e.tactic for e in plan.equations)
+        assert ("np.dot(" in code) == any(why.startswith("by BLAS") for why in every)
+        assert ("_add(" in code) == any("in any order" in why for why in every)
+        assert plan.examples.startswith("examples in blocks") == module(name).in_blocks(plan.kernel)
+        assert (", 4):" in code.replace("N, 4):", "")) >= any("4 terms at a time" in why for why in every)
+    threads = plans(name)[0].threads
+    assert threads.startswith("by several threads") == ("gradients_chunks" in module(name).kernels)
+
+
+def test_the_reason_names_the_numbers() -> None:
+    gradients = plans("digits")[0]
+    assert gradients.examples == "whole batches"
+    assert "64 x 64 known entries" in gradients.why
+    assert gradients.why.endswith("from 1024 on BLAS is faster")
+    assert "by BLAS: 64 x 64 = 4096 known entries, at least 256" in gradients.equations[0].why
+
+
+def test_a_network_in_blocks() -> None:
+    gradients = plans("two_layer_softmax")[0]
+    first = gradients.equations[0]
+    assert (first.number, first.tactic) == ("1", "loops over j, n")
+    assert "not by BLAS: 2 x 16 = 32 known entries, fewer than 1024" in first.why
+    assert "sum over i written out: 2 terms, at most 8" in first.why
+    assert "loops over j, n shared with (2)" in first.why
+    (third,) = [e for e in gradients.equations if e.number == "3"]
+    assert "loop over j: 4 terms at a time" in third.why
+    (gradient,) = [e for e in gradients.equations if e.tensor == "dW1"]
+    assert "2 sums in one loop, one for each position of i" in gradient.why
+    assert "sum over n: kept in a variable" in gradient.why
+
+
+def test_the_same_every_time() -> None:
+    assert text(explanation(derivation("xor"), network_of("xor"))) == text(plans("xor"))
+
+
+def test_nothing_of_the_text_changes() -> None:
+    explanation(derivation("xor"), network_of("xor"))
+    assert codegen.render(derivation("xor"), network_of("xor")) == codegen.render(
+        differentiate(network_of("xor").program()), network_of("xor")
+    )
