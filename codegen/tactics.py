@@ -11,8 +11,9 @@ from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct,
 from codegen.order import UNROLLED
 from codegen.products import PRODUCT_EXTENTS, known_extents
 from codegen.unroll import WRITTEN, additions, chosen
-from derive.index import Index, Sum
+from derive.index import Index, Sum, free_indices
 from derive.program import Equation
+from derive.text import letters
 
 Key = tuple[str, str]  # an equation: its number and its tensor
 
@@ -56,11 +57,11 @@ def tactic(own: Sequence[Placed]) -> str:
     """What computes an equation, in a few words: calls and loops, outermost first."""
     found: dict[str, None] = {}
     for place in _computing(own):
-        letters = ", ".join(loop.index.label for loop in place.path)
+        over = _labels(place.path)
         if isinstance(place.leaf, MatrixProduct):
             found["matrix product by BLAS"] = None
         elif not isinstance(place.leaf, Demand):
-            found[f"loop{'s' if len(place.path) > 1 else ''} over {letters}" if letters else "one statement, no loop"] = None
+            found[f"loop{'s' if len(place.path) > 1 else ''} over {over}" if over else "one statement, no loop"] = None
     return "; ".join(found)
 
 
@@ -126,9 +127,9 @@ def _written(equation: Equation) -> Iterator[str]:
     for e in sorted(body.atoms(Sum), key=str):
         written = additions(e)
         if written is not None:
-            letters = ", ".join(i.axis.name for i in e.bound)
+            names = letters(e.bound, {i.label for i in (*equation.indices, *free_indices(e))}, "'")
             terms = math.prod(i.axis.extent or 1 for i in e.bound)
-            yield f"sum over {letters} written out: {terms} term{'s' if terms > 1 else ''}, at most {WRITTEN}"
+            yield f"sum over {', '.join(names.values())} written out: {terms} term{'s' if terms > 1 else ''}, at most {WRITTEN}"
 
 
 def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Iterator[str]:
@@ -154,13 +155,13 @@ def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Itera
 def _shared(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[str]:
     """The loops that an equation has in common with others; of loops shared with the same ones, the innermost stands for all."""
     for place in _computing(own):
-        found: dict[tuple[str, ...], list[str]] = {}
+        found: dict[tuple[str, ...], list[Loop]] = {}
         for loop in place.path:
             others = tuple(dict.fromkeys(f"({number})" for number, name in shared[id(loop)] if (number, name) != place.key))
             if others:
-                found.setdefault(others, []).append(loop.index.label)
-        for others, letters in found.items():
-            yield f"loop{'s' if len(letters) > 1 else ''} over {', '.join(letters)} shared with {', '.join(others)}"
+                found.setdefault(others, []).append(loop)
+        for others, loops in found.items():
+            yield f"loop{'s' if len(loops) > 1 else ''} over {_labels(loops)} shared with {', '.join(others)}"
 
 
 def _sums(own: Sequence[Placed]) -> Iterator[str]:
@@ -170,12 +171,10 @@ def _sums(own: Sequence[Placed]) -> Iterator[str]:
             continue
         held = bool(place.path) and not leaf.target.indices
         over = [loop for loop in place.path[_outside(place, own) :] if loop.index not in leaf.target.free_symbols]
-        letters = ", ".join(loop.index.label for loop in over)
+        summed = _labels(over)
         what = "sum" if leaf.operation == "sum" else "maximum"
-        if held and letters:
-            yield f"{what} over {letters}: kept in a variable"
-        elif letters:
-            yield f"{what} over {letters}: added to an array" if what == "sum" else f"{what} over {letters}: kept in an array"
+        if summed:
+            yield f"{what} over {summed}: {'kept in a variable' if held else 'kept in an array'}"
         for loop in place.path:
             if loop.step > 1:
                 yield f"loop over {loop.index.label}: {loop.step} terms at a time"
@@ -186,11 +185,8 @@ def _sums(own: Sequence[Placed]) -> Iterator[str]:
 
 
 def _outside(place: Placed, own: Sequence[Placed]) -> int:
-    """How many of the loops around an accumulation in a variable are around the variable's start or use as well."""
-    leaf = place.leaf
-    if not isinstance(leaf, Accumulate) or leaf.target.indices:
-        return 0
-    tensor = leaf.target.tensor
+    """How many of the loops around an accumulation are around the start and the use of what it adds to as well: it sums over the rest."""
+    tensor = targets(place.leaf)[0].tensor
     other = [p.path for p in own if not isinstance(p.leaf, Accumulate) and any(a.tensor == tensor for a in p.leaf.touched)]
     common = [sum(one is two for one, two in zip(place.path, path, strict=False)) for path in other]
     return min(common, default=0)
@@ -231,3 +227,7 @@ def _guarded(own: Sequence[Placed]) -> Iterator[str]:
 
 def _depends(loop: Loop) -> bool:
     return any(not e.is_number for e in (*loop.low, *loop.high))
+
+
+def _labels(loops: Sequence[Loop]) -> str:
+    return ", ".join(loop.index.label for loop in loops)
