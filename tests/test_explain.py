@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from chainrule.specs import network_of, shipped
 from codegen.about import about
 from codegen.explain import KernelPlan, explanation, text
 from codegen.module import Module
-from derive import differentiate
+from derive import Network, differentiate
 from derive.program import Derivation, needed
 
 KERNELS = ("gradients", "predict", "loss")
@@ -66,6 +67,14 @@ def test_plans_agree_with_the_text(name: str) -> None:
     assert threads.startswith("by several threads") == ("gradients_chunks" in module(name).kernels)
 
 
+@pytest.mark.parametrize("name", shipped())
+def test_a_sum_that_is_written_out_has_no_loop(name: str) -> None:
+    for e in [e for plan in plans(name) for e in plan.equations]:
+        written = [why.removeprefix("sum over ").partition(" written")[0].split(", ") for why in e.why if " written out: " in why]
+        loops = e.tactic.replace(";", ",").replace("loops over ", "").replace("loop over ", "").split(", ")
+        assert [letter for letters in written for letter in letters if letter in loops] == []
+
+
 def test_the_reason_names_the_numbers() -> None:
     gradients = plans("digits")[0]
     assert gradients.examples == "whole batches"
@@ -97,3 +106,21 @@ def test_nothing_of_the_text_changes() -> None:
     assert codegen.render(derivation("xor"), network_of("xor")) == codegen.render(
         differentiate(network_of("xor").program()), network_of("xor")
     )
+
+
+def test_kernels_that_compute_whole_batches() -> None:
+    fields: dict[str, Any] = {
+        "name": "tested",
+        "inputs": 3,
+        "loss": "mean_squared_error",
+        "layers": [{"kind": "dense", "units": 4, "activation": "tanh"}, {"kind": "dense", "units": 1}],
+    }
+    smooth = Network(**fields, products=["jvp", "jacobian", "hvp"])
+    found = explanation(differentiate(smooth.program()), smooth)
+    assert [p.kernel for p in found] == [*KERNELS, "jvp", "jacobian", "hvp"]
+    assert [p.examples for p in found[3:]] == ["whole batches"] * 3
+    fields["layers"].insert(0, {"kind": "dropout", "p": 0.5})
+    random = Network(**fields)
+    gradients = explanation(differentiate(random.program()), random)[0]
+    assert (gradients.examples, "random data" in gradients.why) == ("whole batches", True)
+    assert gradients.threads.startswith("not by several threads")
