@@ -123,7 +123,9 @@ class _Graph:
         kept = set(map(group_of, (*equations[:start], *equations[end:])))
         layers = [group for group in dict.fromkeys(map(group_of, equations[start:end])) if group not in kept]
         words = f"... {len(layers)} more layers, " if len(layers) > 1 else "... "
-        words += f"{end - start} {'' if len(layers) > 1 else 'more '}equations, ({equations[start].number}) to ({equations[end - 1].number})"
+        words += (
+            f"{end - start} {'' if len(layers) > 1 else 'more '}equations, ({equations[start].number}) to ({equations[end - 1].number})"
+        )
         return Node("more", "more", words)
 
     def _result(self, equation: Equation) -> Edge:
@@ -167,9 +169,7 @@ class _Graph:
     def _keys(self) -> dict[Tensor, str]:
         """The node of every equation, by the tensor that it computes."""
         start, end = self._split()
-        return {
-            e.tensor: "more" if start <= k < end else f"equation-{e.number}" for k, e in enumerate(self.forward.equations)
-        }
+        return {e.tensor: "more" if start <= k < end else f"equation-{e.number}" for k, e in enumerate(self.forward.equations)}
 
     def _name(self, tensor: Tensor) -> Name:
         return Name(self.how.name(tensor), tensor.name)

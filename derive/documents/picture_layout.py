@@ -118,7 +118,7 @@ class _Column:
         across = max(map(self._wide, self.rows))
         sides = [pair for pairs in self.side.values() for pair in pairs]
         side = max((names_width(n.names) + 20 for n, _ in sides), default=0.0)
-        channel = max((names_width((*e.backward, *e.forward)) + 44 for _, e in sides), default=0.0)
+        channel = max((names_width((*e.backward, *e.forward)) + 52 for _, e in sides), default=0.0)
         middle = PAD + side + channel + across / 2
         boxes, bands, bottom = self._boxes(middle, across)
         placed, arrows, labels = list(boxes.values()), list[Arrow](), list[Label]()

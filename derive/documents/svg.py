@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from derive.documents.document import Name, Picture
 from derive.documents.mathml import mathml
-from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, place, shortened
+from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, names_width, place, shortened
 
 SHIFT, SMALLER = 4.0, 0.76  # how far scripts stand below or above, in pixels, and how much smaller they are
 HEAD = 7.0  # the length of an arrow's head
@@ -71,9 +71,10 @@ def _box(placed: Placed, inset: float) -> str:
 
 
 def _label(label: Label) -> str:
-    halo = " over" if label.over else ""
+    wide = names_width(label.names) + 2  # the line below is covered
+    under = f'<rect class="over" x="{label.x - wide / 2:.1f}" y="{label.y - 7:.1f}" width="{wide:.1f}" height="16"/>' if label.over else ""
     where = f'x="{label.x:.1f}" y="{label.y + 5:.1f}" text-anchor="{label.anchor}"'
-    return f'<text class="{label.direction}{halo}" {where}>{_names(label.names)}</text>'
+    return f'{under}<text class="{label.direction}" {where}>{_names(label.names)}</text>'
 
 
 # -- symbols -----------------------------------------------------------------------------------------------------------
