@@ -134,10 +134,13 @@ def test_nothing_stands_on_anything_else(made: Derivation) -> None:
     layout = place(drawn(made))
     assert overlaps(layout) == []
     for box in layout.nodes:
-        assert 0 <= box.x - box.width / 2 and box.x + box.width / 2 <= layout.width
-        assert 0 <= box.y - box.height / 2 and box.y + box.height / 2 <= layout.height
+        assert box.x - box.width / 2 >= 0
+        assert box.x + box.width / 2 <= layout.width
+        assert box.y - box.height / 2 >= 0
+        assert box.y + box.height / 2 <= layout.height
     for x, y in (point for arrow in layout.arrows for point in arrow.points):
-        assert 0 <= x <= layout.width and 0 <= y <= layout.height
+        assert 0 <= x <= layout.width
+        assert 0 <= y <= layout.height
 
 
 def test_no_arrow_runs_through_a_box(made: Derivation) -> None:

@@ -26,7 +26,7 @@ LEGEND = (
 
 def network_picture(derivation: Derivation, how: Notation) -> Section:
     """The section with the computation graph, forward and backward."""
-    return Section(("Computation graph",), (picture(derivation, how), Paragraph((LEGEND,))))
+    return Section(("Computation graph",), (Paragraph((LEGEND,)), picture(derivation, how)))
 
 
 def picture(derivation: Derivation, how: Notation) -> Picture:
@@ -44,7 +44,7 @@ def split(groups: Sequence[str]) -> tuple[int, int]:
     The places are between layers, where there are such places nearby.
     """
     count = len(groups)
-    if count <= EQUATIONS and len(dict.fromkeys(groups)) <= LAYERS or count <= 2 * ENDS + 1:
+    if (count <= EQUATIONS and len(dict.fromkeys(groups)) <= LAYERS) or count <= 2 * ENDS + 1:
         return count, count
     bounds = [k for k, (before, behind) in enumerate(pairwise(groups), 1) if before != behind]
     first = max((k for k in bounds if ENDS // 2 <= k <= ENDS), default=ENDS)

@@ -8,7 +8,6 @@ from functools import partial
 
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation, in_shape
-from derive.documents.picture import network_picture
 from derive.documents.setup import gradient_words, layout_words, network_words, onehot_definitions
 from derive.documents.setup_tables import given_rows
 from derive.documents.words import activation_of, argument, operator
@@ -22,7 +21,6 @@ from derive.update import updated
 def summary(derivation: Derivation, network: Network, how: Notation) -> Iterator[Section]:
     """Symbols, forward pass, backward pass, products."""
     yield short_setup(derivation, network, how)
-    yield network_picture(derivation, how)
     parts = {
         "Forward pass": list(derivation.forward.equations),
         "Backward pass": [d.equation for d in derivation.backward if d.of is not None],
