@@ -182,7 +182,8 @@ class _Column:
         for node in self.rows:
             coming = [s for s, edges in self.far.items() if any(e.end == node.key for e in edges)]
             ordered = sorted(coming, key=lambda s: -self.lane[s])
-            for k, start in enumerate([*ordered, *([node.key] if node.key in self.far else [])]):
+            going = [node.key] if node.key in self.far else []
+            for k, start in enumerate(ordered + going):
                 found[node.key, start] = k
         return found
 

@@ -115,8 +115,8 @@ def _pieces(e: ElementTree.Element, at: float, size: float, *, slanted: bool) ->
                 yield from _pieces(part, at + shift * size / FONT, size * SMALLER, slanted=slanted)
         case "mover":
             accent = "".join(parts[1].itertext())
-            for text, *rest in _pieces(parts[0], at, size, slanted=slanted):
-                yield (text + COMBINING.get(accent, accent), *rest)
+            for text, below, own, slants in _pieces(parts[0], at, size, slanted=slanted):
+                yield text + COMBINING.get(accent, accent), below, own, slants
         case "mi":
             text = "".join(e.itertext())
             yield text, at, size, slanted and len(text) == 1 and e.get("mathvariant") != "normal"
