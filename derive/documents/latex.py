@@ -32,8 +32,8 @@ def render_latex(document: Document) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    filters = (text, plain, cells, columns, formula, kind, pictured, tikz)
-    environment.filters.update({function.__name__: function for function in filters})
+    environment.filters.update(text=text, plain=plain, cells=cells, columns=columns, formula=formula, kind=kind)
+    environment.filters.update(pictured=pictured, tikz=tikz)
     return environment.get_template("document.tex.j2").render(document=document)
 
 
