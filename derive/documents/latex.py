@@ -32,9 +32,8 @@ def render_latex(document: Document) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(text=text, plain=plain, cells=cells, columns=columns, formula=formula, kind=kind)
-    environment.filters.update(pictured=pictured, tikz=tikz)
-    return environment.get_template("document.tex.j2").render(document=document)
+    environment.filters.update(text=text, plain=plain, cells=cells, columns=columns, formula=formula, kind=kind, tikz=tikz)
+    return environment.get_template("document.tex.j2").render(document=document, pictured=pictured(document))
 
 
 def kind(block: Block) -> str:
