@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chainrule.specs import InputError
 
-PACKAGES = "texlive-latex-recommended texlive-latex-extra"
+PACKAGES = "texlive-latex-recommended texlive-latex-extra texlive-pictures"
 SECONDS = 300
 RUNS = 4  # of pdflatex: references and the columns of long tables need two or three
 OPTIONS = ("-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error")

@@ -14,6 +14,7 @@ from derive.documents.local import local, slope
 from derive.documents.notation import Notation, in_shape, notation
 from derive.documents.numbers import Figures, Numbers, Sheet, figures
 from derive.documents.numbers_sections import given_numbers, update_in_numbers
+from derive.documents.picture import network_picture
 from derive.documents.products import products
 from derive.documents.setup import setup
 from derive.documents.signs import parenthesised
@@ -49,6 +50,7 @@ def compose(derivation: Derivation, network: Network, detail: Detail = "steps", 
         return Document((title, network.name), tuple(summary(derivation, network, how)))
     sections = [
         setup(derivation, network, how),
+        network_picture(derivation, how),
         *([given_numbers(beside)] if beside else []),
         forward_pass(derivation, how, beside),
         *chain(derivation, how),

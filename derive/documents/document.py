@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,52 @@ class Formula:
     code: Text = ()
 
 
-Block = Paragraph | Items | Table | Formula
+@dataclass(frozen=True)
+class Name:
+    """A tensor in a picture: its symbol as LaTeX and its name in the code."""
+
+    latex: str
+    code: str
+
+
+Role = Literal["equation", "input", "parameter", "target", "given", "result", "more"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """An equation, what is given to some equation, or what is left when all are computed.
+
+    key: its own among the nodes; number: the equation's; words: what it computes; group: the layer that it belongs to; names: the tensors
+    that a node stands for which is no equation.
+    """
+
+    key: str
+    role: Role
+    words: str = ""
+    number: str = ""
+    group: str = ""
+    names: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Values that go from one node to another, and the gradients that come back."""
+
+    start: str
+    end: str
+    forward: tuple[Name, ...]
+    backward: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A graph. Inputs, equations and what stands for several stand one below the other, everything else beside its neighbour."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+
+Block = Paragraph | Items | Table | Formula | Picture
 
 
 @dataclass(frozen=True)

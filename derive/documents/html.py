@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from derive.documents.document import Code, Document, Link, Math, Part, Ref, Row, Section, Text
 from derive.documents.layout import fold
 from derive.documents.mathml import inline, mathml
+from derive.documents.svg import svg
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=True,
     )
-    environment.filters.update(text=text, plain=plain, formula=formula, kind=lambda block: type(block).__name__)
+    environment.filters.update(text=text, plain=plain, formula=formula, svg=svg, kind=lambda block: type(block).__name__)
     return environment
 
 

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.documents.document import Block, Code, Document, Formula, Link, Math, Part, Ref, Row, Table, Text
+from derive.documents.document import Block, Code, Document, Formula, Link, Math, Part, Picture, Ref, Row, Table, Text
 from derive.documents.layout import LINE, fold, width
 from derive.documents.symbols import escape
+from derive.documents.tikz import tikz
 
 PAGE, GAP = 41.5, 1.3  # the width of the text and the space between two columns, in em
 LEFT = 5.5  # what is left for the left-hand sides
 
 
 def render_latex(document: Document) -> str:
-    """The LaTeX source of a document. It needs AMS-LaTeX, booktabs, graphicx and hyperref, and no shell escape."""
+    """The LaTeX source of a document. It needs AMS-LaTeX, booktabs, graphicx and hyperref, TikZ for pictures, and no shell escape."""
     environment = Environment(
         loader=PackageLoader("derive.documents", "templates"),
         undefined=StrictUndefined,
@@ -31,14 +32,18 @@ def render_latex(document: Document) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    filters = (text, plain, cells, columns, formula, kind)
-    environment.filters.update({function.__name__: function for function in filters})
-    return environment.get_template("document.tex.j2").render(document=document)
+    environment.filters.update(text=text, plain=plain, cells=cells, columns=columns, formula=formula, kind=kind, tikz=tikz)
+    return environment.get_template("document.tex.j2").render(document=document, pictured=pictured(document))
 
 
 def kind(block: Block) -> str:
     """Which block it is, for the template."""
     return type(block).__name__
+
+
+def pictured(document: Document) -> bool:
+    """Whether the document needs TikZ."""
+    return any(isinstance(block, Picture) for section in document.sections for block in section.blocks)
 
 
 def text(parts: Text) -> str:

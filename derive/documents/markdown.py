@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from derive.documents.document import Code, Document, Formula, Link, Math, Part, Ref, Text
 from derive.documents.layout import fold
+from derive.documents.mermaid import mermaid
 
 
 def render_markdown(document: Document) -> str:
@@ -20,7 +21,7 @@ def render_markdown(document: Document) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(text=text, cell=cell, formula=formula, kind=lambda block: type(block).__name__)
+    environment.filters.update(text=text, cell=cell, formula=formula, mermaid=mermaid, kind=lambda block: type(block).__name__)
     return environment.get_template("document.md.j2").render(document=document)
 
 

@@ -1,0 +1,127 @@
+"""A picture as SVG that stands in a page: words as text, symbols as text with raised and lowered parts, colours from the page's style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from markupsafe import Markup, escape
+
+from derive.documents.document import Name, Picture
+from derive.documents.mathml import mathml
+from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, names_width, place, shortened
+
+SHIFT, SMALLER = 4.0, 0.76  # how far scripts stand below or above, in pixels, and how much smaller they are
+HEAD = 7.0  # the length of an arrow's head
+COMBINING = {"^": "\N{COMBINING CIRCUMFLEX ACCENT}", "˙": "\N{COMBINING DOT ABOVE}", "˚": "\N{COMBINING RING ABOVE}"}
+FONT = 14.0
+
+
+def svg(picture: Picture) -> Markup:
+    """The picture at its size, or as wide as the page where that is narrower."""
+    layout = place(picture)
+    size = f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" width="{layout.width:.0f}" height="{layout.height:.0f}"'
+    lines = [f'<svg class="picture" {size} role="img" aria-label="The computation graph, forward and backward">']
+    return Markup("\n".join([*lines, *_parts(layout), "</svg>"]))
+
+
+def _parts(layout: Layout) -> Iterator[str]:
+    for band in layout.bands:
+        yield f'<rect class="band" x="{band.x:.1f}" y="{band.y:.1f}" width="{band.width:.1f}" height="{band.height:.1f}" rx="6"/>'
+        yield f'<text class="layer" x="{band.x + 7:.1f}" y="{band.y + 14:.1f}">{escape(shortened(band.words))}</text>'
+    for arrow in layout.arrows:
+        yield from _arrow(arrow)
+    for placed in layout.nodes:
+        yield from _node(placed)
+    for label in layout.labels:
+        yield _label(label)
+
+
+def _arrow(arrow: Arrow) -> Iterator[str]:
+    """A line that ends where its head begins."""
+    *points, tip = arrow.points
+    (x, y), (ax, ay) = tip, points[-1]
+    length = math.hypot(x - ax, y - ay)
+    ux, uy = (x - ax) / length, (y - ay) / length
+    end = (x - HEAD * ux, y - HEAD * uy) if arrow.head else tip
+    path = " L".join(f"{px:.1f} {py:.1f}" for px, py in (*points, end))
+    yield f'<path class="{arrow.direction}" d="M{path}"/>'
+    if arrow.head:
+        sides: Sequence[Point] = [(end[0] - 3.5 * uy, end[1] + 3.5 * ux), tip, (end[0] + 3.5 * uy, end[1] - 3.5 * ux)]
+        yield f'<path class="{arrow.direction} head" d="M{" L".join(f"{px:.1f} {py:.1f}" for px, py in sides)} Z"/>'
+
+
+def _node(placed: Placed) -> Iterator[str]:
+    node = placed.node
+    yield _box(placed, 0)
+    if node.role == "target":
+        yield _box(placed, 3)
+    words = escape(shortened(node.words) if node.role == "equation" else node.words)
+    number = f'<tspan class="number">({escape(node.number)})</tspan> ' if node.number else ""
+    inside = _names(node.names) if node.names else f"{number}{words}"
+    yield f'<text class="{node.role}" x="{placed.x:.1f}" y="{placed.y + 5:.1f}" text-anchor="middle">{inside}</text>'
+
+
+def _box(placed: Placed, inset: float) -> str:
+    w, h = placed.width - 2 * inset, placed.height - 2 * inset
+    round_ = 4 if placed.node.role in ("equation", "more") else h / 2
+    place_ = f'x="{placed.x - w / 2:.1f}" y="{placed.y - h / 2:.1f}" width="{w:.1f}" height="{h:.1f}"'
+    return f'<rect class="{placed.node.role}" {place_} rx="{round_:.1f}"/>'
+
+
+def _label(label: Label) -> str:
+    wide = names_width(label.names) + 2  # the line below is covered
+    under = f'<rect class="over" x="{label.x - wide / 2:.1f}" y="{label.y - 7:.1f}" width="{wide:.1f}" height="16"/>' if label.over else ""
+    where = f'x="{label.x:.1f}" y="{label.y + 5:.1f}" text-anchor="{label.anchor}"'
+    return f'{under}<text class="{label.direction}" {where}>{_names(label.names)}</text>'
+
+
+# -- symbols -----------------------------------------------------------------------------------------------------------
+
+
+def _names(names: Sequence[Name]) -> str:
+    return ", ".join(symbol(name.latex) for name in names)
+
+
+def symbol(latex: str) -> str:
+    """A symbol as pieces of text, read off its MathML: letters slanted, scripts smaller and shifted.
+
+    Raises FormulaError for a command that formulas do not have.
+    """
+    pieces = list(_pieces(ElementTree.fromstring(f"<math>{mathml(latex)}</math>"), 0.0, FONT, slanted=True))
+    out, level = "", 0.0
+    for text, at, size, slanted in pieces:
+        shift = f' dy="{at - level:.1f}"' if at != level else ""
+        small = f' font-size="{size:.1f}"' if size != FONT else ""
+        style = ' font-style="italic"' if slanted else ""
+        out += f"<tspan{shift}{small}{style}>{escape(text)}</tspan>" if shift or small or style else str(escape(text))
+        level = at
+    back = f'<tspan dy="{-level:.1f}">\N{ZERO WIDTH SPACE}</tspan>' if level else ""
+    return out + back
+
+
+Piece = tuple[str, float, float, bool]  # text, how far below the line, size, slanted or not
+
+
+def _pieces(e: ElementTree.Element, at: float, size: float, *, slanted: bool) -> Iterator[Piece]:
+    """The text of an element of MathML, in its order."""
+    parts = list(e)
+    match e.tag:
+        case "msub" | "msup" | "msubsup":
+            yield from _pieces(parts[0], at, size, slanted=slanted)
+            shifts = {"msub": (SHIFT,), "msup": (-SHIFT - 1,), "msubsup": (SHIFT, -SHIFT - 1)}[e.tag]
+            for part, shift in zip(parts[1:], shifts, strict=True):
+                yield from _pieces(part, at + shift * size / FONT, size * SMALLER, slanted=slanted)
+        case "mover":
+            accent = "".join(parts[1].itertext())
+            for text, below, own, slants in _pieces(parts[0], at, size, slanted=slanted):
+                yield text + COMBINING.get(accent, accent), below, own, slants
+        case "mi":
+            text = "".join(e.itertext())
+            yield text, at, size, slanted and len(text) == 1 and e.get("mathvariant") != "normal"
+        case _ if parts:
+            for part in parts:
+                yield from _pieces(part, at, size, slanted=slanted)
+        case _:
+            yield "".join(e.itertext()), at, size, False
