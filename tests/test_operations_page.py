@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from chainrule.operation_cost import cost, words
+from derive.operation_cost import cost, words
 from chainrule.operation_curves import Curve, curve, svg
 from chainrule.operation_entries import loss_entry, operation_entry
 from chainrule.operation_samples import Shown, shown_layer, shown_loss
