@@ -151,7 +151,8 @@ def _enclosures(slope: Expr) -> tuple[Enclosure, Enclosure, Callable[[Interval],
     def settled(cell: Interval) -> bool:
         return all(holds(cell) is not None for holds in conditions) and not any(low <= 0 <= high for low, high in (f(cell) for f in signs))
 
-    return enclosure(slope, HALF), enclosure(_settled(sp.diff(slope, HALF)), HALF), settled
+    rate = sp.diff(slope, HALF).replace(sp.DiracDelta, lambda *_: sp.S.Zero)  # of a sign, whose jump `settled` tells
+    return enclosure(slope, HALF), enclosure(_settled(rate), HALF), settled
 
 
 def _supremum(halves: Sequence[_Half]) -> tuple[float, float, float]:

@@ -95,14 +95,20 @@ def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
     passed = list(dict.fromkeys(f.equation.number for f in every if f.found is None and not f.linear))
     if passed:
         refs = [part for k, number in enumerate(passed) for part in ([", "] if k else []) + [Ref(number)]]
-        yield Paragraph(("No bound is given for the derivatives of ", *refs, ": they depend on more than one number, or have no bound that is found here."))
+        yield Paragraph(
+            (
+                "No bound is given for the derivatives of ",
+                *refs,
+                ": they depend on more than one number, or have no bound that is found here.",
+            )
+        )
     rows = tuple(_parameter_rows(derivation, every, how))
     if rows:
         yield Paragraph(
             (
                 "Together, from the first gradient that is computed to the gradient that reaches each parameter: it is at most this many times "
                 "as long, where ",
-                Math(r"\lVert W \rVert"),
+                Math(r"\Vert W \Vert"),
                 " is the most by which multiplying with the weights lengthens a vector.",
             )
         )
@@ -118,7 +124,12 @@ def _row(factor: Factor, found: Bound, how: Notation) -> tuple[Text, ...]:
         dead += [", ", Math(f"{left}{name}{right}")] if dead else [Math(f"{left}{name}{right}")]
     sides = [words for fades, words in zip(found.fades, ("far on the left", "far on the right"), strict=True) if fades]
     most: Text = (Math(rounded_up(found.most)),) if found.bounded else ("no bound",)
-    return ((f"{heading(factor.equation)}, ", Ref(factor.equation.number)), most, tuple(dead) or ("nowhere",), (" and ".join(sides) or "no",))
+    return (
+        (f"{heading(factor.equation)}, ", Ref(factor.equation.number)),
+        most,
+        tuple(dead) or ("nowhere",),
+        (" and ".join(sides) or "no",),
+    )
 
 
 def rounded_up(x: float) -> str:
@@ -171,7 +182,7 @@ def _parameter_rows(derivation: Derivation, every: tuple[Factor, ...], how: Nota
 
 
 def _written(product: Product, how: Notation) -> str:
-    norms = [rf"\lVert {how.name(t)} \rVert" for t in product.norms]
+    norms = [rf"\Vert {how.name(t)} \Vert" for t in product.norms]
     if len(norms) > SHOWN:
         norms = [*norms[:2], r"\cdots", *norms[-2:]]
     number = [] if norms and abs(product.most - 1) < 1e-9 else [rounded_up(product.most) if math.isfinite(product.most) else r"\infty"]
@@ -197,7 +208,9 @@ def _kept(derivation: Derivation, how: Notation) -> Iterator[Block]:
     kept = passes(derivation).kept
     count = sum(numbers(t) for t in kept)
     yield Paragraph(
-        (f"The backward pass reads {len(kept)} of the values that the forward pass computes, {count} numbers an example, so these are kept:",)
+        (
+            f"The backward pass reads {len(kept)} of the values that the forward pass computes, {count} numbers an example, so these are kept:",
+        )
     )
     yield Items(tuple((Math(how.name(t)), f": {numbers(t)} number{'s' if numbers(t) != 1 else ''}") for t in kept))
 
