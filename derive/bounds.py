@@ -2,8 +2,9 @@
 
 The function is differentiated by SymPy. Its supremum over all x with |x| <= 10^100 comes from interval arithmetic (derive/intervals.py)
 by branch and bound: the line is cut into cells, and the cell with the largest enclosure is halved until the largest value met at a point
-is within a billionth of it; where the slope of the derivative has one sign on a cell, its ends decide. The upper end is a bound whatever happens; how near it is depends on the form of the formula, so each
-half of the line is written in exponentials that do not grow there: e^x is 1/q with q = e^-x for x >= 0.
+is within a billionth of it; where the slope of the derivative has one sign on a cell, the ends of the cell decide. The upper end is a
+bound whatever happens; how near it is depends on the form of the formula, so each half of the line is written in exponentials that do
+not grow there: e^x is 1/q with q = e^-x for x >= 0.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
 
+from derive.index import rewrite
 from derive.intervals import Enclosure, Interval, NoEnclosure, enclosure, holding, magnitude
 
 X = sp.Symbol("x", real=True)
@@ -57,11 +60,12 @@ def bound(function: Expr) -> Bound | None:
         halves = [_Half(sign, *_enclosures(_half(slope, sign))) for sign in (1, -1)]
         most, least, place = _supremum(halves)
         fades = [magnitude(half.slope((FAR, LARGEST)))[1] < NOTHING for half in halves]
+        dead = tuple(_dead(slope))
     except (NoEnclosure, OverflowError):
         return None
     if math.isinf(most) and least < UNBOUNDED:
         return None
-    return Bound(math.inf if least >= UNBOUNDED else most, least, place, tuple(_dead(slope)), (fades[1], fades[0]))
+    return Bound(math.inf if least >= UNBOUNDED else most, least, place, dead, (fades[1], fades[0]))
 
 
 # -- the form on half of the line --------------------------------------------------------------------------------------------------------
@@ -151,7 +155,8 @@ def _enclosures(slope: Expr) -> tuple[Enclosure, Enclosure, Callable[[Interval],
     def settled(cell: Interval) -> bool:
         return all(holds(cell) is not None for holds in conditions) and not any(low <= 0 <= high for low, high in (f(cell) for f in signs))
 
-    rate = sp.diff(slope, HALF).replace(sp.DiracDelta, lambda *_: sp.S.Zero)  # of a sign, whose jump `settled` tells
+    # the derivative of a sign is 0 but at its jump, which `settled` tells
+    rate = rewrite(sp.diff(slope, HALF), lambda node: sp.S.Zero if isinstance(node, sp.DiracDelta) else None)
     return enclosure(slope, HALF), enclosure(_settled(rate), HALF), settled
 
 
@@ -169,7 +174,7 @@ def _supremum(halves: Sequence[_Half]) -> tuple[float, float, float]:
                 least, place = reached, halves[half].sign * y
 
     for half in range(len(halves)):
-        for low, high in zip(EDGES, EDGES[1:], strict=False):
+        for low, high in pairwise(EDGES):
             look(half, (low, min(high, LARGEST)))
     for _ in range(CELLS):
         top, half, cell = heap[0]
@@ -198,7 +203,7 @@ def _dead(slope: Expr) -> Iterator[tuple[Expr, Expr]]:
     places = sorted(dict.fromkeys(p for condition in _conditions(slope) for p in _roots(condition)), key=float)
     ends = [-sp.oo, *places, sp.oo]
     start: Expr | None = None
-    for left, right in zip(ends, ends[1:], strict=False):
+    for left, right in pairwise(ends):
         inside = right - 1 if left == -sp.oo else left + 1 if right == sp.oo else (left + right) / 2
         zero = _chosen(slope, sp.S.Zero if left == -right else inside) == 0
         if zero and start is None:
@@ -218,9 +223,10 @@ def _conditions(e: Expr) -> list[Relational]:
 def _roots(condition: Relational) -> list[Expr]:
     """Where the sides are equal; nowhere for sides that are no polynomials with rational coefficients."""
     difference = condition.lhs - condition.rhs
-    if not difference.is_polynomial(X) or not sp.Poly(difference, X).domain.is_QQ and not sp.Poly(difference, X).domain.is_ZZ:
+    polynomial = sp.Poly(difference, X) if difference.is_polynomial(X) else None
+    if polynomial is None or not (polynomial.domain.is_QQ or polynomial.domain.is_ZZ):
         raise NoEnclosure("condition")
-    return [r for r in dict.fromkeys(sp.real_roots(sp.Poly(difference, X)))]
+    return list(dict.fromkeys(polynomial.real_roots()))
 
 
 def _chosen(e: Expr, at: Expr) -> Expr:

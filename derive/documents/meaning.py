@@ -68,8 +68,8 @@ def _factor(equation: Equation, by: Tensor, derivation: Derivation) -> Factor:
     entries = {e for e in equation.body.atoms(Entry) if e.tensor == by}
     others = {e for e in equation.body.atoms(Entry) if e.tensor != by}
     if len(entries) == 1 and not others and not equation.body.has(Binder):
-        found = bound(equation.body.xreplace({entry: X for entry in entries}))
-        if not free_indices(equation.body.xreplace({entry: X for entry in entries})):
+        found = bound(equation.body.xreplace(dict.fromkeys(entries, X)))
+        if not free_indices(equation.body.xreplace(dict.fromkeys(entries, X))):
             return Factor(equation, by, found)
     value = slope(equation, by).value
     read = [t for t in equation.reads if value.has(t)]
@@ -84,8 +84,8 @@ def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
     if functions:
         yield Paragraph(
             (
-                "On its way back a gradient is multiplied by the derivative of every function that it passes. These are the bounds of their "
-                "absolute values, by interval arithmetic on the derivative of each formula, rounded up, for all numbers up to ",
+                "On its way back a gradient is multiplied by the derivative of every function that it passes. These are the bounds of "
+                "their absolute values, by interval arithmetic on the derivative of each formula, rounded up, for all numbers up to ",
                 Math(rf"10^{{{round(math.log10(LARGEST))}}}"),
                 ":",
             )
@@ -106,8 +106,8 @@ def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
     if rows:
         yield Paragraph(
             (
-                "Together, from the first gradient that is computed to the gradient that reaches each parameter: it is at most this many times "
-                "as long, where ",
+                "Together, from the first gradient that is computed to the gradient that reaches each parameter: it is at most this many "
+                "times as long, where ",
                 Math(r"\Vert W \Vert"),
                 " is the most by which multiplying with the weights lengthens a vector.",
             )
