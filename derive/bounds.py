@@ -82,7 +82,7 @@ def _settled(e: Expr) -> Expr:
         if isinstance(e, sp.Piecewise):
             return sp.Piecewise(*[(_settled(branch), condition) for branch, condition in e.args])
         return e.func(*[_settled(a) for a in e.args])
-    e = e.replace(_is_complement, _complement).replace(sp.tanh, _without_tanh)
+    e = rewrite(rewrite(e, _complement), _without_tanh)
     atoms = sorted(e.atoms(sp.exp), key=str)
     names: dict[Expr, Expr] = {}  # q = e^-u by u >= 0
     rule: dict[Expr, Expr] = {}
@@ -102,22 +102,23 @@ def _settled(e: Expr) -> Expr:
     return e.xreplace({q: sp.exp(-u) for u, q in names.items()})
 
 
-def _without_tanh(u: Expr) -> Expr:
+def _without_tanh(e: Expr) -> Expr | None:
     """tanh(u) = (e^2u - 1)/(e^2u + 1), where e^2u is no exponential or its growth is known."""
+    if not isinstance(e, sp.tanh):
+        return None
+    u = e.args[0]
     if u.is_nonnegative:
         return (1 - sp.exp(-2 * u)) / (1 + sp.exp(-2 * u))
     power = sp.exp(2 * u)
-    return (power - 1) / (power + 1) if u.is_nonpositive or not isinstance(power, sp.exp) else sp.tanh(u)
+    return (power - 1) / (power + 1) if u.is_nonpositive or not isinstance(power, sp.exp) else None
 
 
-def _is_complement(e: Expr) -> bool:
-    square = 1 - e if e.is_Add and len(e.args) == 2 else e
-    return isinstance(square, sp.Pow) and square.exp == 2 and isinstance(square.base, sp.tanh) and square != e
-
-
-def _complement(e: Expr) -> Expr:
+def _complement(e: Expr) -> Expr | None:
     """1 - tanh(u)^2 = 4 e^2u/(1 + e^2u)^2, which does not cancel."""
-    u = (1 - e).base.args[0]
+    square = 1 - e if e.is_Add else e
+    if not e.is_Add or not isinstance(square, sp.Pow) or square.exp != 2 or not isinstance(square.base, sp.tanh):
+        return None
+    u = square.base.args[0]
     power = sp.exp(-2 * u if u.is_nonnegative else 2 * u)
     return 4 * power / (1 + power) ** 2
 
@@ -232,5 +233,5 @@ def _roots(condition: Relational) -> list[Expr]:
 def _chosen(e: Expr, at: Expr) -> Expr:
     """The expression with the branches that hold at a place."""
     if isinstance(e, sp.Piecewise):
-        return next((_chosen(branch, at) for branch, condition in e.args if condition.subs(X, at) == sp.true), sp.nan)
+        return next((_chosen(branch, at) for branch, condition in e.args if condition.xreplace({X: at}) == sp.true), sp.nan)
     return e.func(*[_chosen(a, at) for a in e.args]) if e.has(sp.Piecewise) else e

@@ -207,11 +207,8 @@ def _verdict(product: Product) -> str:
 def _kept(derivation: Derivation, how: Notation) -> Iterator[Block]:
     kept = passes(derivation).kept
     count = sum(numbers(t) for t in kept)
-    yield Paragraph(
-        (
-            f"The backward pass reads {len(kept)} of the values that the forward pass computes, {count} numbers an example, so these are kept:",
-        )
-    )
+    read = f"The backward pass reads {len(kept)} of the values that the forward pass computes"
+    yield Paragraph((f"{read}, {count} numbers an example, so these are kept:",))
     yield Items(tuple((Math(how.name(t)), f": {numbers(t)} number{'s' if numbers(t) != 1 else ''}") for t in kept))
 
 
