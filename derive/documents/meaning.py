@@ -75,7 +75,8 @@ def _factor(equation: Equation, by: Tensor, derivation: Derivation) -> Factor:
     read = [t for t in equation.reads if value.has(t)]
     linear = not any(t in derivation.forward.varying and t not in derivation.forward.parameters for t in read)
     norms = tuple(t for t in read if t in derivation.forward.parameters) if linear else ()
-    return Factor(equation, by, None, norms, linear and (bool(norms) or value == 1))
+    alone = norms == tuple(read) and len(norms) == 1 and abs(value.as_coeff_Mul()[0]) == 1 and not value.is_Add  # 3 W is not as long as W
+    return Factor(equation, by, None, norms, linear and (alone or value == 1))
 
 
 def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
