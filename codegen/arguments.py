@@ -115,10 +115,12 @@ class Rows:
 
 def refusal(place: list[str], name: str, array: str, wrong: str, message: str, error: str = "ValueError") -> list[str]:
     """The statements that refuse an array because of an entry; {} in the message stands for that entry."""
-    if len(place) == 1:
-        found, positions, naming = f"np.flatnonzero({wrong})", ["wrong[0]"], []
-    else:
-        found, positions, naming = f"np.argwhere({wrong})", place, [f"{INDENT}{', '.join(place)} = wrong[0]"]
-    shown = ", ".join(f"{{{p}}}" for p in positions)
-    says = message.replace("{}", f"{{{array}[{', '.join(positions)}]}}")
-    return [f"wrong = {found}", "if wrong.size > 0:", *naming, f'{INDENT}raise {error}(f"{name}[{shown}] {says}")']
+    places = ", ".join(place)
+    shown = ", ".join(f"{{{p}}}" for p in place)
+    says = message.replace("{}", f"{{{array}[{places}]}}")
+    return [
+        f"wrong = {wrong}",
+        "if np.count_nonzero(wrong) > 0:",
+        f"{INDENT}{places if len(place) > 1 else f'({places},)'} = np.argwhere(wrong)[0]",
+        f'{INDENT}raise {error}(f"{name}[{shown}] {says}")',
+    ]

@@ -9,13 +9,14 @@ NAMED = re.compile(r"\s*# \((\d+[a-z]*)\)  ")
 STARTED = re.compile(r"\s*# start of (\(.*\))$")
 NUMBER = re.compile(r"\((\d+[a-z]*)\)")
 FUNCTION = re.compile(r"def (\w+)\(")
+PART = re.compile(r"_(block|batch)$")  # of a kernel in blocks
 FIRST = "_gradients"  # the kernel that is looked at first: training runs it, and it holds forward and backward pass
 
 
 def places(module: str) -> Mapping[str, int]:
     """The line, from 1, at which a module's text begins to compute an equation, by the equation's number.
 
-    An equation that several kernels compute is found in `_gradients`, or else in the first of them. One that is computed along with
+    An equation that several kernels compute is found in `_gradients` or its parts, or else in the first of them. One that is computed along with
     another, under the comment of that one, is found where its sum starts.
     """
     found: dict[tuple[str, str], int] = {}
@@ -23,7 +24,7 @@ def places(module: str) -> Mapping[str, int]:
     function = ""
     for line, text in enumerate(module.splitlines(), 1):
         if starts := FUNCTION.match(text):
-            function = starts[1]
+            function = PART.sub("", starts[1])
         if names := NAMED.match(text):
             found.setdefault((function, names[1]), line)
         elif starts := STARTED.match(text):

@@ -860,16 +860,18 @@ def _pack(p: Parameters) -> Array:
         "W2": (3, 1),
         "b2": (1,),
     }
-    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
+    _demand_type("p", p, (tuple, list), "Parameters(W1, W2, b2)")
     if len(p) != len(shapes):
         raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
     for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
+            continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
             raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
-    return np.concatenate([np.ravel(array) for array in p])
+    return np.concatenate(p, axis=None)
 
 
 def _unpack(theta: Array) -> Parameters:
@@ -883,15 +885,16 @@ def _unpack(theta: Array) -> Parameters:
 
 def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
     """float32 or float64."""
-    for known in (np.dtype(np.float64), np.dtype(np.float32)):
-        if np.dtype(dtype) == known:
-            return known
-    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+    found = np.dtype(dtype)
+    for known in (np.float64, np.float32):
+        if found == known:
+            return np.dtype(known)
+    raise TypeError(f"the parameters have dtype {found}: float32 or float64 is needed")
 
 
 def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
-    if _masked(values):
+    if type(values) is not np.ndarray and _masked(values):
         raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -914,6 +917,8 @@ def _examples(X: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
 
 def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Array:
     """The array itself where a kernel can read it, else a contiguous copy of the given type; refuses numbers too large for it."""
+    if array.dtype == dtype and array.flags.carray:
+        return array
     try:
         with np.errstate(over="raise"):
             return np.require(array, dtype, ["C", "A", "W"])
@@ -923,7 +928,7 @@ def _converted(name: str, array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Arra
 
 def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array; refuses NaN, and says where the first one is."""
-    if np.isnan(np.min(array)):
+    if math.isnan(np.vdot(array, array)):  # faster than a look at each
         first = np.argwhere(np.isnan(array))[0]
         raise ValueError(f"{name}[{', '.join(map(str, first))}] is nan: numbers are needed")
     return array
@@ -944,9 +949,9 @@ def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
     if values.shape not in ((N,), (N, 1)):
         raise ValueError(f"y has shape {values.shape}: ({N}, 1) or ({N},) is needed, a row for each example")
     values = values.reshape(N, 1)
-    wrong = np.argwhere(~((values >= 0) & (values <= 1)))
-    if wrong.size > 0:
-        n, c = wrong[0]
+    wrong = ~((values >= 0) & (values <= 1))
+    if np.count_nonzero(wrong) > 0:
+        n, c = np.argwhere(wrong)[0]
         raise ValueError(f"y[{n}, {c}] is {values[n, c]}: a number in [0, 1] is needed")
     return _converted("y", values, dtype)
 

@@ -1504,16 +1504,18 @@ def _pack(p: Parameters) -> Array:
         "W5": (10, 16),
         "b5": (10,),
     }
-    _demand_type("p", p, (tuple, list), f"Parameters({', '.join(shapes)})")
+    _demand_type("p", p, (tuple, list), "Parameters(E1, E2, Wq3, bq3, Wk3, bk3, Wv3, bv3, Wo3, bo3, W5, b5)")
     if len(p) != len(shapes):
         raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
     for (name, shape), array in zip(shapes.items(), p, strict=True):
+        if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
+            continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
             raise ValueError(f"{name} has shape {np.shape(array)}: an array of shape {shape} is needed, without a mask")
         if np.asarray(array).dtype != dtype:
             raise TypeError(f"{name} has dtype {np.asarray(array).dtype}, and the first array has {dtype}: one type is needed")
-    return np.concatenate([np.ravel(array) for array in p])
+    return np.concatenate(p, axis=None)
 
 
 def _unpack(theta: Array) -> Parameters:
@@ -1536,15 +1538,16 @@ def _unpack(theta: Array) -> Parameters:
 
 def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
     """float32 or float64."""
-    for known in (np.dtype(np.float64), np.dtype(np.float32)):
-        if np.dtype(dtype) == known:
-            return known
-    raise TypeError(f"the parameters have dtype {np.dtype(dtype)}: float32 or float64 is needed")
+    found = np.dtype(dtype)
+    for known in (np.float64, np.float32):
+        if found == known:
+            return np.dtype(known)
+    raise TypeError(f"the parameters have dtype {found}: float32 or float64 is needed")
 
 
 def _reals(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """The values as an array of real numbers; refuses masks (a kernel would read through them), text, objects and complex numbers."""
-    if _masked(values):
+    if type(values) is not np.ndarray and _masked(values):
         raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or leave the masked examples out")
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -1564,9 +1567,9 @@ def _examples(X: npt.ArrayLike) -> Labels:
         raise ValueError(f"X has shape {array.shape}: [N, 8] is needed, an example a row")
     if array.dtype.kind not in "iu":
         raise TypeError(f"X has dtype {array.dtype}: tokens are integers, their numbers in the vocabulary")
-    wrong = np.argwhere((array < 0) | (array >= 10))
-    if wrong.size > 0:
-        n, t = wrong[0]
+    wrong = (array < 0) | (array >= 10)
+    if np.count_nonzero(wrong) > 0:
+        n, t = np.argwhere(wrong)[0]
         raise IndexError(f"X[{n}, {t}] is {array[n, t]}: tokens are 0 .. 9")
     return np.require(array, np.int64, ["C", "A", "W"])
 
@@ -1587,10 +1590,12 @@ def _targets(y: npt.ArrayLike, N: int) -> Labels:
         raise TypeError(f"y has dtype {labels.dtype}: labels are integers, the number of each example's class")
     if labels.shape != (N, 8):
         raise ValueError(f"y has shape {labels.shape}: ({N}, 8) is needed, a row for each example")
-    wrong = np.argwhere((labels < 0) | (labels >= 10))
-    if wrong.size > 0:
-        n, t = wrong[0]
+    wrong = (labels < 0) | (labels >= 10)
+    if np.count_nonzero(wrong) > 0:
+        n, t = np.argwhere(wrong)[0]
         raise IndexError(f"y[{n}, {t}] is {labels[n, t]}: labels are 0 .. 9")
+    if labels.dtype == np.int64 and labels.flags.carray:
+        return labels
     return np.require(labels, np.int64, ["C", "A", "W"])
 
 

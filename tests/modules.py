@@ -26,6 +26,7 @@ NUMPY_MATH = SimpleNamespace(
     sqrt=math.sqrt,
     pi=math.pi,
     isfinite=math.isfinite,
+    isnan=math.isnan,
 )
 
 

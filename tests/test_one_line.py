@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +71,8 @@ def test_one_line_suffices(network: Network) -> None:
     assert loads(network.to_toml()) == network
     derivation = derive.differentiate(network.program())
     assert [v for v in derive.prove(derivation) if not v.holds or "never reached" in v.detail] == []
-    assert all("A_1" in derive.document(derivation, network, format=form).replace(" ", "") for form in get_args(Format))
+    shown: dict[Format, str] = {"latex": "A_1", "markdown": "A_1", "html": "<msub><mi>A</mi><mn>1</mn></msub>"}
+    assert all(text in derive.document(derivation, network, format=form).replace(" ", "") for form, text in shown.items())
     module = interpreted(network)
     verified = verify_at(derivation, network.program(), module, sample(network, module, 3, 0))
     assert verified.holds, [row.parameter for row in verified.rows if not row.holds]

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import codegen
-from benchmarks.peers import OURS, Array, DoesNotFit, Run
+from benchmarks.peers import OURS, Array, Run
 from benchmarks.problem import Problem
 from benchmarks.spec import network
 
@@ -17,9 +17,7 @@ class Module:
 
     def __init__(self, problem: Problem, module: ModuleType | None = None) -> None:
         self.module: Any = module or codegen.build(network(problem.workload))
-        optimizer = problem.workload.optimizer
-        if optimizer not in self.module.OPTIMIZERS:
-            raise DoesNotFit(f"the module has no optimizer {optimizer!r} yet")
+        optimizer = {"sgd": self.module.SGD, "adam": self.module.Adam}[problem.workload.optimizer]()
         self.start: Any = self.module.Parameters(*problem.parameters)
         self.now = self.start
         self.X = problem.X.reshape(-1, problem.X.shape[-1])
