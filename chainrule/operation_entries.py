@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import fill
 
-from chainrule.operation_cost import cost, words
 from chainrule.operation_curves import elementwise
 from chainrule.operation_samples import Shown
 from derive.formulas.losses import TARGETS, Loss
 from derive.formulas.operation import Operation, Parameter
+from derive.operation_cost import cost, words
 from derive.program import Equation
 from derive.text import equation_text
 

@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from chainrule.operation_cost import cost, words
 from chainrule.operation_curves import Curve, curve, svg
 from chainrule.operation_entries import loss_entry, operation_entry
 from chainrule.operation_samples import Shown, shown_layer, shown_loss
@@ -19,6 +18,7 @@ from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.layers import LAYERS
 from derive.formulas.losses import LOSSES
 from derive.formulas.operation import Operation
+from derive.operation_cost import cost, words
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from derive.documents.document import Block, Code, Document, Formula, Math, Para
 from derive.documents.forward import forward_pass, matrix_rows
 from derive.documents.indices import eliminated, local_rows, transposes
 from derive.documents.local import local, slope
+from derive.documents.meaning import meaning
 from derive.documents.notation import Notation, in_shape, notation
 from derive.documents.numbers import Figures, Numbers, Sheet, figures
 from derive.documents.numbers_sections import given_numbers, update_in_numbers
@@ -59,6 +60,7 @@ def compose(derivation: Derivation, network: Network, detail: Detail = "steps", 
         *products(derivation, how),
         *_stable(derivation, how),
         _update(derivation, how, beside),
+        meaning(derivation, how),
         _summary(derivation, how),
     ]
     return Document((title, network.name), tuple(sections))
