@@ -16,8 +16,8 @@ FIRST = "_gradients"  # the kernel that is looked at first: training runs it, an
 def places(module: str) -> Mapping[str, int]:
     """The line, from 1, at which a module's text begins to compute an equation, by the equation's number.
 
-    An equation that several kernels compute is found in `_gradients` or its parts, or else in the first of them. One that is computed along with
-    another, under the comment of that one, is found where its sum starts.
+    An equation that several kernels compute is found in `_gradients` or its parts, or else in the first of them. One that is computed
+    along with another, under the comment of that one, is found where its sum starts.
     """
     found: dict[tuple[str, str], int] = {}
     started: dict[tuple[str, str], int] = {}
