@@ -25,6 +25,7 @@ from derive.program import Equation, Program, needed
 
 SIZES = (32, 4, 1)  # examples in a block: as many blocks of the first size as there are, then of the next
 CHUNK = 1024  # examples that a thread computes at a time
+LARGEST = 2**14  # numbers in the workspace of a block: more leave the fastest memory, and so much code takes long to compile
 CALL_PAYS = 1024  # entries of a matrix from which on its products are better left to BLAS, whole batches at a time
 
 Finish = Callable[[Sequence[Statement], Sequence[Tensor], set[str], Axis], tuple[Statement, ...]]
@@ -67,6 +68,9 @@ def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, fi
     data = [layout.real(t) for t in given if layout.inside in t.axes]
     arrays = [t for t in touched if t.axes and t not in given and t.name not in {o.name for o in outputs if examples not in o.axes}]
     every = dict.fromkeys([*(t for t in data if t in touched), *arrays])
+    workspace = laid_out([_sized(t, layout.inside) for t in every])
+    if workspace[-1].stop.fixed > LARGEST:
+        raise NotInBlocksError(f"a block would take {workspace[-1].stop.fixed} numbers, and from {LARGEST} on it pays no more")
     return BlockKernel(
         before,
         block,
@@ -75,7 +79,7 @@ def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, fi
         tuple(t for t in program.given if t in touched and examples not in t.axes),
         tuple(parts.sums),
         tuple(layout.real(layout.tensor(t)) for t in outputs if examples in t.axes),
-        laid_out([_sized(t, layout.inside) for t in every]),
+        workspace,
     )
 
 

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -186,966 +186,508 @@ def _add(total: Real, x: Real) -> Real:
     return total + x
 
 
-@njit(error_model="numpy")
-def _views(theta: Array) -> Parameters:
-    """The parameters, or their derivatives, as views of one vector."""
-    return Parameters(
-        theta[0:160].reshape(10, 16),
-        theta[160:288].reshape(8, 16),
-        theta[288:544].reshape(16, 16),
-        theta[544:560],
-        theta[560:816].reshape(16, 16),
-        theta[816:832],
-        theta[832:1088].reshape(16, 16),
-        theta[1088:1104],
-        theta[1104:1360].reshape(16, 16),
-        theta[1360:1376],
-        theta[1376:1536].reshape(10, 16),
-        theta[1536:1546],
-    )
-
-
 @njit(error_model="numpy", fastmath=FAST)
-def _predict_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:256].reshape(8, 32),  # X
-        work[256:4352].reshape(8, 16, 32),  # H2
-        work[4352:8448].reshape(8, 16, 32),  # Q3
-        work[8448:12544].reshape(8, 16, 32),  # K3
-        work[12544:16640].reshape(8, 16, 32),  # V3
-        work[16640:18688].reshape(8, 8, 32),  # sum_K3_Q3
-        work[18688:18944].reshape(8, 32),  # S3
-        work[18944:18976],  # max_S3
-        work[18976:19232].reshape(8, 32),  # exp_S3
-        work[19232:19264],  # sum_exp_S3
-        work[19264:21312].reshape(1, 8, 8, 32),  # P3
-        work[21312:21824].reshape(1, 16, 32),  # O3
-        work[21824:21856],  # H3
-        work[21856:22368].reshape(16, 32),  # H4
-        work[22368:22400],  # max_Z
-        work[22400:22720].reshape(10, 32),  # Z
-        work[22720:22752],  # sum_exp_Z
-        work[22752:23072].reshape(10, 32),  # exp_Z
-        work[23072:25632].reshape(8, 10, 32),  # P
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _predict_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    out: Array,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> None:
-    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
-    real = theta.dtype.type
-    E1 = parameters.E1
-    E2 = parameters.E2
-    Wq3 = parameters.Wq3
-    bq3 = parameters.bq3
-    Wk3 = parameters.Wk3
-    bk3 = parameters.bk3
-    Wv3 = parameters.Wv3
-    bv3 = parameters.bv3
-    Wo3 = parameters.Wo3
-    bo3 = parameters.bo3
-    W5 = parameters.W5
-    b5 = parameters.b5
-    X, H2, Q3, K3, V3, sum_K3_Q3, S3, max_S3, exp_S3, sum_exp_S3, P3, O3, H3, H4, max_Z, Z, sum_exp_Z, exp_Z, P = arrays
-    for n in range(block):
-        example = order[start + n]
-        for t in range(8):
-            X[t, n] = examples[example, t]
-    for t in range(8):
-        for d in range(16):
-            for n in range(block):
-                # (1)  H1[n,t,d] = E1[X[n,t],d]
-                h1 = E1[int(X[t, n]), d]
-                # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
-                H2[t, d, n] = h1 + E2[t, d]
-        for f in range(16):
-            # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-            for n in range(block):
-                Q3[t, f, n] = bq3[f]
-            # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-            for n in range(block):
-                K3[t, f, n] = bk3[f]
-            # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-            for n in range(block):
-                V3[t, f, n] = bv3[f]
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    # (3) continued
-                    Q3[t, f, n] += Wq3[f, d + 1] * H2[t, d + 1, n] + Wq3[f, d + 2] * H2[t, d + 2, n]
-                    Q3[t, f, n] += Wq3[f, d + 3] * H2[t, d + 3, n] + Wq3[f, d] * H2[t, d, n]
-                    # (4) continued
-                    K3[t, f, n] += Wk3[f, d + 1] * H2[t, d + 1, n] + Wk3[f, d + 2] * H2[t, d + 2, n]
-                    K3[t, f, n] += Wk3[f, d + 3] * H2[t, d + 3, n] + Wk3[f, d] * H2[t, d, n]
-                    # (5) continued
-                    V3[t, f, n] += Wv3[f, d + 1] * H2[t, d + 1, n] + Wv3[f, d + 2] * H2[t, d + 2, n]
-                    V3[t, f, n] += Wv3[f, d + 3] * H2[t, d + 3, n] + Wv3[f, d] * H2[t, d, n]
-    # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
-    for t_ in range(8):
-        for t in range(8):
-            for n in range(block):
-                sum_K3_Q3[t_, t, n] = real(0)
-            for e in range(0, 16, 4):
-                for n in range(block):
-                    sum_K3_Q3[t_, t, n] += K3[t_, e + 1, n] * Q3[t, e + 1, n] + K3[t_, e + 2, n] * Q3[t, e + 2, n]
-                    sum_K3_Q3[t_, t, n] += K3[t_, e + 3, n] * Q3[t, e + 3, n] + K3[t_, e, n] * Q3[t, e, n]
-    for h in range(1):
-        for t in range(8):
-            # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
-            for t_ in range(8):
-                for n in range(block):
-                    S3[t_, n] = sum_K3_Q3[t_, t, n] / real(math.sqrt(16))
-            # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-            for n in range(block):
-                max_S3[n] = real(-np.inf)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    max_S3[n] = np.maximum(max_S3[n], S3[t_, n])
-            # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
-            for t_ in range(8):
-                for n in range(block):
-                    exp_S3[t_, n] = _exp(S3[t_, n] - max_S3[n])
-            # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
-            for n in range(block):
-                sum_exp_S3[n] = real(0)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    sum_exp_S3[n] += exp_S3[t_, n]
-            # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
-            for t_ in range(8):
-                for n in range(block):
-                    P3[h, t, t_, n] = real(0)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    P3[h, t, t_, n] = exp_S3[t_, n] / sum_exp_S3[n]
-    for t in range(8):
-        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
-        for h in range(1):
-            for e in range(16):
-                for n in range(block):
-                    term = V3[0, e, n] * P3[h, t, 0, n]
-                    O3[h, e, n] = V3[1, e, n] * P3[h, t, 1, n] + V3[2, e, n] * P3[h, t, 2, n] + V3[3, e, n] * P3[h, t, 3, n] + term
-                    O3[h, e, n] += V3[4, e, n] * P3[h, t, 4, n] + V3[5, e, n] * P3[h, t, 5, n]
-                    O3[h, e, n] += V3[6, e, n] * P3[h, t, 6, n] + V3[7, e, n] * P3[h, t, 7, n]
-        for d in range(16):
-            # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-            for n in range(block):
-                H3[n] = bo3[d]
-            for h in range(1):
-                for e in range(0, 16, 4):
-                    for n in range(block):
-                        H3[n] += Wo3[d, e + 1] * O3[h, e + 1, n] + Wo3[d, e + 2] * O3[h, e + 2, n]
-                        H3[n] += Wo3[d, e + 3] * O3[h, e + 3, n] + Wo3[d, e] * O3[h, e, n]
-            # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-            for n in range(block):
-                H4[d, n] = H3[n] + H2[t, d, n]
-        # start of (12a)
-        for n in range(block):
-            max_Z[n] = real(-np.inf)
-        for c in range(10):
-            # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
-            for n in range(block):
-                Z[c, n] = b5[c]
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    Z[c, n] += H4[d + 1, n] * W5[c, d + 1] + H4[d + 2, n] * W5[c, d + 2] + H4[d + 3, n] * W5[c, d + 3] + H4[d, n] * W5[c, d]
-            # (12a)  max_Z[n,t] = max_c Z[n,t,c]
-            for n in range(block):
-                max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-        # start of (12c)
-        for n in range(block):
-            sum_exp_Z[n] = real(0)
-        for c in range(10):
-            for n in range(block):
-                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
-                exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
-                sum_exp_Z[n] += exp_Z[c, n]
-        # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
-        for c in range(10):
-            for n in range(block):
-                P[t, c, n] = exp_Z[c, n] / sum_exp_Z[n]
-    for n in range(block):
-        for t in range(8):
-            for c in range(10):
-                out[order[start + n], t, c] = P[t, c, n]
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    out: Array,
-    arrays: tuple[Array, ...],
-) -> None:
-    """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
-    for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 32)
-    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 4)
-    for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 1)
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, examples: Labels, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, _views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:256].reshape(8, 32),  # X
-        work[256:512].reshape(8, 32),  # y
-        work[512:4608].reshape(8, 16, 32),  # H2
-        work[4608:8704].reshape(8, 16, 32),  # Q3
-        work[8704:12800].reshape(8, 16, 32),  # K3
-        work[12800:16896].reshape(8, 16, 32),  # V3
-        work[16896:18944].reshape(8, 8, 32),  # sum_K3_Q3
-        work[18944:19200].reshape(8, 32),  # S3
-        work[19200:19232],  # max_S3
-        work[19232:19488].reshape(8, 32),  # exp_S3
-        work[19488:19520],  # sum_exp_S3
-        work[19520:21568].reshape(1, 8, 8, 32),  # P3
-        work[21568:22080].reshape(1, 16, 32),  # O3
-        work[22080:22112],  # H3
-        work[22112:22624].reshape(16, 32),  # H4
-        work[22624:22656],  # max_Z
-        work[22656:22976].reshape(10, 32),  # Z
-        work[22976:23008],  # sum_exp_Z
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _loss_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Labels,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> Real:
-    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    E1 = parameters.E1
-    E2 = parameters.E2
-    Wq3 = parameters.Wq3
-    bq3 = parameters.bq3
-    Wk3 = parameters.Wk3
-    bk3 = parameters.bk3
-    Wv3 = parameters.Wv3
-    bv3 = parameters.bv3
-    Wo3 = parameters.Wo3
-    bo3 = parameters.bo3
-    W5 = parameters.W5
-    b5 = parameters.b5
-    X, y, H2, Q3, K3, V3, sum_K3_Q3, S3, max_S3, exp_S3, sum_exp_S3, P3, O3, H3, H4, max_Z, Z, sum_exp_Z = arrays
-    for n in range(block):
-        example = order[start + n]
+    N = X.shape[0]
+    E1 = theta[0:160].reshape(10, 16)
+    E2 = theta[160:288].reshape(8, 16)
+    Wq3 = theta[288:544].reshape(16, 16)
+    bq3 = theta[544:560]
+    Wk3 = theta[560:816].reshape(16, 16)
+    bk3 = theta[816:832]
+    Wv3 = theta[832:1088].reshape(16, 16)
+    bv3 = theta[1088:1104]
+    Wo3 = theta[1104:1360].reshape(16, 16)
+    bo3 = theta[1360:1376]
+    W5 = theta[1376:1536].reshape(10, 16)
+    b5 = theta[1536:1546]
+    sum_K3_Q3 = work[0:64].reshape(8, 8)
+    S3 = work[64:72]
+    exp_S3 = work[72:80]
+    P3 = work[80:144].reshape(1, 8, 8)
+    H4 = work[144:160]
+    Z = work[160:170]
+    exp_Z = work[170:180]
+    H2 = work[180 : 180 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[180 + 128 * N : 180 + 256 * N].reshape(N, 8, 16)
+    K3 = work[180 + 256 * N : 180 + 384 * N].reshape(N, 8, 16)
+    V3 = work[180 + 384 * N : 180 + 512 * N].reshape(N, 8, 16)
+    O3 = work[180 + 512 * N : 180 + 640 * N].reshape(N, 8, 1, 16)
+    H3 = work[180 + 640 * N : 180 + 768 * N].reshape(N, 8, 16)
+    for n in range(N):
         for t in range(8):
-            X[t, n] = examples[example, t]
-        for t in range(8):
-            y[t, n] = targets[example, t]
-    sum_L = real(0)
-    for t in range(8):
-        for d in range(16):
-            for n in range(block):
+            for d in range(16):
                 # (1)  H1[n,t,d] = E1[X[n,t],d]
-                h1 = E1[int(X[t, n]), d]
+                h1 = E1[X[n, t], d]
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
-                H2[t, d, n] = h1 + E2[t, d]
-        for f in range(16):
-            # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-            for n in range(block):
-                Q3[t, f, n] = bq3[f]
-            # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-            for n in range(block):
-                K3[t, f, n] = bk3[f]
-            # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-            for n in range(block):
-                V3[t, f, n] = bv3[f]
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    # (3) continued
-                    Q3[t, f, n] += Wq3[f, d + 1] * H2[t, d + 1, n] + Wq3[f, d + 2] * H2[t, d + 2, n]
-                    Q3[t, f, n] += Wq3[f, d + 3] * H2[t, d + 3, n] + Wq3[f, d] * H2[t, d, n]
-                    # (4) continued
-                    K3[t, f, n] += Wk3[f, d + 1] * H2[t, d + 1, n] + Wk3[f, d + 2] * H2[t, d + 2, n]
-                    K3[t, f, n] += Wk3[f, d + 3] * H2[t, d + 3, n] + Wk3[f, d] * H2[t, d, n]
-                    # (5) continued
-                    V3[t, f, n] += Wv3[f, d + 1] * H2[t, d + 1, n] + Wv3[f, d + 2] * H2[t, d + 2, n]
-                    V3[t, f, n] += Wv3[f, d + 3] * H2[t, d + 3, n] + Wv3[f, d] * H2[t, d, n]
-    # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
-    for t_ in range(8):
+                H2[n, t, d] = h1 + E2[t, d]
+    # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    for n in range(N):
         for t in range(8):
-            for n in range(block):
-                sum_K3_Q3[t_, t, n] = real(0)
-            for e in range(0, 16, 4):
-                for n in range(block):
-                    sum_K3_Q3[t_, t, n] += K3[t_, e + 1, n] * Q3[t, e + 1, n] + K3[t_, e + 2, n] * Q3[t, e + 2, n]
-                    sum_K3_Q3[t_, t, n] += K3[t_, e + 3, n] * Q3[t, e + 3, n] + K3[t_, e, n] * Q3[t, e, n]
-    for h in range(1):
+            for f in range(16):
+                Q3[n, t, f] += bq3[f]
+    # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    for n in range(N):
         for t in range(8):
-            # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
-            for t_ in range(8):
-                for n in range(block):
-                    S3[t_, n] = sum_K3_Q3[t_, t, n] / real(math.sqrt(16))
-            # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-            for n in range(block):
-                max_S3[n] = real(-np.inf)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    max_S3[n] = np.maximum(max_S3[n], S3[t_, n])
-            # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
-            for t_ in range(8):
-                for n in range(block):
-                    exp_S3[t_, n] = _exp(S3[t_, n] - max_S3[n])
-            # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
-            for n in range(block):
-                sum_exp_S3[n] = real(0)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    sum_exp_S3[n] += exp_S3[t_, n]
-            # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
-            for t_ in range(8):
-                for n in range(block):
-                    P3[h, t, t_, n] = real(0)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    P3[h, t, t_, n] = exp_S3[t_, n] / sum_exp_S3[n]
-    for t in range(8):
-        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
+            for f in range(16):
+                K3[n, t, f] += bk3[f]
+    # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                V3[n, t, f] += bv3[f]
+        # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
+        for t_ in range(8):
+            for t in range(8):
+                sum_sum_K3_Q3 = real(0)
+                for e in range(16):
+                    sum_sum_K3_Q3 = _add(sum_sum_K3_Q3, K3[n, t_, e] * Q3[n, t, e])
+                sum_K3_Q3[t_, t] = sum_sum_K3_Q3
         for h in range(1):
-            for e in range(16):
-                for n in range(block):
-                    term = V3[0, e, n] * P3[h, t, 0, n]
-                    O3[h, e, n] = V3[1, e, n] * P3[h, t, 1, n] + V3[2, e, n] * P3[h, t, 2, n] + V3[3, e, n] * P3[h, t, 3, n] + term
-                    O3[h, e, n] += V3[4, e, n] * P3[h, t, 4, n] + V3[5, e, n] * P3[h, t, 5, n]
-                    O3[h, e, n] += V3[6, e, n] * P3[h, t, 6, n] + V3[7, e, n] * P3[h, t, 7, n]
-        for d in range(16):
-            # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-            for n in range(block):
-                H3[n] = bo3[d]
+            for t in range(8):
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
+                for t_ in range(8):
+                    S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
+                # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
+                for t_ in range(8):
+                    exp_S3[t_] = _exp(S3[t_] - max_S3)
+                # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                sum_exp_S3 = real(0)
+                for t_ in range(t + 1):
+                    sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
+                # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                for t_ in range(8):
+                    P3[h, t, t_] = real(0)
+                for t_ in range(t + 1):
+                    P3[h, t, t_] = exp_S3[t_] / sum_exp_S3
+        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
+        for t in range(8):
             for h in range(1):
-                for e in range(0, 16, 4):
-                    for n in range(block):
-                        H3[n] += Wo3[d, e + 1] * O3[h, e + 1, n] + Wo3[d, e + 2] * O3[h, e + 2, n]
-                        H3[n] += Wo3[d, e + 3] * O3[h, e + 3, n] + Wo3[d, e] * O3[h, e, n]
-            # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-            for n in range(block):
-                H4[d, n] = H3[n] + H2[t, d, n]
-        # start of (12a)
-        for n in range(block):
-            max_Z[n] = real(-np.inf)
-        for c in range(10):
-            # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
-            for n in range(block):
-                Z[c, n] = b5[c]
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    Z[c, n] += H4[d + 1, n] * W5[c, d + 1] + H4[d + 2, n] * W5[c, d + 2] + H4[d + 3, n] * W5[c, d + 3] + H4[d, n] * W5[c, d]
-            # (12a)  max_Z[n,t] = max_c Z[n,t,c]
-            for n in range(block):
-                max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-        # start of (12c)
-        for n in range(block):
-            sum_exp_Z[n] = real(0)
-        for c in range(10):
-            for n in range(block):
+                for e in range(16):
+                    O3[n, t, h, e] = real(0)
+                for t_ in range(8):
+                    for e in range(16):
+                        O3[n, t, h, e] += P3[h, t, t_] * V3[n, t_, e]
+    # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                H3[n, t, d] += bo3[d]
+                # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
+                H4[d] = H2[n, t, d] + H3[n, t, d]
+            max_Z = real(-np.inf)
+            for c in range(10):
+                # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
+                sum_Z = b5[c]
+                for d in range(16):
+                    sum_Z = _add(sum_Z, H4[d] * W5[c, d])
+                Z[c] = sum_Z
+                # (12a)  max_Z[n,t] = max_c Z[n,t,c]
+                max_Z = np.maximum(max_Z, Z[c])
+            sum_exp_Z = real(0)
+            for c in range(10):
                 # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
-                exp_Z = _exp(Z[c, n] - max_Z[n])
+                exp_Z[c] = _exp(Z[c] - max_Z)
                 # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
-                sum_exp_Z[n] += exp_Z
-        # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
-        for n in range(block):
-            sum_L = _add(sum_L, Z[int(y[t, n]), n] - max_Z[n] - _log(sum_exp_Z[n]))
-    return sum_L
+                sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+            # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
+            for c in range(10):
+                P[n, t, c] = exp_Z[c] / sum_exp_Z
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Labels,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    arrays: tuple[Array, ...],
-) -> float:
-    """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
-    real = theta.dtype.type
-    sum_L = 0.0
-    for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
-    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
-    for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
-    # (13a) continued
-    L = -sum_L / real(N * 8)
-    return float(L)
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, examples: Labels, targets: Labels, order: npt.NDArray[np.int64], work: Array) -> float:
+def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, order.size, _loss_arrays(work))
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _gradients_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:256].reshape(8, 32),  # X
-        work[256:512].reshape(8, 32),  # y
-        work[512:4608].reshape(8, 16, 32),  # H2
-        work[4608:8704].reshape(8, 16, 32),  # Q3
-        work[8704:12800].reshape(8, 16, 32),  # K3
-        work[12800:16896].reshape(8, 16, 32),  # V3
-        work[16896:18944].reshape(8, 8, 32),  # sum_K3_Q3
-        work[18944:19200].reshape(8, 32),  # S3
-        work[19200:19232],  # max_S3
-        work[19232:19488].reshape(8, 32),  # exp_S3
-        work[19488:19520],  # sum_exp_S3
-        work[19520:21568].reshape(1, 8, 8, 32),  # P3
-        work[21568:25664].reshape(8, 1, 16, 32),  # O3
-        work[25664:25696],  # H3
-        work[25696:29792].reshape(8, 16, 32),  # H4
-        work[29792:29824],  # max_Z
-        work[29824:30144].reshape(10, 32),  # Z
-        work[30144:30176],  # sum_exp_Z
-        work[30176:30496].reshape(10, 32),  # exp_Z
-        work[30496:33056].reshape(8, 10, 32),  # dZ
-        work[33056:37152].reshape(8, 16, 32),  # dH4
-        work[37152:41248].reshape(8, 16, 32),  # dH3
-        work[41248:41760].reshape(16, 32),  # sum_Wo3_dH3
-        work[41760:45856].reshape(8, 1, 16, 32),  # dO3
-        work[45856:49952].reshape(8, 16, 32),  # dV3
-        work[49952:50208].reshape(8, 32),  # dP3
-        work[50208:50240],  # sum_P3_dP3
-        work[50240:52288].reshape(1, 8, 8, 32),  # dS3
-        work[52288:56384].reshape(8, 16, 32),  # dK3
-        work[56384:60480].reshape(8, 16, 32),  # dQ3
-        work[60480:60512],  # dH2
-        work[60512:64608].reshape(8, 16, 32),  # dH1
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _gradients_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Labels,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> Real:
-    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    E1 = parameters.E1
-    E2 = parameters.E2
-    Wq3 = parameters.Wq3
-    bq3 = parameters.bq3
-    Wk3 = parameters.Wk3
-    bk3 = parameters.bk3
-    Wv3 = parameters.Wv3
-    bv3 = parameters.bv3
-    Wo3 = parameters.Wo3
-    bo3 = parameters.bo3
-    W5 = parameters.W5
-    b5 = parameters.b5
-    dE1 = derivatives.E1
-    dE2 = derivatives.E2
-    dWq3 = derivatives.Wq3
-    dbq3 = derivatives.bq3
-    dWk3 = derivatives.Wk3
-    dbk3 = derivatives.bk3
-    dWv3 = derivatives.Wv3
-    dbv3 = derivatives.bv3
-    dWo3 = derivatives.Wo3
-    dbo3 = derivatives.bo3
-    dW5 = derivatives.W5
-    db5 = derivatives.b5
-    (
-        X,
-        y,
-        H2,
-        Q3,
-        K3,
-        V3,
-        sum_K3_Q3,
-        S3,
-        max_S3,
-        exp_S3,
-        sum_exp_S3,
-        P3,
-        O3,
-        H3,
-        H4,
-        max_Z,
-        Z,
-        sum_exp_Z,
-        exp_Z,
-        dZ,
-        dH4,
-        dH3,
-        sum_Wo3_dH3,
-        dO3,
-        dV3,
-        dP3,
-        sum_P3_dP3,
-        dS3,
-        dK3,
-        dQ3,
-        dH2,
-        dH1,
-    ) = arrays
-    for n in range(block):
-        example = order[start + n]
+    N = X.shape[0]
+    E1 = theta[0:160].reshape(10, 16)
+    E2 = theta[160:288].reshape(8, 16)
+    Wq3 = theta[288:544].reshape(16, 16)
+    bq3 = theta[544:560]
+    Wk3 = theta[560:816].reshape(16, 16)
+    bk3 = theta[816:832]
+    Wv3 = theta[832:1088].reshape(16, 16)
+    bv3 = theta[1088:1104]
+    Wo3 = theta[1104:1360].reshape(16, 16)
+    bo3 = theta[1360:1376]
+    W5 = theta[1376:1536].reshape(10, 16)
+    b5 = theta[1536:1546]
+    sum_K3_Q3 = work[0:64].reshape(8, 8)
+    S3 = work[64:72]
+    exp_S3 = work[72:80]
+    P3 = work[80:144].reshape(1, 8, 8)
+    H4 = work[144:160]
+    Z = work[160:170]
+    H2 = work[170 : 170 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[170 + 128 * N : 170 + 256 * N].reshape(N, 8, 16)
+    K3 = work[170 + 256 * N : 170 + 384 * N].reshape(N, 8, 16)
+    V3 = work[170 + 384 * N : 170 + 512 * N].reshape(N, 8, 16)
+    O3 = work[170 + 512 * N : 170 + 640 * N].reshape(N, 8, 1, 16)
+    H3 = work[170 + 640 * N : 170 + 768 * N].reshape(N, 8, 16)
+    for n in range(N):
         for t in range(8):
-            X[t, n] = examples[example, t]
-        for t in range(8):
-            y[t, n] = targets[example, t]
-    sum_L = real(0)
-    for t in range(8):
-        for d in range(16):
-            for n in range(block):
+            for d in range(16):
                 # (1)  H1[n,t,d] = E1[X[n,t],d]
-                h1 = E1[int(X[t, n]), d]
+                h1 = E1[X[n, t], d]
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
-                H2[t, d, n] = h1 + E2[t, d]
-        for f in range(16):
-            # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-            for n in range(block):
-                Q3[t, f, n] = bq3[f]
-            # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-            for n in range(block):
-                K3[t, f, n] = bk3[f]
-            # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-            for n in range(block):
-                V3[t, f, n] = bv3[f]
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    # (3) continued
-                    Q3[t, f, n] += Wq3[f, d + 1] * H2[t, d + 1, n] + Wq3[f, d + 2] * H2[t, d + 2, n]
-                    Q3[t, f, n] += Wq3[f, d + 3] * H2[t, d + 3, n] + Wq3[f, d] * H2[t, d, n]
-                    # (4) continued
-                    K3[t, f, n] += Wk3[f, d + 1] * H2[t, d + 1, n] + Wk3[f, d + 2] * H2[t, d + 2, n]
-                    K3[t, f, n] += Wk3[f, d + 3] * H2[t, d + 3, n] + Wk3[f, d] * H2[t, d, n]
-                    # (5) continued
-                    V3[t, f, n] += Wv3[f, d + 1] * H2[t, d + 1, n] + Wv3[f, d + 2] * H2[t, d + 2, n]
-                    V3[t, f, n] += Wv3[f, d + 3] * H2[t, d + 3, n] + Wv3[f, d] * H2[t, d, n]
-    # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
-    for t_ in range(8):
+                H2[n, t, d] = h1 + E2[t, d]
+    # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    for n in range(N):
         for t in range(8):
-            for n in range(block):
-                sum_K3_Q3[t_, t, n] = real(0)
-            for e in range(0, 16, 4):
-                for n in range(block):
-                    sum_K3_Q3[t_, t, n] += K3[t_, e + 1, n] * Q3[t, e + 1, n] + K3[t_, e + 2, n] * Q3[t, e + 2, n]
-                    sum_K3_Q3[t_, t, n] += K3[t_, e + 3, n] * Q3[t, e + 3, n] + K3[t_, e, n] * Q3[t, e, n]
-    for h in range(1):
+            for f in range(16):
+                Q3[n, t, f] += bq3[f]
+    # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    for n in range(N):
         for t in range(8):
-            # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
-            for t_ in range(8):
-                for n in range(block):
-                    S3[t_, n] = sum_K3_Q3[t_, t, n] / real(math.sqrt(16))
-            # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
-            for n in range(block):
-                max_S3[n] = real(-np.inf)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    max_S3[n] = np.maximum(max_S3[n], S3[t_, n])
-            # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
-            for t_ in range(8):
-                for n in range(block):
-                    exp_S3[t_, n] = _exp(S3[t_, n] - max_S3[n])
-            # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
-            for n in range(block):
-                sum_exp_S3[n] = real(0)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    sum_exp_S3[n] += exp_S3[t_, n]
-            # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
-            for t_ in range(8):
-                for n in range(block):
-                    P3[h, t, t_, n] = real(0)
-            for t_ in range(t + 1):
-                for n in range(block):
-                    P3[h, t, t_, n] = exp_S3[t_, n] / sum_exp_S3[n]
-    for t in range(8):
+            for f in range(16):
+                K3[n, t, f] += bk3[f]
+    # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                V3[n, t, f] += bv3[f]
+        # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
+        for t_ in range(8):
+            for t in range(8):
+                sum_sum_K3_Q3 = real(0)
+                for e in range(16):
+                    sum_sum_K3_Q3 = _add(sum_sum_K3_Q3, K3[n, t_, e] * Q3[n, t, e])
+                sum_K3_Q3[t_, t] = sum_sum_K3_Q3
+        for h in range(1):
+            for t in range(8):
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
+                for t_ in range(8):
+                    S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
+                # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
+                for t_ in range(8):
+                    exp_S3[t_] = _exp(S3[t_] - max_S3)
+                # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                sum_exp_S3 = real(0)
+                for t_ in range(t + 1):
+                    sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
+                # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                for t_ in range(8):
+                    P3[h, t, t_] = real(0)
+                for t_ in range(t + 1):
+                    P3[h, t, t_] = exp_S3[t_] / sum_exp_S3
         # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
-        for h in range(1):
-            for e in range(16):
-                for n in range(block):
-                    term = V3[0, e, n] * P3[h, t, 0, n]
-                    O3[t, h, e, n] = V3[1, e, n] * P3[h, t, 1, n] + V3[2, e, n] * P3[h, t, 2, n] + V3[3, e, n] * P3[h, t, 3, n] + term
-                    O3[t, h, e, n] += V3[4, e, n] * P3[h, t, 4, n] + V3[5, e, n] * P3[h, t, 5, n]
-                    O3[t, h, e, n] += V3[6, e, n] * P3[h, t, 6, n] + V3[7, e, n] * P3[h, t, 7, n]
-        for d in range(16):
-            # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-            for n in range(block):
-                H3[n] = bo3[d]
+        for t in range(8):
             for h in range(1):
-                for e in range(0, 16, 4):
-                    for n in range(block):
-                        H3[n] += Wo3[d, e + 1] * O3[t, h, e + 1, n] + Wo3[d, e + 2] * O3[t, h, e + 2, n]
-                        H3[n] += Wo3[d, e + 3] * O3[t, h, e + 3, n] + Wo3[d, e] * O3[t, h, e, n]
-            # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
-            for n in range(block):
-                H4[t, d, n] = H3[n] + H2[t, d, n]
-        # start of (12a)
-        for n in range(block):
-            max_Z[n] = real(-np.inf)
-        for c in range(10):
-            # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
-            for n in range(block):
-                Z[c, n] = b5[c]
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    Z[c, n] += W5[c, d + 1] * H4[t, d + 1, n] + W5[c, d + 2] * H4[t, d + 2, n]
-                    Z[c, n] += W5[c, d + 3] * H4[t, d + 3, n] + W5[c, d] * H4[t, d, n]
-            # (12a)  max_Z[n,t] = max_c Z[n,t,c]
-            for n in range(block):
-                max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-        # start of (12c)
-        for n in range(block):
-            sum_exp_Z[n] = real(0)
-        for c in range(10):
-            for n in range(block):
-                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
-                exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
-                sum_exp_Z[n] += exp_Z[c, n]
-        for c in range(10):
-            for n in range(block):
-                # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
-                p = exp_Z[c, n] / sum_exp_Z[n]
-                # (15)  dZ[n,t,c] = (P[n,t,c] - [y[n,t] = c])/(N N_t)
-                dZ[t, c, n] = p / real(N * 8)
-        for n in range(block):
-            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
-            sum_L = _add(sum_L, Z[int(y[t, n]), n] - max_Z[n] - _log(sum_exp_Z[n]))
-            # (15) continued
-            dZ[t, int(y[t, n]), n] -= real(1 / (N * 8))
-        for d in range(16):
-            # (18)  dH4[n,t,d] = sum_c W5[c,d] dZ[n,t,c]
-            for n in range(block):
-                dH4[t, d, n] = real(0)
-            for c in range(0, 8, 4):
-                for n in range(block):
-                    dH4[t, d, n] += W5[c + 1, d] * dZ[t, c + 1, n] + W5[c + 2, d] * dZ[t, c + 2, n]
-                    dH4[t, d, n] += W5[c + 3, d] * dZ[t, c + 3, n] + W5[c, d] * dZ[t, c, n]
-            for c in range(8, 10):
-                for n in range(block):
-                    dH4[t, d, n] += W5[c, d] * dZ[t, c, n]
-            # (19)  dH3[n,t,d] = dH4[n,t,d]
-            for n in range(block):
-                dH3[t, d, n] = dH4[t, d, n]
-        # (22a)  sum_Wo3_dH3[n,t,e] = sum_d Wo3[d,e] dH3[n,t,d]
-        for e in range(16):
-            for n in range(block):
-                sum_Wo3_dH3[e, n] = real(0)
-            for d in range(0, 16, 4):
-                for n in range(block):
-                    sum_Wo3_dH3[e, n] += Wo3[d + 1, e] * dH3[t, d + 1, n] + Wo3[d + 2, e] * dH3[t, d + 2, n]
-                    sum_Wo3_dH3[e, n] += Wo3[d + 3, e] * dH3[t, d + 3, n] + Wo3[d, e] * dH3[t, d, n]
-        # (22b)  dO3[n,t,h,e] = sum_Wo3_dH3[n,t,e]
-        for h in range(1):
-            for e in range(16):
-                for n in range(block):
-                    dO3[t, h, e, n] = sum_Wo3_dH3[e, n]
-    for c in range(10):
-        # (16)  dW5[c,d] = sum_n,t H4[n,t,d] dZ[n,t,c]
-        for d in range(16):
-            sum_dW5 = dW5[c, d]
-            for t in range(8):
-                for n in range(block):
-                    sum_dW5 = _add(sum_dW5, H4[t, d, n] * dZ[t, c, n])
-            dW5[c, d] = sum_dW5
-        # (17)  db5[c] = sum_n,t dZ[n,t,c]
-        sum_db5 = db5[c]
-        for t in range(8):
-            for n in range(block):
-                sum_db5 = _add(sum_db5, dZ[t, c, n])
-        db5[c] = sum_db5
-    for d in range(16):
-        # (20)  dWo3[d,f] = sum_h,n,t dH3[n,t,d] O3[n,t,h,f]
-        for f in range(16):
-            sum_dWo3 = dWo3[d, f]
-            for t in range(8):
-                for h in range(1):
-                    for n in range(block):
-                        sum_dWo3 = _add(sum_dWo3, dH3[t, d, n] * O3[t, h, f, n])
-            dWo3[d, f] = sum_dWo3
-        # (21)  dbo3[d] = sum_n,t dH3[n,t,d]
-        sum_dbo3 = dbo3[d]
-        for t in range(8):
-            for n in range(block):
-                sum_dbo3 = _add(sum_dbo3, dH3[t, d, n])
-        dbo3[d] = sum_dbo3
-    # (23)  dV3[n,t,f] = sum_h,t' P3[n,h,t',t] dO3[n,t',h,f]
-    for t in range(8):
-        for f in range(16):
-            for n in range(block):
-                term = P3[0, 0, t, n] * dO3[0, 0, f, n]
-                dV3[t, f, n] = P3[0, 1, t, n] * dO3[1, 0, f, n] + P3[0, 2, t, n] * dO3[2, 0, f, n] + P3[0, 3, t, n] * dO3[3, 0, f, n] + term
-                dV3[t, f, n] += P3[0, 4, t, n] * dO3[4, 0, f, n] + P3[0, 5, t, n] * dO3[5, 0, f, n]
-                dV3[t, f, n] += P3[0, 6, t, n] * dO3[6, 0, f, n] + P3[0, 7, t, n] * dO3[7, 0, f, n]
-    for h in range(1):
-        for t in range(8):
-            # (24)  dP3[n,h,t,t'] = sum_e V3[n,t',e] dO3[n,t,h,e]
-            for t_ in range(8):
-                for n in range(block):
-                    dP3[t_, n] = real(0)
-                for e in range(0, 16, 4):
-                    for n in range(block):
-                        dP3[t_, n] += V3[t_, e + 1, n] * dO3[t, h, e + 1, n] + V3[t_, e + 2, n] * dO3[t, h, e + 2, n]
-                        dP3[t_, n] += V3[t_, e + 3, n] * dO3[t, h, e + 3, n] + V3[t_, e, n] * dO3[t, h, e, n]
-            # (25a)  sum_P3_dP3[n,h,t] = sum_t' P3[n,h,t,t'] dP3[n,h,t,t']
-            for n in range(block):
-                term = dP3[0, n] * P3[h, t, 0, n]
-                sum_P3_dP3[n] = dP3[1, n] * P3[h, t, 1, n] + dP3[2, n] * P3[h, t, 2, n] + dP3[3, n] * P3[h, t, 3, n] + term
-                sum_P3_dP3[n] += dP3[4, n] * P3[h, t, 4, n] + dP3[5, n] * P3[h, t, 5, n]
-                sum_P3_dP3[n] += dP3[6, n] * P3[h, t, 6, n] + dP3[7, n] * P3[h, t, 7, n]
-            # (25b)  dS3[n,h,t,t'] = (dP3[n,h,t,t'] - sum_P3_dP3[n,h,t]) P3[n,h,t,t']
-            for t_ in range(8):
-                for n in range(block):
-                    dS3[h, t, t_, n] = (dP3[t_, n] - sum_P3_dP3[n]) * P3[h, t, t_, n]
-    for t in range(8):
-        for f in range(16):
-            for n in range(block):
-                # (26)  dK3[n,t,f] = (sum_h,t' Q3[n,t',f] dS3[n,h,t',t])/sqrt(N_e)
-                term = Q3[0, f, n] * dS3[0, 0, t, n]
-                term_ = Q3[1, f, n] * dS3[0, 1, t, n]
-                term__ = Q3[2, f, n] * dS3[0, 2, t, n]
-                term___ = Q3[3, f, n] * dS3[0, 3, t, n]
-                term____ = Q3[4, f, n] * dS3[0, 4, t, n]
-                term_____ = Q3[5, f, n] * dS3[0, 5, t, n]
-                term______ = Q3[6, f, n] * dS3[0, 6, t, n]
-                factor = Q3[7, f, n] * dS3[0, 7, t, n] + term + term_ + term__ + term___ + term____ + term_____ + term______
-                dK3[t, f, n] = factor / real(math.sqrt(16))
-                # (27)  dQ3[n,t,f] = (sum_h,t' K3[n,t',f] dS3[n,h,t,t'])/sqrt(N_e)
-                term = K3[0, f, n] * dS3[0, t, 0, n]
-                term_ = K3[1, f, n] * dS3[0, t, 1, n]
-                term__ = K3[2, f, n] * dS3[0, t, 2, n]
-                term___ = K3[3, f, n] * dS3[0, t, 3, n]
-                term____ = K3[4, f, n] * dS3[0, t, 4, n]
-                term_____ = K3[5, f, n] * dS3[0, t, 5, n]
-                term______ = K3[6, f, n] * dS3[0, t, 6, n]
-                factor = K3[7, f, n] * dS3[0, t, 7, n] + term + term_ + term__ + term___ + term____ + term_____ + term______
-                dQ3[t, f, n] = factor / real(math.sqrt(16))
-        for d in range(16):
-            # (34)  dH2[n,t,d] = dH4[n,t,d] + sum_f Wk3[f,d] dK3[n,t,f] + sum_f Wq3[f,d] dQ3[n,t,f] + sum_f Wv3[f,d] dV3[n,t,f]
-            for n in range(block):
-                dH2[n] = dH4[t, d, n]
-            for f in range(0, 16, 4):
-                for n in range(block):
-                    dH2[n] += Wk3[f + 1, d] * dK3[t, f + 1, n] + Wk3[f + 2, d] * dK3[t, f + 2, n] + Wk3[f + 3, d] * dK3[t, f + 3, n]
-                    dH2[n] += Wk3[f, d] * dK3[t, f, n] + Wq3[f + 1, d] * dQ3[t, f + 1, n] + Wq3[f + 2, d] * dQ3[t, f + 2, n]
-                    dH2[n] += Wq3[f + 3, d] * dQ3[t, f + 3, n] + Wq3[f, d] * dQ3[t, f, n] + Wv3[f + 1, d] * dV3[t, f + 1, n]
-                    dH2[n] += Wv3[f + 2, d] * dV3[t, f + 2, n] + Wv3[f + 3, d] * dV3[t, f + 3, n] + Wv3[f, d] * dV3[t, f, n]
-            # (35)  dE2[t,d] = sum_n dH2[n,t,d]
-            sum_dE2 = dE2[t, d]
-            for n in range(block):
-                sum_dE2 = _add(sum_dE2, dH2[n])
-                # (36)  dH1[n,t,d] = dH2[n,t,d]
-                dH1[t, d, n] = dH2[n]
-            # (35) continued
-            dE2[t, d] = sum_dE2
-    for f in range(16):
-        for d in range(16):
-            # (28)  dWv3[f,d] = sum_n,t H2[n,t,d] dV3[n,t,f]
-            sum_dWv3 = dWv3[f, d]
-            # (30)  dWk3[f,d] = sum_n,t H2[n,t,d] dK3[n,t,f]
-            sum_dWk3 = dWk3[f, d]
-            # (32)  dWq3[f,d] = sum_n,t H2[n,t,d] dQ3[n,t,f]
-            sum_dWq3 = dWq3[f, d]
-            for t in range(8):
-                for n in range(block):
-                    # (28) continued
-                    sum_dWv3 = _add(sum_dWv3, H2[t, d, n] * dV3[t, f, n])
-                    # (30) continued
-                    sum_dWk3 = _add(sum_dWk3, H2[t, d, n] * dK3[t, f, n])
-                    # (32) continued
-                    sum_dWq3 = _add(sum_dWq3, H2[t, d, n] * dQ3[t, f, n])
-            # (28) continued
-            dWv3[f, d] = sum_dWv3
-            # (30) continued
-            dWk3[f, d] = sum_dWk3
-            # (32) continued
-            dWq3[f, d] = sum_dWq3
-        # (29)  dbv3[f] = sum_n,t dV3[n,t,f]
-        sum_dbv3 = dbv3[f]
-        # (31)  dbk3[f] = sum_n,t dK3[n,t,f]
-        sum_dbk3 = dbk3[f]
-        # (33)  dbq3[f] = sum_n,t dQ3[n,t,f]
-        sum_dbq3 = dbq3[f]
-        for t in range(8):
-            for n in range(block):
-                # (29) continued
-                sum_dbv3 = _add(sum_dbv3, dV3[t, f, n])
-                # (31) continued
-                sum_dbk3 = _add(sum_dbk3, dK3[t, f, n])
-                # (33) continued
-                sum_dbq3 = _add(sum_dbq3, dQ3[t, f, n])
-        # (29) continued
-        dbv3[f] = sum_dbv3
-        # (31) continued
-        dbk3[f] = sum_dbk3
-        # (33) continued
-        dbq3[f] = sum_dbq3
-    # (37)  dE1[v,d] = sum_n,t [X[n,t] = v] dH1[n,t,d]
-    for d in range(16):
-        for t in range(8):
-            for n in range(block):
-                dE1[int(X[t, n]), d] += dH1[t, d, n]
-    return sum_L
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _gradients_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Labels,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
-) -> float:
-    """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
-    real = theta.dtype.type
-    dE1 = derivatives.E1
-    dE2 = derivatives.E2
-    dWq3 = derivatives.Wq3
-    dbq3 = derivatives.bq3
-    dWk3 = derivatives.Wk3
-    dbk3 = derivatives.bk3
-    dWv3 = derivatives.Wv3
-    dbv3 = derivatives.bv3
-    dWo3 = derivatives.Wo3
-    dbo3 = derivatives.bo3
-    dW5 = derivatives.W5
-    db5 = derivatives.b5
-    # start of (16), (17), (20), (21), (28), (29), (30), (31), (32), (33), (35), (37)
-    for c in range(10):
-        for d in range(16):
-            dW5[c, d] = real(0)
-    for c in range(10):
-        db5[c] = real(0)
-    for d in range(16):
-        for f in range(16):
-            dWo3[d, f] = real(0)
-    for d in range(16):
-        dbo3[d] = real(0)
-    for f in range(16):
-        for d in range(16):
-            dWv3[f, d] = real(0)
-    for f in range(16):
-        dbv3[f] = real(0)
-    for f in range(16):
-        for d in range(16):
-            dWk3[f, d] = real(0)
-    for f in range(16):
-        dbk3[f] = real(0)
-    for f in range(16):
-        for d in range(16):
-            dWq3[f, d] = real(0)
-    for f in range(16):
-        dbq3[f] = real(0)
-    for t in range(8):
-        for d in range(16):
-            dE2[t, d] = real(0)
-    for v in range(10):
-        for d in range(16):
-            dE1[v, d] = real(0)
+                for e in range(16):
+                    O3[n, t, h, e] = real(0)
+                for t_ in range(8):
+                    for e in range(16):
+                        O3[n, t, h, e] += P3[h, t, t_] * V3[n, t_, e]
+    # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
     sum_L = 0.0
-    for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
-    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
-    for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (9) continued
+                H3[n, t, d] += bo3[d]
+                # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
+                H4[d] = H2[n, t, d] + H3[n, t, d]
+            max_Z = real(-np.inf)
+            for c in range(10):
+                # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
+                sum_Z = b5[c]
+                for d in range(16):
+                    sum_Z = _add(sum_Z, H4[d] * W5[c, d])
+                Z[c] = sum_Z
+                # (12a)  max_Z[n,t] = max_c Z[n,t,c]
+                max_Z = np.maximum(max_Z, Z[c])
+            sum_exp_Z = real(0)
+            for c in range(10):
+                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
+                exp_Z = _exp(Z[c] - max_Z)
+                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
+                sum_exp_Z = _add(sum_exp_Z, exp_Z)
+            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
+            sum_L += Z[y[n, t]] - max_Z - _log(sum_exp_Z)
     # (13a) continued
     L = -sum_L / real(N * 8)
     return float(L)
 
 
-@njit(error_model="numpy", fastmath=FAST, parallel=True)
-def _gradients_chunks(
-    theta: Array,
-    examples: Labels,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    gradient: Array,
-    chunks: Array,
-    parts: Array,
-    works: Array,
-) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
-
-    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the
-    number of threads.
-    """
-    count = (N + 1023) // 1024
-    for k in prange(count):
-        first = 1024 * k
-        parts[k] = _gradients_batch(
-            theta,
-            _views(theta),
-            examples,
-            targets,
-            order,
-            start + first,
-            start + min(first + 1024, N),
-            N,
-            _views(chunks[k]),
-            _gradients_arrays(works[k]),
-        )
-    total = 0.0
-    for p in range(1546):
-        gradient[p] = 0
-    for k in range(count):
-        total += parts[k]
-        for p in range(1546):
-            gradient[p] += chunks[k, p]
-    return total
-
-
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, examples: Labels, targets: Labels, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(
-        theta, _views(theta), examples, targets, order, 0, order.size, order.size, _views(gradient), _gradients_arrays(work)
-    )
+    real = theta.dtype.type
+    N = X.shape[0]
+    E1 = theta[0:160].reshape(10, 16)
+    E2 = theta[160:288].reshape(8, 16)
+    Wq3 = theta[288:544].reshape(16, 16)
+    bq3 = theta[544:560]
+    Wk3 = theta[560:816].reshape(16, 16)
+    bk3 = theta[816:832]
+    Wv3 = theta[832:1088].reshape(16, 16)
+    bv3 = theta[1088:1104]
+    Wo3 = theta[1104:1360].reshape(16, 16)
+    bo3 = theta[1360:1376]
+    W5 = theta[1376:1536].reshape(10, 16)
+    b5 = theta[1536:1546]
+    dE1 = gradient[0:160].reshape(10, 16)
+    dE2 = gradient[160:288].reshape(8, 16)
+    dWq3 = gradient[288:544].reshape(16, 16)
+    dbq3 = gradient[544:560]
+    dWk3 = gradient[560:816].reshape(16, 16)
+    dbk3 = gradient[816:832]
+    dWv3 = gradient[832:1088].reshape(16, 16)
+    dbv3 = gradient[1088:1104]
+    dWo3 = gradient[1104:1360].reshape(16, 16)
+    dbo3 = gradient[1360:1376]
+    dW5 = gradient[1376:1536].reshape(10, 16)
+    db5 = gradient[1536:1546]
+    sum_K3_Q3 = work[0:64].reshape(8, 8)
+    S3 = work[64:72]
+    exp_S3 = work[72:80]
+    H4 = work[80:208].reshape(8, 16)
+    Z = work[208:218]
+    exp_Z = work[218:228]
+    dZ = work[228:308].reshape(8, 10)
+    dO3 = work[308:436].reshape(8, 1, 16)
+    dP3 = work[436:444]
+    dS3 = work[444:508].reshape(1, 8, 8)
+    H2 = work[508 : 508 + 128 * N].reshape(N, 8, 16)
+    Q3 = work[508 + 128 * N : 508 + 256 * N].reshape(N, 8, 16)
+    K3 = work[508 + 256 * N : 508 + 384 * N].reshape(N, 8, 16)
+    V3 = work[508 + 384 * N : 508 + 512 * N].reshape(N, 8, 16)
+    P3 = work[508 + 512 * N : 508 + 576 * N].reshape(N, 1, 8, 8)
+    O3 = work[508 + 576 * N : 508 + 704 * N].reshape(N, 8, 1, 16)
+    H3 = work[508 + 704 * N : 508 + 832 * N].reshape(N, 8, 16)
+    dH4 = work[508 + 832 * N : 508 + 960 * N].reshape(N, 8, 16)
+    dH3 = work[508 + 960 * N : 508 + 1088 * N].reshape(N, 8, 16)
+    sum_Wo3_dH3 = work[508 + 1088 * N : 508 + 1216 * N].reshape(N, 8, 16)
+    dV3 = work[508 + 1216 * N : 508 + 1344 * N].reshape(N, 8, 16)
+    dK3 = work[508 + 1344 * N : 508 + 1472 * N].reshape(N, 8, 16)
+    dQ3 = work[508 + 1472 * N : 508 + 1600 * N].reshape(N, 8, 16)
+    sum_dH2 = work[508 + 1600 * N : 508 + 1728 * N].reshape(N, 8, 16)
+    sum_dH2_ = work[508 + 1728 * N : 508 + 1856 * N].reshape(N, 8, 16)
+    sum_dH2__ = work[508 + 1856 * N : 508 + 1984 * N].reshape(N, 8, 16)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (1)  H1[n,t,d] = E1[X[n,t],d]
+                h1 = E1[X[n, t], d]
+                # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
+                H2[n, t, d] = h1 + E2[t, d]
+    # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                Q3[n, t, f] += bq3[f]
+    # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                K3[n, t, f] += bk3[f]
+    # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
+    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    for n in range(N):
+        for t in range(8):
+            for f in range(16):
+                V3[n, t, f] += bv3[f]
+        # (6a)  sum_K3_Q3[n,t',t] = sum_e K3[n,t',e] Q3[n,t,e]
+        for t_ in range(8):
+            for t in range(8):
+                sum_sum_K3_Q3 = real(0)
+                for e in range(16):
+                    sum_sum_K3_Q3 = _add(sum_sum_K3_Q3, K3[n, t_, e] * Q3[n, t, e])
+                sum_K3_Q3[t_, t] = sum_sum_K3_Q3
+        for h in range(1):
+            for t in range(8):
+                # (6b)  S3[n,h,t,t'] = sum_K3_Q3[n,t',t]/sqrt(N_e)
+                for t_ in range(8):
+                    S3[t_] = sum_K3_Q3[t_, t] / real(math.sqrt(16))
+                # (7a)  max_S3[n,h,t] = max_t' where(t >= t', S3[n,h,t,t'], -inf)
+                max_S3 = real(-np.inf)
+                for t_ in range(t + 1):
+                    max_S3 = np.maximum(max_S3, S3[t_])
+                # (7b)  exp_S3[n,h,t,t'] = exp(S3[n,h,t,t'] - max_S3[n,h,t])
+                for t_ in range(8):
+                    exp_S3[t_] = _exp(S3[t_] - max_S3)
+                # (7c)  sum_exp_S3[n,h,t] = sum_t' [t' <= t] exp_S3[n,h,t,t']
+                sum_exp_S3 = real(0)
+                for t_ in range(t + 1):
+                    sum_exp_S3 = _add(sum_exp_S3, exp_S3[t_])
+                # (7d)  P3[n,h,t,t'] = [t' <= t] exp_S3[n,h,t,t']/sum_exp_S3[n,h,t]
+                for t_ in range(8):
+                    P3[n, h, t, t_] = real(0)
+                for t_ in range(t + 1):
+                    P3[n, h, t, t_] = exp_S3[t_] / sum_exp_S3
+        # (8)  O3[n,t,h,e] = sum_t' V3[n,t',e] P3[n,h,t,t']
+        for t in range(8):
+            for h in range(1):
+                for e in range(16):
+                    O3[n, t, h, e] = real(0)
+                for t_ in range(8):
+                    for e in range(16):
+                        O3[n, t, h, e] += V3[n, t_, e] * P3[n, h, t, t_]
+    # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
+    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    # start of (13a), (16), (17), (21)
+    sum_L = 0.0
+    dW5[:, :] = real(0)
+    db5[:] = real(0)
+    dbo3[:] = real(0)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (9) continued
+                H3[n, t, d] += bo3[d]
+                # (10)  H4[n,t,d] = H2[n,t,d] + H3[n,t,d]
+                H4[t, d] = H2[n, t, d] + H3[n, t, d]
+            max_Z = real(-np.inf)
+            for c in range(10):
+                # (11)  Z[n,t,c] = b5[c] + sum_d W5[c,d] H4[n,t,d]
+                sum_Z = b5[c]
+                for d in range(16):
+                    sum_Z = _add(sum_Z, H4[t, d] * W5[c, d])
+                Z[c] = sum_Z
+                # (12a)  max_Z[n,t] = max_c Z[n,t,c]
+                max_Z = np.maximum(max_Z, Z[c])
+            sum_exp_Z = real(0)
+            for c in range(10):
+                # (12b)  exp_Z[n,t,c] = exp(Z[n,t,c] - max_Z[n,t])
+                exp_Z[c] = _exp(Z[c] - max_Z)
+                # (12c)  sum_exp_Z[n,t] = sum_c exp_Z[n,t,c]
+                sum_exp_Z = _add(sum_exp_Z, exp_Z[c])
+            for c in range(10):
+                # (12d)  P[n,t,c] = exp_Z[n,t,c]/sum_exp_Z[n,t]
+                p = exp_Z[c] / sum_exp_Z
+                # (15)  dZ[n,t,c] = (P[n,t,c] - [y[n,t] = c])/(N N_t)
+                dZ[t, c] = p / real(N * 8)
+            # (13a)  L = -(sum_n,t (Z[n,t,y[n,t]] - max_Z[n,t] - log(sum_exp_Z[n,t])))/(N N_t)
+            sum_L += Z[y[n, t]] - max_Z - _log(sum_exp_Z)
+            # (15) continued
+            dZ[t, y[n, t]] -= real(1 / (N * 8))
+            # start of (18)
+            for d in range(16):
+                dH4[n, t, d] = real(0)
+            for c in range(10):
+                # (17)  db5[c] = sum_n,t dZ[n,t,c]
+                db5[c] += dZ[t, c]
+                # (18)  dH4[n,t,d] = sum_c W5[c,d] dZ[n,t,c]
+                for d in range(16):
+                    dH4[n, t, d] += W5[c, d] * dZ[t, c]
+            for d in range(16):
+                # (19)  dH3[n,t,d] = dH4[n,t,d]
+                dH3[n, t, d] = dH4[n, t, d]
+                # (21)  dbo3[d] = sum_n,t dH3[n,t,d]
+                dbo3[d] += dH3[n, t, d]
+        # (16)  dW5[c,d] = sum_n,t H4[n,t,d] dZ[n,t,c]
+        for c in range(10):
+            for t in range(8):
+                for d in range(16):
+                    dW5[c, d] += H4[t, d] * dZ[t, c]
+    # (13a) continued
+    L = -sum_L / real(N * 8)
+    # (20)  dWo3[d,f] = sum_h,n,t dH3[n,t,d] O3[n,t,h,f]
+    np.dot(dH3.reshape(8 * N, 16).T, O3.reshape(8 * N, 16), dWo3)
+    # (22a)  sum_Wo3_dH3[n,t,e] = sum_d Wo3[d,e] dH3[n,t,d]
+    np.dot(dH3.reshape(8 * N, 16), Wo3, sum_Wo3_dH3.reshape(8 * N, 16))
+    # start of (29), (31), (33)
+    dbv3[:] = real(0)
+    dbk3[:] = real(0)
+    dbq3[:] = real(0)
+    for n in range(N):
+        # (22b)  dO3[n,t,h,e] = sum_Wo3_dH3[n,t,e]
+        for t in range(8):
+            for h in range(1):
+                for e in range(16):
+                    dO3[t, h, e] = sum_Wo3_dH3[n, t, e]
+        # (23)  dV3[n,t,f] = sum_h,t' P3[n,h,t',t] dO3[n,t',h,f]
+        for t in range(8):
+            for f in range(16):
+                dV3[n, t, f] = real(0)
+            for h in range(1):
+                for t_ in range(8):
+                    for f in range(16):
+                        dV3[n, t, f] += dO3[t_, h, f] * P3[n, h, t_, t]
+        for h in range(1):
+            for t in range(8):
+                sum_P3_dP3 = real(0)
+                for t_ in range(8):
+                    # (24)  dP3[n,h,t,t'] = sum_e V3[n,t',e] dO3[n,t,h,e]
+                    sum_dP3 = real(0)
+                    for e in range(16):
+                        sum_dP3 = _add(sum_dP3, V3[n, t_, e] * dO3[t, h, e])
+                    dP3[t_] = sum_dP3
+                    # (25a)  sum_P3_dP3[n,h,t] = sum_t' P3[n,h,t,t'] dP3[n,h,t,t']
+                    sum_P3_dP3 += dP3[t_] * P3[n, h, t, t_]
+                # (25b)  dS3[n,h,t,t'] = (dP3[n,h,t,t'] - sum_P3_dP3[n,h,t]) P3[n,h,t,t']
+                for t_ in range(8):
+                    dS3[h, t, t_] = (dP3[t_] - sum_P3_dP3) * P3[n, h, t, t_]
+        for t in range(8):
+            # start of (26), (27)
+            for f in range(16):
+                dK3[n, t, f] = real(0)
+            for f in range(16):
+                dQ3[n, t, f] = real(0)
+            for h in range(1):
+                for t_ in range(8):
+                    for f in range(16):
+                        # (26)  dK3[n,t,f] = (sum_h,t' Q3[n,t',f] dS3[n,h,t',t])/sqrt(N_e)
+                        dK3[n, t, f] += Q3[n, t_, f] * dS3[h, t_, t]
+                        # (27)  dQ3[n,t,f] = (sum_h,t' K3[n,t',f] dS3[n,h,t,t'])/sqrt(N_e)
+                        dQ3[n, t, f] += K3[n, t_, f] * dS3[h, t, t_]
+            for f in range(16):
+                # (26) continued
+                dK3[n, t, f] = dK3[n, t, f] / real(math.sqrt(16))
+                # (27) continued
+                dQ3[n, t, f] = dQ3[n, t, f] / real(math.sqrt(16))
+                # (29)  dbv3[f] = sum_n,t dV3[n,t,f]
+                dbv3[f] += dV3[n, t, f]
+                # (31)  dbk3[f] = sum_n,t dK3[n,t,f]
+                dbk3[f] += dK3[n, t, f]
+                # (33)  dbq3[f] = sum_n,t dQ3[n,t,f]
+                dbq3[f] += dQ3[n, t, f]
+    # (28)  dWv3[f,d] = sum_n,t H2[n,t,d] dV3[n,t,f]
+    np.dot(dV3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWv3)
+    # (30)  dWk3[f,d] = sum_n,t H2[n,t,d] dK3[n,t,f]
+    np.dot(dK3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWk3)
+    # (32)  dWq3[f,d] = sum_n,t H2[n,t,d] dQ3[n,t,f]
+    np.dot(dQ3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWq3)
+    # (34)  dH2[n,t,d] = dH4[n,t,d] + sum_f Wk3[f,d] dK3[n,t,f] + sum_f Wq3[f,d] dQ3[n,t,f] + sum_f Wv3[f,d] dV3[n,t,f]
+    np.dot(dK3.reshape(8 * N, 16), Wk3, sum_dH2.reshape(8 * N, 16))
+    np.dot(dQ3.reshape(8 * N, 16), Wq3, sum_dH2_.reshape(8 * N, 16))
+    np.dot(dV3.reshape(8 * N, 16), Wv3, sum_dH2__.reshape(8 * N, 16))
+    # start of (35), (37)
+    dE2[:, :] = real(0)
+    dE1[:, :] = real(0)
+    for n in range(N):
+        for t in range(8):
+            for d in range(16):
+                # (34) continued
+                sum_dH2___ = dH4[n, t, d] + sum_dH2[n, t, d] + sum_dH2_[n, t, d] + sum_dH2__[n, t, d]
+                dH2 = sum_dH2___
+                # (35)  dE2[t,d] = sum_n dH2[n,t,d]
+                dE2[t, d] += dH2
+                # (36)  dH1[n,t,d] = dH2[n,t,d]
+                dH1 = dH2
+                # (37)  dE1[v,d] = sum_n,t [X[n,t] = v] dH1[n,t,d]
+                dE1[X[n, t], d] += dH1
+    return float(L)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -1326,8 +868,8 @@ def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
 @njit(error_model="numpy")
 def _train(
     theta: Array,
-    examples: Labels,
-    targets: Labels,
+    X: Labels,
+    y: Labels,
     epochs: int,
     batch_size: int,
     rate: float,
@@ -1342,27 +884,30 @@ def _train(
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
+    X_batch: Labels,
+    y_batch: Labels,
     gradient: Array,
     work: Array,
-    threads: tuple[Array, Array, Array] | None,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
-    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            if threads is not None:
-                chunks, parts, works = threads
-                total += N * _gradients_chunks(theta, examples, targets, order, start, N, gradient, chunks, parts, works)
-            else:
-                total += N * _gradients_batch(theta, parameters, examples, targets, order, start, start + N, N, derivatives, arrays)
+            examples = X_batch[0 : 8 * N].reshape(N, 8)
+            targets = y_batch[0 : 8 * N].reshape(N, 8)
+            for n in range(N):
+                for t in range(8):
+                    examples[n, t] = X[order[start + n], t]
+                for t in range(8):
+                    targets[n, t] = y[order[start + n], t]
+            total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -1389,9 +934,9 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X)
     N = examples.shape[0]
     P = np.empty((N, 8, 10), theta.dtype)
-    work = np.empty(25632, theta.dtype)
+    work = np.empty(180 + 768 * N, theta.dtype)
     if N > 0:
-        _predict(theta, examples, np.arange(N, dtype=np.int64), P, work)
+        _predict(theta, examples, P, work)
     return P
 
 
@@ -1399,8 +944,8 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(23008, theta.dtype)
-    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
+    work = np.empty(170 + 768 * N, theta.dtype)
+    return _loss(theta, examples, targets, work)
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
@@ -1408,8 +953,8 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty_like(theta)
-    work = np.empty(64608, theta.dtype)
-    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
+    work = np.empty(508 + 1984 * N, theta.dtype)
+    L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
 
@@ -1429,7 +974,7 @@ def train(
     """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
 
     Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
-    several calls continue one another. The same seed gives the same bits. The last
+    several calls continue one another. The same seed gives the same bits, for the same number of BLAS threads. The last
     batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
     each taken before the step that used it.
 
@@ -1453,10 +998,6 @@ def train(
     order = np.arange(examples.shape[0], dtype=np.int64)
     N = min(batch_size, order.size)
     losses = np.empty(epochs, np.float64)
-    threads = None
-    if N >= 4096:  # fewer are faster in one thread
-        count = (N + 1023) // 1024
-        threads = np.empty((count, 1546), dtype), np.empty(count), np.empty((count, 64608), dtype)
     steps = _train(
         theta,
         examples,
@@ -1475,9 +1016,10 @@ def train(
         shuffle,
         np.random.default_rng(seed),
         order,
+        np.empty(8 * N, np.int64),
+        np.empty(8 * N, np.int64),
         np.empty_like(theta),
-        np.empty(64608, dtype),
-        threads,
+        np.empty(508 + 1984 * N, dtype),
         losses,
     )
     if state is not None:

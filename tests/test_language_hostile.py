@@ -27,7 +27,7 @@ def test_the_bound_on_time_can_fail() -> None:
 
 
 def test_the_bound_on_memory_can_fail() -> None:
-    with pytest.raises(AssertionError), bounded(size=2**20):
+    with pytest.raises(AssertionError), bounded(seconds=60, size=2**20):
         assert len(bytes(range(256)) * (memory() // 256)) > 0
 
 

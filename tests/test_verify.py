@@ -103,7 +103,10 @@ def verified(of: Network, fault: Fault = no_fault, at: Sample | None = None) -> 
     return verify_at(derivation(of), of.program(), module, at or sample(of, module, 7, 0))
 
 
-@pytest.mark.parametrize("path", [p for p in NETWORKS if p.stem != "digits"], ids=lambda p: p.stem)
+LARGE = ("digits", "residual_mlp", "lenet", "tiny_attention")  # the plain evaluator takes from ten seconds to minutes for them
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in LARGE)) for p in NETWORKS])
 def test_right_gradients_of_the_shipped_networks_pass(path: Path) -> None:
     """The plain evaluator as the module: that verify accepts what is right. The modules themselves: tests/test_generated.py."""
     result = verified(derive.load(path))

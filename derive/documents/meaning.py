@@ -178,7 +178,7 @@ def _parameter_rows(derivation: Derivation, every: tuple[Factor, ...], how: Nota
             parts: list[str | Math] = []
             for tensor in mine:
                 parts += [", ", Math(how.name(tensor))] if parts else [Math(how.name(tensor))]
-            factor: Text = (Math(_written(product, how)),) if product.known else ("not bounded here",)
+            factor: Text = (Math(_written(product, how)),) if product.known else ("no bound",)
             yield (tuple(parts), (Math(how.derivative(equation.tensor)),), factor, (_verdict(product),))
 
 
@@ -187,7 +187,7 @@ def _written(product: Product, how: Notation) -> str:
     if len(norms) > SHOWN:
         norms = [*norms[:2], r"\cdots", *norms[-2:]]
     number = [] if norms and abs(product.most - 1) < 1e-9 else [rounded_up(product.most) if math.isfinite(product.most) else r"\infty"]
-    return r" \, ".join([*number, *norms])
+    return r" \cdot ".join([*number, *norms])
 
 
 def _verdict(product: Product) -> str:
@@ -208,6 +208,9 @@ def _verdict(product: Product) -> str:
 def _kept(derivation: Derivation, how: Notation) -> Iterator[Block]:
     kept = passes(derivation).kept
     count = sum(numbers(t) for t in kept)
+    if not kept:
+        yield Paragraph(("The backward pass reads none of the values that the forward pass computes.",))
+        return
     read = f"The backward pass reads {len(kept)} of the values that the forward pass computes"
     yield Paragraph((f"{read}, {count} numbers an example, so these are kept:",))
     yield Items(tuple((Math(how.name(t)), f": {numbers(t)} number{'s' if numbers(t) != 1 else ''}") for t in kept))
