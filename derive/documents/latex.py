@@ -12,7 +12,7 @@ from derive.documents.layout import LINE, fold, width
 from derive.documents.symbols import escape
 from derive.documents.tikz import tikz
 
-PAGE, GAP = 41.5, 1.3  # the width of the text and the space between two columns, in em
+PAGE, GAP = 41.5, 1.4  # the width of the text and the space between two columns, in em
 LEFT = 5.5  # what is left for the left-hand sides
 
 
