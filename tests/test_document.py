@@ -20,7 +20,7 @@ import derive
 from derive.build import Examples
 from derive.documents import render
 from derive.documents.compose import compose
-from derive.documents.document import Document, Formula, Items, Math, Paragraph, Ref, Table
+from derive.documents.document import Block, Document, Formula, Items, Math, Paragraph, Picture, Ref, Table
 from derive.documents.latex import render_latex
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter
@@ -205,7 +205,7 @@ def test_every_step_of_the_derivation_is_shown(case: Case) -> None:
             assert how.index(step.after, equation.indices) in shown, f"({equation.number}) {step.rule}"
 
 
-def blocks(document: Document) -> list[Paragraph | Items | Table | Formula]:
+def blocks(document: Document) -> list[Block]:
     return [block for section in document.sections for block in section.blocks]
 
 
@@ -222,6 +222,8 @@ def parts(document: Document) -> list[object]:
                 found += [part for row in rows for cell in row for part in cell]
             case Formula(rows):
                 found += [part for row in rows for part in row.note]
+            case Picture():
+                pass  # it holds symbols and the headings of equations
     return found
 
 
