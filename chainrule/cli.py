@@ -32,7 +32,7 @@ from codegen import ModuleError
 from codegen.explain import text
 from derive import Network, SpecError
 from derive.build import Examples
-from derive.documents import Detail
+from derive.documents import Detail, Gradients
 from derive.documents.numbers import Sheet
 from derive.network import Convention
 from derive.spec_errors import Problem
@@ -137,6 +137,9 @@ def derive_command(
     detail: Annotated[
         Detail | None, typer.Option(help="How much is shown: the results on a page, or every step; steps by default, not for a solution.")
     ] = None,
+    notation: Annotated[
+        Gradients, typer.Option(help="A gradient is introduced as dL/dW and named G_W from then on, or is dL/dW wherever it stands.")
+    ] = "named",
     numbers: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Put numbers beside the formulas: FILE.toml, FILE.npz, or seed=0,examples=2.")
     ] = None,
@@ -164,7 +167,7 @@ def derive_command(
     elif learning_rate is not None or decimals is not None:
         raise InputError("--learning-rate and --decimals belong to numbers: right would be --numbers, --exercise or --solution with them")
     shown_detail = detail or ("summary" if solution else "steps")
-    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved)
+    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved, notation)
     network = _network(spec)
     with shown(err) as report:
         made = document(network, request, file, report)

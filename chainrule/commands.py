@@ -21,7 +21,7 @@ from chainrule.worksheet import Wanted, worksheet
 from codegen.explain import KernelPlan
 from derive import Network
 from derive.build import Examples
-from derive.documents import Detail, Format, Module
+from derive.documents import Detail, Format, Gradients, Module
 from derive.names import OTHER_MODULES
 from derive.network import Convention
 from derive.program import Derivation
@@ -82,8 +82,8 @@ def prove(
 
 @dataclass(frozen=True)
 class Request:
-    """What a document is to be: its format, its notation, how much it shows, the numbers beside its formulas, the module that it links to,
-    whether the proof is run for it."""
+    """What a document is to be: its format, its convention, how much it shows, the numbers beside its formulas, the module that it links
+    to, whether the proof is run for it, how gradients are written."""
 
     form: FileFormat = "markdown"
     convention: Convention | None = None
@@ -92,6 +92,7 @@ class Request:
     numbers: Wanted | None = None
     module: Path | None = None
     proved: bool = False
+    notation: Gradients = "named"
 
 
 def document(network: Network, request: Request, output: Path | None, report: Report = silent) -> Text:
@@ -116,7 +117,7 @@ def document(network: Network, request: Request, output: Path | None, report: Re
     verdicts = prove(network, request.convention, request.examples, report).verdicts if request.proved else ()
     report(f"writing up {network.name}")
     form: Format = "latex" if request.form == "pdf" else request.form
-    text = derive.document(derivation, written, form, request.detail, numbers, module, verdicts)
+    text = derive.document(derivation, written, form, request.detail, numbers, module, verdicts, request.notation)
     if request.form == "pdf":
         report(f"setting {network.name} in TeX")
     return put(Text(network.name, request.form, pdf(text) if request.form == "pdf" else text, output))

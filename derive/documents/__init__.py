@@ -11,6 +11,7 @@ from derive.documents.html import render_html
 from derive.documents.latex import render_latex
 from derive.documents.markdown import render_markdown
 from derive.documents.numbers import Numbers
+from derive.documents.symbols import Gradients
 from derive.network import Network
 from derive.program import Derivation
 from derive.proof.verdict import Verdict
@@ -19,7 +20,7 @@ Format = Literal["latex", "markdown", "html"]
 
 RENDERERS = {"latex": render_latex, "markdown": render_markdown, "html": render_html}
 
-__all__ = ["RENDERERS", "Detail", "Format", "Module", "render"]
+__all__ = ["RENDERERS", "Detail", "Format", "Gradients", "Module", "render"]
 
 
 def render(
@@ -30,18 +31,20 @@ def render(
     numbers: Numbers | None = None,
     module: Module | None = None,
     verdicts: Sequence[Verdict] = (),
+    notation: Gradients = "named",
 ) -> str:
     """The document of a derivation of a network: set-up, forward pass, backward pass and products with all steps, stable form, summary,
     code and proof.
 
     detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas.
     module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
-    them the document names the checks. Results alone and exercises have neither. The same arguments give the same bytes. Raises
-    ValueError for an unknown format.
+    them the document names the checks. Results alone and exercises have neither. notation: "named" introduces a gradient as dL/dW and
+    calls it G_W from then on, "partial" writes dL/dW wherever it stands. The same arguments give the same bytes. Raises ValueError for
+    an unknown format or notation.
     """
     if format not in RENDERERS:
         raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
-    document = compose(derivation, network, detail, numbers)
+    document = compose(derivation, network, detail, numbers, notation)
     if detail != "summary" and (numbers is None or numbers.sheet == "numbers"):
         document = with_code(document, derivation, module, verdicts)
     return RENDERERS[format](document)
