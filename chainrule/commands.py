@@ -123,11 +123,9 @@ def document(network: Network, request: Request, output: Path | None, report: Re
     """
     if request.form == "pdf" and output is None:
         raise InputError("a PDF goes into a file: right would be -o and a name that ends in .pdf")
-    short = request.detail == "summary" or (request.numbers is not None and request.numbers.sheet != "numbers")
-    if short and (request.module is not None or request.proved):
-        raise InputError("--module and --prove belong to a document with all steps: leave them out, or --detail summary and --exercise")
-    if request.conventions and request.numbers is not None and request.numbers.sheet != "numbers":
-        raise InputError("--conventions would give the answers of an exercise away: leave it out, or --exercise and --solution")
+    sheet = request.numbers is not None and request.numbers.sheet != "numbers"
+    if sheet and (request.module is not None or request.proved or request.conventions):
+        raise InputError("--module, --prove and --conventions do not belong on an exercise: leave them out, or --exercise and --solution")
     report(f"deriving {network.name}")
     written = network.model_copy(update={"convention": request.convention or network.convention})
     if request.numbers is not None:

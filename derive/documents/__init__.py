@@ -42,7 +42,7 @@ def render(
 
     detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas.
     module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
-    them the document names the checks. Results alone and exercises have neither. notation: "named" introduces a gradient as dL/dW and
+    them the document names the checks. Results alone have either only where it is given, exercises never. notation: "named" introduces a gradient as dL/dW and
     calls it G_W from then on, "partial" writes dL/dW wherever it stands. agreement: the derivation in all conventions, for a section
     that sets them side by side and says what of it was proved; an exercise has none.
 
@@ -51,8 +51,9 @@ def render(
     if format not in RENDERERS:
         raise ValueError(f"no document format is called {format!r}: take {' or '.join(RENDERERS)}")
     document = compose(derivation, network, detail, numbers, notation)
-    if detail != "summary" and (numbers is None or numbers.sheet == "numbers"):
+    sheet = numbers is not None and numbers.sheet != "numbers"
+    if not sheet and (detail != "summary" or module is not None or verdicts):
         document = with_code(document, derivation, module, verdicts)
-    if agreement is not None and (numbers is None or numbers.sheet == "numbers"):
+    if agreement is not None and not sheet:
         document = replace(document, sections=(*document.sections, conventions(agreement, notation)))
     return RENDERERS[format](document)
