@@ -42,9 +42,9 @@ def render(
 
     detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas.
     module: the generated module whose lines the equations link to. verdicts: those of `prove` on this derivation, to be stated; without
-    them the document names the checks. Results alone have either only where it is given, exercises never. notation: "named" introduces a gradient as dL/dW and
-    calls it G_W from then on, "partial" writes dL/dW wherever it stands. agreement: the derivation in all conventions, for a section
-    that sets them side by side and says what of it was proved; an exercise has none.
+    them the document names the checks. Results alone have either only where it is given, exercises never. notation: "named" introduces a
+    gradient as dL/dW and calls it G_W from then on, "partial" writes dL/dW wherever it stands. agreement: the derivation in all
+    conventions, for a section that sets them side by side and says what of it was proved; an exercise has none.
 
     The same arguments give the same bytes. Raises ValueError for an unknown format or notation.
     """
