@@ -17,7 +17,7 @@ SIGNS = {
     r"\odot": "⊙", r"\oslash": "⊘", r"\times": "×", r"\cdot": "⋅", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\in": "∈",
     r"\leftarrow": "←", r"\approx": "≈", r"\top": "⊤", r"\partial": "∂", r"\delta": "δ", r"\sigma": "σ", r"\eta": "η", r"\theta": "θ",
     r"\pi": "π", r"\sum": "∑", r"\log": "log", r"\exp": "exp", r"\max": "max", r"\tanh": "tanh", r"\lbrace": "{", r"\rbrace": "}",
-    r"\cdots": "⋯", r"\dots": "…", r"\ell": "ℓ", r"\phi": "ϕ", "-": "-", r"\alpha": "α",
+    r"\cdots": "⋯", r"\dots": "…", r"\ell": "ℓ", r"\phi": "ϕ", "-": "-", r"\alpha": "α", r"\beta": "β", r"\gamma": "γ",
 }  # fmt: skip
 SKIPPED = {r"\quad", r"\qquad", r"\,", r"\ ", r"\;", r"\fit", r"\displaystyle"}
 SIZED = re.compile(r"\\(?:big|Big|bigg|Bigg)[lr]?$")
@@ -175,13 +175,13 @@ def latex_lines(body: str) -> Iterator[Line]:
     rows: list[list[str]] = []
     for row in _split(body, (r"\\", r"\cr")):
         left, _, right = (part.strip() for part in "&".join(_split(row, ("&",))).partition("&"))
-        right = right.partition("&&")[0].rstrip("& ")
+        right = _unfitted(re.sub(r" \\qquad \\text\{\(\w+\)\}$", "", right.partition("&&")[0].rstrip("& ")))
         if not left and right.startswith(r"\quad") and rows:
             rows[-1][1] += " " + right
         else:
             rows.append([left, right])
     for left, right in rows:
-        yield Line(latex(left), latex(_unfitted(right)))
+        yield Line(latex(left), latex(right))
 
 
 def _unfitted(right: str) -> str:

@@ -42,11 +42,14 @@ FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
     "ReLU": lambda x: AtLeast(x, sp.S.Zero),
     "log1p": lambda x: sp.log(1 + x),
     "expm1": lambda x: sp.exp(x) - 1,
+    "erfc": lambda x: 1 - sp.erf(x),
+    "GELU": lambda x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2,
 }
 SLOPES: dict[str, Callable[[Expr], Expr]] = {
     "σ": lambda x: sigmoid(x) * (1 - sigmoid(x)),
     "ReLU": lambda x: where(x <= 0, 0, 1),
     "tanh": lambda x: 1 - sp.tanh(x) ** 2,
+    "GELU": lambda x: (1 + sp.erf(x / sp.sqrt(2))) / 2 + x * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi),
 }
 
 
@@ -190,16 +193,15 @@ class Reader:
         return self.raised(value, scripts)
 
     def raised(self, value: Value, scripts: Boxes) -> Value:
-        match "".join(map(key, scripts)):
-            case "":
-                return value
-            case "⊤":
-                return Value(value.columns, value.rows, lambda r, c: value.at(c, r))
-            case power if power.removeprefix("⊙").isdigit():
-                exponent = int(power.removeprefix("⊙"))
-                return value.mapped(lambda x: x**exponent)
-            case other:
-                raise NotRead(f"the power {other}")
+        marks = [box for box in scripts if box.text != "⊙"]
+        if not marks:
+            return value
+        if keys(marks) == "⊤":
+            return Value(value.columns, value.rows, lambda r, c: value.at(c, r))
+        exponent = self.expression(tuple(marks), {}).at(None, None)
+        if not exponent.is_Rational:
+            raise NotRead(f"the power {keys(marks)}")
+        return value.mapped(lambda x: x**exponent)
 
     def applied(self, function: Box, argument: Box, bound: Mapping[str, Index]) -> Value:
         """A function of what stands in brackets behind it, or of the one sign behind it."""
@@ -270,6 +272,8 @@ class Reader:
         if box.kind == "sign" and box.text == "δ" and not box.sup and key(box) not in self.symbols:
             first, second = self.places(box.sub, bound)
             return number(Delta(first, second))
+        if box == Box("sign", "π"):
+            return number(sp.pi)
         if key(box) in self.sizes:
             return number(self.sizes[key(box)].count)
         named = self.named(box, bound)

@@ -16,7 +16,7 @@ import pytest
 
 import derive
 from derive.build import Examples
-from derive.documents import Format, Gradients, render
+from derive.documents import Detail, Format, Gradients, render
 from derive.network import Convention
 from derive.program import Derivation
 from derive.proof.claim import Claim, decide
@@ -213,10 +213,12 @@ def derivation(name: str, convention: Convention, examples: Examples) -> Derivat
 
 
 @cache
-def lines(name: str, convention: Convention, examples: Examples, notation: Gradients, form: Format) -> tuple[Line, ...]:
+def lines(
+    name: str, convention: Convention, examples: Examples, notation: Gradients, form: Format, detail: Detail = "steps"
+) -> tuple[Line, ...]:
     """The displayed rows of a document."""
     network = derive.load(NETWORKS / f"{name}.toml")
-    return tuple(SEEN[form](render(derivation(name, convention, examples), network, form, notation=notation)))
+    return tuple(SEEN[form](render(derivation(name, convention, examples), network, form, detail, notation=notation)))
 
 
 def said(rows: Sequence[Line], how: Reader) -> list[Equality]:
@@ -263,6 +265,26 @@ class TestEveryFormula:
         found = said(lines(*document, notation, "html"), reader(known))
         assert len(found) > 50
         assert wrong(found, known) == []
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("convention", ["rows", "columns"])
+def test_a_page_of_results_is_true_of_a_deep_network(convention: Convention, notation: Gradients) -> None:
+    document: tuple[str, Convention, Examples] = ("residual_mlp", convention, "batch")
+    first, *others = (lines(*document, notation, form, "summary") for form in SEEN)
+    assert len(first) == len(derivation(*document).equations)
+    assert others == [first, first]
+    assert wrong(said(first, reader(derivation(*document))), derivation(*document)) == []
+
+
+@pytest.mark.parametrize("form", SEEN)
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_a_notebook_shows_what_is_true(notation: Gradients, form: Format) -> None:
+    known = derivation("lecture_bce", "xw", "batch")
+    shown = getattr(known.shown(notation), f"_repr_{form}_")()
+    found = said(SEEN[form](shown), reader(known))
+    assert {e.left for e in found} >= {d.equation.entry for d in known.backward}
+    assert wrong(found, known) == []
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
