@@ -109,7 +109,7 @@ class IndexPrinter:
             case Size():
                 return self.symbols.size(e.axis)
             case Partial():
-                return rf"\frac{{\partial {self._plain(e.of)}}}{{\partial {self._plain(e.by)}}}"
+                return self._partial(e)
             case Delta():
                 return rf"\delta_{{{joined([self._plain(a) for a in e.args])}}}"
             case InRange():
@@ -137,6 +137,12 @@ class IndexPrinter:
         if e.is_Add or negative(e) or (open_ended and not last):
             return parenthesised(self._whole(e))
         return self._plain(e)
+
+    def _partial(self, e: Partial) -> str:
+        """A derivative; of a gradient or by one, that has its name, since fractions within fractions say little."""
+        gradients = any(self.symbols.symbol(entry.tensor).by is not None for entry in (e.of, e.by))
+        named = replace(self, symbols=replace(self.symbols, style="named")) if gradients else self
+        return rf"\frac{{\partial {named._plain(e.of)}}}{{\partial {named._plain(e.by)}}}"
 
     def _binder(self, e: Binder) -> str:
         named = replace(self, names={**self.names, **letters(e.bound, set(self.names.values()), "'")})
