@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,12 @@ def test_a_page_of_results_with_its_proof(run: Command, small: Path) -> None:
     assert "Code and proof" not in plain
     assert "checks hold" in proved.partition("Code and proof")[2]
     assert run("derive", small, "--exercise", "--prove").code == 2
+
+
+@pytest.mark.parametrize("detail", ["summary", "steps"])
+def test_links_lead_to_equations_that_are_there(run: Command, small: Path, detail: str) -> None:
+    page = run("derive", small, "--format", "html", "--detail", detail, "--prove", "--conventions").out
+    targets = set(re.findall(r'href="#(eq-\w+)"', page))
+    assert targets <= set(re.findall(r'id="(eq-\w+)"', page))
+    assert (detail == "steps") == bool(targets)
+    assert "(1), layer 1" in re.sub(r"<[^>]+>", "", page)

@@ -13,6 +13,7 @@ from derive.documents.html import render_html
 from derive.documents.latex import render_latex
 from derive.documents.markdown import render_markdown
 from derive.documents.numbers import Numbers
+from derive.documents.references import with_known_references
 from derive.documents.symbols import Gradients
 from derive.network import Network
 from derive.program import Derivation
@@ -56,4 +57,4 @@ def render(
         document = with_code(document, derivation, module, verdicts)
     if agreement is not None and not sheet:
         document = replace(document, sections=(*document.sections, conventions(agreement, notation)))
-    return RENDERERS[format](document)
+    return RENDERERS[format](with_known_references(document))
