@@ -6,3 +6,7 @@ int64: Type
 intp: Type
 boolean: Type
 void: Type
+
+class Array(Type):
+    def __init__(self, dtype: object, ndim: int, layout: str) -> None: ...
+    def __call__(self, *arguments: object) -> object: ...
