@@ -14,6 +14,7 @@ from codegen.loops import Demand, Statement, accesses, entries, nested, with_ent
 from codegen.nests import statements
 from codegen.order import loop_order
 from codegen.registers import in_registers, reordered
+from codegen.short import divided
 from codegen.unroll import together
 from codegen.views import Size, View, laid_out
 from derive.index import Axis, Entry, Tensor
@@ -72,7 +73,7 @@ def finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[
 
 def block_finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str], inside: Axis) -> tuple[Statement, ...]:
     """The same for a part of a kernel in blocks, whose loops over the examples, the axis `inside`, stay innermost."""
-    return together(finished(scheduled, kept, taken), inside)
+    return together(finished(divided(scheduled, kept, taken, inside), kept, taken), inside)
 
 
 def run_time_axis(program: Program) -> Axis:
