@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from codegen.elementary import CALLS
 from codegen.flat import unused
 from codegen.loops import Access, Accumulate, Assign, Loop, Statement, Track, accesses, leaves, renamed, substituted, with_entries
 from derive.index import Axis, Entry, Index, Tensor
@@ -120,3 +121,36 @@ def _begun(start: Statement, first: Statement) -> Statement | None:
     if first.operation == "max":
         return Assign(first.equation, first.target, first.value) if start.value == -sp.oo else None
     return Assign(first.equation, first.target, start.value + first.value)
+
+
+# -- sums of elementary functions ------------------------------------------------------------------------------------------
+
+
+def summed_apart(statements: Sequence[Statement], inside: Axis) -> tuple[Statement, ...]:
+    """The statements with sums of elementary functions in loops over the examples of their own.
+
+    Nothing waits for such a sum: a processor does the work of several short loops' iterations at once, and less of one long loop's.
+    """
+    return tuple(s for statement in statements for s in _summed_apart(statement, inside))
+
+
+def _summed_apart(statement: Statement, inside: Axis) -> Iterator[Statement]:
+    if not isinstance(statement, Loop):
+        yield statement
+        return
+    if statement.index.axis != inside:
+        yield replace(statement, body=summed_apart(statement.body, inside))
+        return
+    sums = [s for s in statement.body if _sums_a_function(s) and not any(_meets(s, other) for other in statement.body)]
+    others = [s for s in statement.body if s not in sums]
+    yield from (replace(statement, body=tuple(body)) for body in (others, sums) if body)
+
+
+def _sums_a_function(statement: Statement) -> bool:
+    return isinstance(statement, Accumulate) and not statement.target.indices and statement.value.has(*CALLS)
+
+
+def _meets(sum_: Statement, other: Statement) -> bool:
+    """Whether another statement touches the target of a sum."""
+    assert isinstance(sum_, Accumulate)
+    return other != sum_ and any(a.tensor == sum_.target.tensor for a in accesses(other))
