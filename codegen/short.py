@@ -35,7 +35,7 @@ def divided(statements: Sequence[Statement], kept: Collection[Tensor], taken: se
         if key not in parts:
             name = unused("_".join([entry.tensor.name, *map(str, places)]), taken)
             taken.add(name)
-            parts[key] = Tensor(name, [inside], sign=entry.tensor.sign)
+            parts[key] = Tensor(name, [inside], entry.tensor.values, entry.tensor.sign)
         return Entry(parts[key], *(i for i, axis in zip(entry.indices, entry.tensor.axes, strict=True) if axis == inside))
 
     return begun(with_entries(s, divide) for statement in statements for s in _written_out(statement, names, inside))
@@ -55,7 +55,7 @@ def _divides(access: Access, inside: Axis) -> bool:
     """Whether the array has a few numbers for each example, and the loops over them can be written out."""
     axes = [a for a in access.tensor.axes if a != inside]
     extents = [a.extent for a in axes if a.extent is not None]
-    if len(axes) == len(access.tensor.axes) or not axes or access.tensor.values or len(extents) < len(axes) or math.prod(extents) > FEW:
+    if len(axes) == len(access.tensor.axes) or not axes or len(extents) < len(axes) or math.prod(extents) > FEW:
         return False
     indices = [i for i, axis in zip(access.indices, access.tensor.axes, strict=True) if axis != inside]
     return all(i.is_Integer or any(_repeats(loop, i) for loop in access.path) for i in indices)
@@ -141,12 +141,13 @@ def _summed_apart(statement: Statement, inside: Axis) -> Iterator[Statement]:
     if statement.index.axis != inside:
         yield replace(statement, body=summed_apart(statement.body, inside))
         return
-    sums = [s for s in statement.body if _sums_a_function(s) and not any(_meets(s, other) for other in statement.body)]
+    sums = [s for s in statement.body if sums_a_function(s) and not any(_meets(s, other) for other in statement.body)]
     others = [s for s in statement.body if s not in sums]
     yield from (replace(statement, body=tuple(body)) for body in (others, sums) if body)
 
 
-def _sums_a_function(statement: Statement) -> bool:
+def sums_a_function(statement: Statement) -> bool:
+    """Whether a statement adds an elementary function to a number."""
     return isinstance(statement, Accumulate) and not statement.target.indices and statement.value.has(*CALLS)
 
 
