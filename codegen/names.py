@@ -28,7 +28,7 @@ OWN = frozenset(
             "prange",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
-        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32"),
+        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32", "REAL_TYPES", "INTEGER"),
     }
 )
 
