@@ -12,7 +12,6 @@ from derive.formulas.losses import Target
 from derive.index import Entry, Sum
 from derive.program import Program
 
-
 NAN = "math.isnan(x)"
 
 
@@ -54,7 +53,9 @@ REALS: Mapping[Target, Kind] = {
         "~((values <= 0) & (values > -np.inf))",
         "a finite number of at most 0 is needed",
     ),
-    "signs": Kind("a sign, +1 or -1,", "signs, +1 or -1,", "what is not +1 or -1", "np.abs(values) != 1", "+1 or -1 is needed", "abs(x) != 1"),
+    "signs": Kind(
+        "a sign, +1 or -1,", "signs, +1 or -1,", "what is not +1 or -1", "np.abs(values) != 1", "+1 or -1 is needed", "abs(x) != 1"
+    ),
     "counts": Kind(
         "a number of at least 0",
         "numbers of at least 0",

@@ -135,8 +135,8 @@ def _start(module: Module) -> Mapping[str, str]:
 def _unpacked(count: int) -> str:
     """The statement that gives every array of p a name of its own, which no parameter has."""
     names = ", ".join(f"a{k}" for k in range(count)) + ("," if count == 1 else "")
-    line = f"{INDENT}{names} = p"
-    return line if len(line) <= WIDTH else fitted(f"{INDENT}({names}) = p")
+    line = f"{INDENT}{names} = every"
+    return line if len(line) <= WIDTH else fitted(f"{INDENT}({names}) = every")
 
 
 def _statistics(module: Module) -> Mapping[str, int] | None:

@@ -34,6 +34,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -888,7 +889,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(5690, theta.dtype)
     work = np.empty(10 + 584 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
@@ -968,25 +969,25 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (32, 64),
-        "b1": (32,),
-        "gamma2": (32,),
-        "beta2": (32,),
-        "W3": (48, 32),
-        "b3": (48,),
-        "W4": (32, 48),
-        "b4": (32,),
-        "gamma6": (32,),
-        "beta6": (32,),
-        "W7": (10, 32),
-        "b7": (10,),
-    }
+    shapes = (
+        (32, 64),  # W1
+        (32,),  # b1
+        (32,),  # gamma2
+        (32,),  # beta2
+        (48, 32),  # W3
+        (48,),  # b3
+        (32, 48),  # W4
+        (32,),  # b4
+        (32,),  # gamma6
+        (32,),  # beta6
+        (10, 32),  # W7
+        (10,),  # b7
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, gamma2, beta2, W3, b3, W4, b4, gamma6, beta6, W7, b7)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -999,18 +1000,18 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:2048].reshape(32, 64),
-        b1=theta[2048:2080],
-        gamma2=theta[2080:2112],
-        beta2=theta[2112:2144],
-        W3=theta[2144:3680].reshape(48, 32),
-        b3=theta[3680:3728],
-        W4=theta[3728:5264].reshape(32, 48),
-        b4=theta[5264:5296],
-        gamma6=theta[5296:5328],
-        beta6=theta[5328:5360],
-        W7=theta[5360:5680].reshape(10, 32),
-        b7=theta[5680:5690],
+        theta[0:2048].reshape(32, 64),
+        theta[2048:2080],
+        theta[2080:2112],
+        theta[2112:2144],
+        theta[2144:3680].reshape(48, 32),
+        theta[3680:3728],
+        theta[3728:5264].reshape(32, 48),
+        theta[5264:5296],
+        theta[5296:5328],
+        theta[5328:5360],
+        theta[5360:5680].reshape(10, 32),
+        theta[5680:5690],
     )
 
 
@@ -1065,13 +1066,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.ravel():
+        wrong += math.isnan(x)
+    for x in targets.ravel():
+        wrong += not 0 <= x <= 9
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is INTEGER
+        and X.shape[1:] == (64,)
+        and y.shape == (len(X),)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+    return _without_nan("X", examples), _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:
