@@ -16,7 +16,8 @@ from codegen.views import View, laid_out, view_text
 from derive.index import Tensor
 
 ORDER = "npt.NDArray[np.int64]"
-INLINED = "forceinline=True"  # so that a block's number of examples is known where it is compiled
+INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
+INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class BlockFunctions:
         every = [*(INDENT + line for line in (*self._viewed(code), *parts)), *code]
         sizes = f"{', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
         purpose = f"{self.purpose[:-1]}: of order[start] to order[stop - 1], in blocks of {sizes}."
-        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, block.work)
+        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, block.work, INNER)
 
     def _chunks(self, batch: Function) -> Function:
         """The batch by several threads."""
