@@ -753,9 +753,9 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _right(examples: Array, targets: Labels) -> bool:
     """Whether no entry has to be refused."""
     wrong = 0
-    for x in examples.ravel():
+    for x in examples.flat:
         wrong += math.isnan(x)
-    for x in targets.ravel():
+    for x in targets.flat:
         wrong += not 0 <= x <= 9
     return wrong == 0
 

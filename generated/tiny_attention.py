@@ -1175,9 +1175,9 @@ def _examples(X: npt.ArrayLike) -> Labels:
 def _right(examples: Labels, targets: Labels) -> bool:
     """Whether no entry has to be refused."""
     wrong = 0
-    for x in examples.ravel():
+    for x in examples.flat:
         wrong += not 0 <= x < 10
-    for x in targets.ravel():
+    for x in targets.flat:
         wrong += not 0 <= x <= 9
     return wrong == 0
 

@@ -195,7 +195,7 @@ def _predict_arrays(work: Array) -> tuple[Array, ...]:
     )
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _predict_block(
     theta: Array,
     parameters: Parameters,
@@ -252,7 +252,7 @@ def _predict_block(
             out[order[start + n], c] = P[c, n]
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _predict_batch(
     theta: Array,
     parameters: Parameters,
@@ -291,7 +291,7 @@ def _loss_arrays(work: Array) -> tuple[Array, ...]:
     )
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _loss_block(
     theta: Array,
     parameters: Parameters,
@@ -346,7 +346,7 @@ def _loss_block(
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _loss_batch(
     theta: Array,
     parameters: Parameters,
@@ -394,7 +394,7 @@ def _gradients_arrays(work: Array) -> tuple[Array, ...]:
     )
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
     theta: Array,
     parameters: Parameters,
@@ -500,7 +500,7 @@ def _gradients_block(
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
     theta: Array,
     parameters: Parameters,
@@ -1041,9 +1041,9 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _right(examples: Array, targets: Labels) -> bool:
     """Whether no entry has to be refused."""
     wrong = 0
-    for x in examples.ravel():
+    for x in examples.flat:
         wrong += math.isnan(x)
-    for x in targets.ravel():
+    for x in targets.flat:
         wrong += not 0 <= x <= 1
     return wrong == 0
 

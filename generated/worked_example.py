@@ -135,7 +135,7 @@ def _predict_arrays(work: Array) -> tuple[Array, ...]:
     )
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _predict_block(
     parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, arrays: tuple[Array, ...], block: int
 ) -> None:
@@ -166,7 +166,7 @@ def _predict_block(
             out[order[start + n], c] = Yhat[c, n]
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _predict_batch(
     parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array, arrays: tuple[Array, ...]
 ) -> None:
@@ -195,7 +195,7 @@ def _loss_arrays(work: Array) -> tuple[Array, ...]:
     )
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _loss_block(
     theta: Array,
     parameters: Parameters,
@@ -237,7 +237,7 @@ def _loss_block(
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _loss_batch(
     theta: Array,
     parameters: Parameters,
@@ -281,7 +281,7 @@ def _gradients_arrays(work: Array) -> tuple[Array, ...]:
     )
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
     theta: Array,
     parameters: Parameters,
@@ -363,7 +363,7 @@ def _gradients_block(
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
     theta: Array,
     parameters: Parameters,
@@ -904,9 +904,9 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _right(examples: Array, targets: Array) -> bool:
     """Whether no entry has to be refused."""
     wrong = 0
-    for x in examples.ravel():
+    for x in examples.flat:
         wrong += math.isnan(x)
-    for x in targets.ravel():
+    for x in targets.flat:
         wrong += math.isnan(x)
     return wrong == 0
 
