@@ -31,6 +31,9 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters["fitted"] = fitted
 
+JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
+LISTED = 32  # arrays of parameters that are checked one by one without a loop
+
 
 def render(derivation: Derivation, network: Network) -> str:
     """The module of a network: parameters, kernels, public functions, as text.
@@ -67,7 +70,7 @@ def _shown(module: Module) -> dict[str, object]:
         "constants": constants(module.forward),
         "parameters": list(module.stored.fields()),
         "size": module.stored.size,
-        "unpacked": _unpacked(len(module.stored.views)),
+        "unpacked": _unpacked(len(module.stored.views)) if module.stored.size < JOINED else "",
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),
@@ -133,7 +136,9 @@ def _start(module: Module) -> Mapping[str, str]:
 
 
 def _unpacked(count: int) -> str:
-    """The statement that gives every array of p a name of its own, which no parameter has."""
+    """The statement that gives every array of p a name of its own, which no parameter has; empty where they are too many to list."""
+    if count > LISTED:
+        return ""
     names = ", ".join(f"a{k}" for k in range(count)) + ("," if count == 1 else "")
     line = f"{INDENT}{names} = every"
     return line if len(line) <= WIDTH else fitted(f"{INDENT}({names}) = every")

@@ -176,6 +176,8 @@ def test_parameters_whose_bytes_are_not_those_of_theta_are_refused(
         labelled._pack([change(a) for a in labelled.init()])
 
 
-def test_large_parameters_become_one_new_vector() -> None:
-    m = interpreted(network(60, [(80, "identity")], "mean_squared_error"))
+@pytest.mark.parametrize(("inputs", "layers"), [(600, [900]), (3, [3] * 20)])
+def test_large_and_many_parameters_become_one_new_vector(inputs: int, layers: list[int]) -> None:
+    m = interpreted(network(inputs, [(units, "identity") for units in layers], "mean_squared_error"))
+    assert "frombuffer" not in m._pack.__code__.co_names
     assert np.array_equal(m._pack(m.init()), np.concatenate(m.init(), axis=None))
