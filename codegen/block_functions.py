@@ -16,7 +16,8 @@ from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
 ORDER = "npt.NDArray[np.int64]"
-INLINED = "forceinline=True"  # so that a block's number of examples is known where it is compiled
+INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
+INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ OWN = frozenset(
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array"),
-        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32"),
+        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32", "REAL_TYPES", "INTEGER"),
     }
 )
 

@@ -36,6 +36,7 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
 Float32: type[Any] = np.float32
 
 
@@ -259,7 +260,7 @@ def _add(total: Real, x: Real) -> Real:
     return total + x
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int) -> None:
     """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
@@ -292,7 +293,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
             out[order[start + n], c] = P[c, n]
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
     """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     for at in range(start, stop - (stop - start) % 32, 32):
@@ -309,7 +310,7 @@ def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: A
     _predict_batch(theta, examples, order, 0, order.size, out)
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, block: int) -> Real:
     """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
@@ -345,7 +346,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArra
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _loss_batch(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int) -> float:
     """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
@@ -367,7 +368,7 @@ def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.i
     return _loss_batch(theta, examples, targets, order, 0, order.size, order.size)
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
     theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, N: int, gradient: Array, block: int
 ) -> tuple[Real, Real]:
@@ -477,7 +478,7 @@ def _gradients_block(
     return sum_L, da1
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
     theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int, gradient: Array
 ) -> float:
@@ -809,7 +810,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(14, theta.dtype)
     L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient)
     return L, _unpack(gradient)
 
@@ -890,18 +891,43 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (3, 2),
-        "b1": (3,),
-        "a1": (),
-        "W2": (1, 3),
-        "b2": (1,),
-    }
+    shapes = (
+        (3, 2),  # W1
+        (3,),  # b1
+        (),  # a1
+        (1, 3),  # W2
+        (1,),  # b2
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, a1, W2, b2)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3, a4 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (3, 2)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (3,)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == ()
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (1, 3)
+        and a3.flags.c_contiguous
+        and type(a4) is np.ndarray
+        and a4.dtype is a0.dtype
+        and a4.shape == (1,)
+        and a4.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -914,11 +940,11 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:6].reshape(3, 2),
-        b1=theta[6:9],
-        a1=theta[9:10].reshape(()),
-        W2=theta[10:13].reshape(1, 3),
-        b2=theta[13:14],
+        theta[0:6].reshape(3, 2),
+        theta[6:9],
+        theta[9:10].reshape(()),
+        theta[10:13].reshape(1, 3),
+        theta[13:14],
     )
 
 
@@ -973,13 +999,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Array) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += not 0 <= x <= 1
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is dtype
+        and X.shape[1:] == (2,)
+        and y.shape == (len(X), 1)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0], theta.dtype)
+    return _without_nan("X", examples), _targets(y, examples.shape[0], dtype)
 
 
 def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:
