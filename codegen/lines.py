@@ -92,7 +92,7 @@ class _Writer:
         if isinstance(statement, Loop):
             self.loop(statement, depth)
         elif isinstance(statement, MatrixProduct):
-            self.put(f"np.dot({', '.join(_matrices(statement))})", depth)
+            self.put(_product(statement), depth)
         elif isinstance(statement, Demand):
             self.demand(statement, depth)
         elif isinstance(statement, Track):
@@ -195,6 +195,14 @@ def _bounds(loop: Loop) -> str:
     if loop.step > 1:
         return f"{start}, {stop}, {loop.step}"
     return stop if start == "0" else f"{start}, {stop}"
+
+
+def _product(product: MatrixProduct) -> str:
+    """The call that computes a matrix product."""
+    left, *others = _matrices(product)
+    if product.descends:
+        return f"_descend(keep, add, {', '.join([left.removesuffix('.T'), *others])})"
+    return f"np.dot({', '.join([left, *others])})"
 
 
 def _matrices(product: MatrixProduct) -> Iterable[str]:

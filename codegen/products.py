@@ -40,6 +40,13 @@ def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXT
     return None
 
 
+def along_examples(product: MatrixProduct) -> bool:
+    """Whether a product sums over the examples alone, and both factors hold a row for each of them, as X.T G does."""
+    out, left, right = (in_row_major_order(entry) or () for entry in (product.out, product.left, product.right))
+    inner = left[: product.inner]
+    return [i.axis.extent for i in inner] == [None] and left == inner + out[: product.rows] and right == inner + out[product.rows :]
+
+
 def known_extents(product: MatrixProduct) -> tuple[int, ...]:
     """The smallest two of the extents of a matrix product that are known now, or the only one; axes that are merged count as one."""
     out, left = (in_row_major_order(entry) or () for entry in (product.out, product.left))
