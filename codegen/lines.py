@@ -15,6 +15,7 @@ from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
 from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
+from codegen.products import FEWEST, MOST, by_dots
 from codegen.summands import protection
 from codegen.views import extent, size_text
 from derive.functions import Log1p
@@ -92,7 +93,7 @@ class _Writer:
         if isinstance(statement, Loop):
             self.loop(statement, depth)
         elif isinstance(statement, MatrixProduct):
-            self.put(_product(statement), depth)
+            self.product(statement, depth)
         elif isinstance(statement, Demand):
             self.demand(statement, depth)
         elif isinstance(statement, Track):
@@ -156,6 +157,18 @@ class _Writer:
         terms = sp.Add.make_args(value)
         return sp.Add(*terms[: len(terms) // 2]), sp.Add(*terms[len(terms) // 2 :])
 
+    def product(self, leaf: MatrixProduct, depth: int) -> None:
+        left, right, out = _matrices(leaf)
+        if leaf.descends:
+            self.put(f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})", depth)
+        elif by_dots(leaf):
+            self.put(f"if {FEWEST} <= {leaf.out.tensor.axes[0].size} <= {MOST}:", depth)
+            self.put(f"_dots({left}, {right.removesuffix('.T')}, {out})", depth + 1)
+            self.put("else:", depth)
+            self.put(f"np.dot({left}, {right}, {out})", depth + 1)
+        else:
+            self.put(f"np.dot({left}, {right}, {out})", depth)
+
     def demand(self, leaf: Demand, depth: int) -> None:
         value = element(leaf.value)
         self.put(f"if {value} < real({leaf.low}) or {value} > real({leaf.high}):", depth)
@@ -195,14 +208,6 @@ def _bounds(loop: Loop) -> str:
     if loop.step > 1:
         return f"{start}, {stop}, {loop.step}"
     return stop if start == "0" else f"{start}, {stop}"
-
-
-def _product(product: MatrixProduct) -> str:
-    """The call that computes a matrix product."""
-    left, *others = _matrices(product)
-    if product.descends:
-        return f"_descend(keep, add, {', '.join([left.removesuffix('.T'), *others])})"
-    return f"np.dot({', '.join([left, *others])})"
 
 
 def _matrices(product: MatrixProduct) -> Iterable[str]:

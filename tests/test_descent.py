@@ -66,7 +66,7 @@ def test_compiled(types: type, convention: str) -> None:
     module = imported("descent", text_of(net), "<descent>")
     assert module._sgd_few
     p, rng = module.init(1, types), np.random.default_rng(0)
-    X, y = np.asarray(rng.standard_normal((7, 70)), types), rng.integers(0, 3, 7)
+    X, y = rng.standard_normal((7, 70)).astype(p[0].dtype), rng.integers(0, 3, 7)
     tolerance = 1e-12 if types is np.float64 else 1e-5
     for size in (1, 2, 3):
         found, losses = module.train(p, X, y, epochs=1, batch_size=size, learning_rate=0.1, optimizer=module.SGD(0.01), shuffle=False)
