@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from codegen.blocks import CALL_PAYS, whole_product
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
 from codegen.order import UNROLLED
-from codegen.products import PRODUCT_EXTENTS, known_extents
+from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, TERMS, by_dots, known_extents
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
 from derive.index import Index, Sum, free_indices
@@ -112,6 +112,8 @@ def _product(equation: Equation, own: Sequence[Placed], fewest: int) -> Iterator
     calls = [p.leaf for p in own if isinstance(p.leaf, MatrixProduct)]
     for call in calls:
         yield f"by BLAS: {_entries(call)}, at least {fewest}"
+        if by_dots(call):
+            yield f"by sums along the rows of both matrices, without BLAS, for {FEWEST} to {MOST} examples: {TERMS} terms or more"
     small = None if calls else whole_product(equation, 1)
     if small is not None:
         count = math.prod(known_extents(small))

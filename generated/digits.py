@@ -171,6 +171,19 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST)
+def _descend(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a.T b, a row of `out` after the other; the product is never stored. For few rows of a and b."""
+    for i in range(out.shape[0]):
+        factor = add * a[0, i]
+        for j in range(out.shape[1]):
+            out[i, j] = keep * out[i, j] + factor * b[0, j]
+        for n in range(1, a.shape[0]):
+            factor = add * a[n, i]
+            for j in range(out.shape[1]):
+                out[i, j] += factor * b[n, j]
+
+
+@njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     """P for a batch of examples."""
     real = theta.dtype.type
@@ -253,15 +266,14 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
-    """The loss of a batch; its derivatives go into `gradient`."""
+def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`, but for dW1, whose factors stay in `work`."""
     real = theta.dtype.type
     N = X.shape[0]
     W1 = theta[0:4096].reshape(64, 64)
     b1 = theta[4096:4160]
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
-    dW1 = gradient[0:4096].reshape(64, 64)
     db1 = gradient[4096:4160]
     dW2 = gradient[4160:4800].reshape(10, 64)
     db2 = gradient[4800:4810]
@@ -323,9 +335,41 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             dA1[n, j] = real(0) if A1[n, j] <= real(0) else dH1[n, j]
             # (13)  db1[j] = sum_n dA1[n,j]
             db1[j] += dA1[n, j]
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_products(X: Array, gradient: Array, work: Array) -> None:
+    """dW1, from the factors in `work`."""
+    N = X.shape[0]
+    dW1 = gradient[0:4096].reshape(64, 64)
+    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
     np.dot(dA1.T, X, dW1)
-    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    L = _gradients_sweep(theta, X, y, gradient, work)
+    _gradients_products(X, gradient, work)
+    return L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd_few(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
+    """One step of SGD for few examples, after `_gradients_sweep`: dW1 are not stored."""
+    real = theta.dtype.type
+    (weight_decay,) = options
+    # theta[k] <- keep theta[k] + add gradient[k]: theta[k] = theta[k] - (weight_decay theta[k] + gradient[k]) rate
+    keep, add = real(1 - rate * weight_decay), real(-rate)
+    N = X.shape[0]
+    W1 = theta[0:4096].reshape(64, 64)
+    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
+    _descend(keep, add, dA1, X, W1)
+    for k in range(4096, 4810):
+        theta[k] = keep * theta[k] + add * gradient[k]
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -538,15 +582,23 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 64)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(64):
-                    examples[n, i] = X[order[start + n], i]
-                targets[n] = y[order[start + n]]
-            total += N * _gradients(theta, examples, targets, gradient, work)
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 64)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(64):
+                        examples[n, i] = X[order[start + n], i]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
+            total += N * _gradients_sweep(theta, examples, targets, gradient, work)
+            if sgd is not None and N <= 2:
+                _sgd_few(theta, examples, work, gradient, sgd, rate)
+            else:
+                _gradients_products(examples, gradient, work)
             steps += 1
-            if sgd is not None:
+            if sgd is not None and N > 2:
                 _sgd(theta, gradient, sgd, rate)
             elif momentum is not None:
                 _momentum(theta, gradient, memory, momentum, rate)

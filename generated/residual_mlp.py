@@ -839,12 +839,16 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 64)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(64):
-                    examples[n, i] = X[order[start + n], i]
-                targets[n] = y[order[start + n]]
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 64)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(64):
+                        examples[n, i] = X[order[start + n], i]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:

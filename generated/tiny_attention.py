@@ -902,13 +902,17 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 8 * N].reshape(N, 8)
-            targets = y_batch[0 : 8 * N].reshape(N, 8)
-            for n in range(N):
-                for t in range(8):
-                    examples[n, t] = X[order[start + n], t]
-                for t in range(8):
-                    targets[n, t] = y[order[start + n], t]
+            if shuffle:
+                examples = X_batch[0 : 8 * N].reshape(N, 8)
+                targets = y_batch[0 : 8 * N].reshape(N, 8)
+                for n in range(N):
+                    for t in range(8):
+                        examples[n, t] = X[order[start + n], t]
+                    for t in range(8):
+                        targets[n, t] = y[order[start + n], t]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:

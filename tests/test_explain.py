@@ -35,9 +35,9 @@ def module(name: str) -> Module:
 
 
 def lines(name: str, kernel: str) -> str:
-    """The code of a kernel, of a block where it has one."""
-    functions = module(name).kernels
-    return "\n".join(line for key, f in functions.items() if key in (kernel, f"{kernel}_block", f"{kernel}_batch") for line in f.lines)
+    """The code of a kernel and of its parts, of a block where it has one."""
+    parts = [kernel, *(f"{kernel}_{part}" for part in ("block", "batch", "sweep", "products"))]
+    return "\n".join(line for key, f in module(name).kernels.items() if key in parts for line in f.lines)
 
 
 @pytest.mark.parametrize("name", shipped())
