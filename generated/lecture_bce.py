@@ -96,72 +96,40 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _decayed(x: Real) -> Real:
+    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
+    real = type(x)
+    k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
+    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
+    """1 / (1 + exp(-x)), within 2 ulp: 1 - e / (1 + e), or e times that, with e = exp(-|x|), which _softplus(-|x|) has as well."""
     real = type(x)
-    k, e = _reduced(max(-x, real(-40)), real(0))
-    s = _power(k)
-    small, large = (s * e, s) if s > real(1) else (s, s * e)
-    y = real(1) / ((real(1) + small) + large)
-    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+    e = _decayed(-abs(x))
+    start = e if x < real(0) else real(1)
+    return start - start * (e / (real(1) + e))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _split(x: Real) -> tuple[Real, Real]:
-    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x, from its bits."""
-    if isinstance(x, Float32):
-        subnormal = x < np.float32(2**-126)
-        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
-        k = np.int32(bits - 0x3F3504F3) >> 23
-        m = np.int32(bits - (k << 23)).view(np.float32)
-        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
-    subnormal = x < np.float64(2**-1022)
-    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
-    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
-    m = np.int64(bits - (k << 52)).view(np.float64)
-    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
-
-
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _logarithm(x: Real, k: Real, f: Real) -> Real:
-    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
+def _softplus(x: Real) -> Real:
+    """log(1 + exp(x)) for x at most 0, within 2 ulp: with e = exp(x) from 0 to 1, log(1 + e) needs no exponent of 1 + e."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
+    e = _decayed(x)
+    s = e / (real(2) + e)  # log(1 + e) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = e - s e
     z = s * s
     if isinstance(x, Float32):
-        high, low = real(0.693359375), real(-0.00021219444)
-        q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = real(0.2322433)
+        q = (q * z + real(0.21706575)) * z + real(0.28592357)
+        q = (q * z + real(0.39999706)) * z + real(0.6666667)
     else:
-        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
-        q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
-    square = real(0.5) * f * f
-    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
-    if real(0) < x < real(np.inf):
-        return y
-    if x == real(0):
-        return real(-np.inf)
-    return real(np.nan) if x < real(0) else x
-
-
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _log(x: Real) -> Real:
-    """log(x), within 1 ulp."""
-    k, m = _split(x)
-    return _logarithm(x, k, m - type(x)(1))
-
-
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _log1p(x: Real) -> Real:
-    """log(1 + x), within 1.5 ulp."""
-    real = type(x)
-    y = real(1) + x
-    rest = x - (y - real(1))  # what rounding has cost 1 + x
-    k, m = _split(y)
-    return _logarithm(y, k, (m - real(1)) + rest * _power(-min(k, real(100))))
+        q = real(0.1616404561194353) * z + real(0.08800738486144674)
+        q = (q * z + real(0.12001072809590713)) * z + real(0.13314144209654935)
+        q = (q * z + real(0.15385570064958623)) * z + real(0.18181789436132859)
+        q = (q * z + real(0.22222222717427864)) * z + real(0.2857142856710876)
+        q = (q * z + real(0.40000000000014585)) * z + real(0.6666666666666666)
+    return e - s * (e - z * q)
 
 
 # -- arrays of kernels whose shapes are known when they are compiled
@@ -302,7 +270,6 @@ def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArra
     b2 = _part(theta, 9, (1,))
     X = _local(theta, (2, 32))
     Y = _local(theta, (1, 32))
-    P_0 = _local(theta, (32,))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
@@ -321,11 +288,12 @@ def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArra
         h1_2 = max(a1_2, real(0))
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
         z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
-        # (4a)  P[n,c] = sigmoid(Z[n,c])
-        P_0[n] = _sigmoid(z_0)
-    # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log1p(-P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-    for n in range(block):
-        sum_L = _add(sum_L, max(_log(P_0[n]), real(-100)) * Y[0, n] + (real(1) - Y[0, n]) * max(_log1p(-P_0[n]), real(-100)))
+        # (5a)  log1p_Z[n,c] = log1p(exp(-abs(Z[n,c])))
+        log1p_Z_0 = _softplus(-abs(z_0))
+        # (5b)  L = -(sum_c,n ((1 - Y[n,c]) atleast(-atleast(Z[n,c], 0) - log1p_Z[n,c], -100) + atleast(-atleast(-Z[n,c], 0) - log1p_Z[n,c],
+        #     -100) Y[n,c]))/N
+        term = (real(1) - Y[0, n]) * max(-max(z_0, real(0)) - log1p_Z_0, real(-100))
+        sum_L = _add(sum_L, max(-max(-z_0, real(0)) - log1p_Z_0, real(-100)) * Y[0, n] + term)
     return sum_L
 
 
@@ -340,7 +308,7 @@ def _loss_batch(theta: Array, examples: Array, targets: Array, order: npt.NDArra
         sum_L += _loss_block(theta, examples, targets, order, at, 4)
     for at in range(stop - (stop - start) % 4, stop):
         sum_L += _loss_block(theta, examples, targets, order, at, 1)
-    # (5a) continued
+    # (5b) continued
     L = -sum_L / real(N)
     return float(L)
 
@@ -365,7 +333,6 @@ def _gradients_block(
     db2 = _part(gradient, 9, (1,))
     X = _local(theta, (2, 32))
     Y = _local(theta, (1, 32))
-    P_0 = _local(theta, (32,))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
@@ -398,9 +365,15 @@ def _gradients_block(
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
         z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
         # (4a)  P[n,c] = sigmoid(Z[n,c])
-        P_0[n] = _sigmoid(z_0)
+        p_0 = _sigmoid(z_0)
+        # (5a)  log1p_Z[n,c] = log1p(exp(-abs(Z[n,c])))
+        log1p_Z_0 = _softplus(-abs(z_0))
+        # (5b)  L = -(sum_c,n ((1 - Y[n,c]) atleast(-atleast(Z[n,c], 0) - log1p_Z[n,c], -100) + atleast(-atleast(-Z[n,c], 0) - log1p_Z[n,c],
+        #     -100) Y[n,c]))/N
+        term = (real(1) - Y[0, n]) * max(-max(z_0, real(0)) - log1p_Z_0, real(-100))
+        sum_L = _add(sum_L, max(-max(-z_0, real(0)) - log1p_Z_0, real(-100)) * Y[0, n] + term)
         # (7)  dZ[n,c] = (P[n,c] - Y[n,c])/N
-        dZ_0 = (P_0[n] - Y[0, n]) / real(N)
+        dZ_0 = (p_0 - Y[0, n]) / real(N)
         # (8) continued
         sum_dW2_0_0 = _add(sum_dW2_0_0, dZ_0 * h1_0)
         sum_dW2_1_0 = _add(sum_dW2_1_0, dZ_0 * h1_1)
@@ -435,9 +408,6 @@ def _gradients_block(
     dW1[1, 0] = sum_dW1_1_0
     dW1[1, 1] = sum_dW1_1_1
     dW1[1, 2] = sum_dW1_1_2
-    # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log1p(-P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-    for n in range(block):
-        sum_L = _add(sum_L, max(_log(P_0[n]), real(-100)) * Y[0, n] + (real(1) - Y[0, n]) * max(_log1p(-P_0[n]), real(-100)))
     return sum_L
 
 
@@ -466,7 +436,7 @@ def _gradients_batch(
         sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4)
     for at in range(stop - (stop - start) % 4, stop):
         sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1)
-    # (5a) continued
+    # (5b) continued
     L = -sum_L / real(N)
     return float(L)
 
