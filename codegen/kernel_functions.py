@@ -1,4 +1,4 @@
-"""Elementary functions for kernels: exp, expm1, tanh, the logistic function, log, log1p, erf and erfc.
+"""Elementary functions for kernels: exp, expm1, tanh, the logistic function, softplus, log, log1p, erf and erfc.
 
 The functions of C's library take one number at a time, so that a loop that calls them cannot be vectorised. These are additions,
 multiplications, divisions and choices alone: inlined into a loop, they are computed for several numbers at once. A generated module holds
@@ -88,14 +88,40 @@ def _expm1(x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
+def _decayed(x: Real) -> Real:
+    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
     real = type(x)
-    k, e = _reduced(max(-x, real(-40)), real(0))
-    s = _power(k)
-    small, large = (s * e, s) if s > real(1) else (s, s * e)
-    y = real(1) / ((real(1) + small) + large)
-    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+    k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
+    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _sigmoid(x: Real) -> Real:
+    """1 / (1 + exp(-x)), within 2 ulp: 1 - e / (1 + e), or e times that, with e = exp(-|x|), which _softplus(-|x|) has as well."""
+    real = type(x)
+    e = _decayed(-abs(x))
+    start = e if x < real(0) else real(1)
+    return start - start * (e / (real(1) + e))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _softplus(x: Real) -> Real:
+    """log(1 + exp(x)) for x at most 0, within 2 ulp: with e = exp(x) from 0 to 1, log(1 + e) needs no exponent of 1 + e."""
+    real = type(x)
+    e = _decayed(x)
+    s = e / (real(2) + e)  # log(1 + e) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = e - s e
+    z = s * s
+    if isinstance(x, Float32):
+        q = real(0.2322433)
+        q = (q * z + real(0.21706575)) * z + real(0.28592357)
+        q = (q * z + real(0.39999706)) * z + real(0.6666667)
+    else:
+        q = real(0.1616404561194353) * z + real(0.08800738486144674)
+        q = (q * z + real(0.12001072809590713)) * z + real(0.13314144209654935)
+        q = (q * z + real(0.15385570064958623)) * z + real(0.18181789436132859)
+        q = (q * z + real(0.22222222717427864)) * z + real(0.2857142856710876)
+        q = (q * z + real(0.40000000000014585)) * z + real(0.6666666666666666)
+    return e - s * (e - z * q)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)

@@ -34,6 +34,8 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -837,12 +839,16 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 64)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(64):
-                    examples[n, i] = X[order[start + n], i]
-                targets[n] = y[order[start + n]]
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 64)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(64):
+                        examples[n, i] = X[order[start + n], i]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:
@@ -888,7 +894,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(5690, theta.dtype)
     work = np.empty(10 + 584 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
@@ -968,25 +974,78 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (32, 64),
-        "b1": (32,),
-        "gamma2": (32,),
-        "beta2": (32,),
-        "W3": (48, 32),
-        "b3": (48,),
-        "W4": (32, 48),
-        "b4": (32,),
-        "gamma6": (32,),
-        "beta6": (32,),
-        "W7": (10, 32),
-        "b7": (10,),
-    }
+    shapes = (
+        (32, 64),  # W1
+        (32,),  # b1
+        (32,),  # gamma2
+        (32,),  # beta2
+        (48, 32),  # W3
+        (48,),  # b3
+        (32, 48),  # W4
+        (32,),  # b4
+        (32,),  # gamma6
+        (32,),  # beta6
+        (10, 32),  # W7
+        (10,),  # b7
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, gamma2, beta2, W3, b3, W4, b4, gamma6, beta6, W7, b7)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (32, 64)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (32,)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (32,)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (32,)
+        and a3.flags.c_contiguous
+        and type(a4) is np.ndarray
+        and a4.dtype is a0.dtype
+        and a4.shape == (48, 32)
+        and a4.flags.c_contiguous
+        and type(a5) is np.ndarray
+        and a5.dtype is a0.dtype
+        and a5.shape == (48,)
+        and a5.flags.c_contiguous
+        and type(a6) is np.ndarray
+        and a6.dtype is a0.dtype
+        and a6.shape == (32, 48)
+        and a6.flags.c_contiguous
+        and type(a7) is np.ndarray
+        and a7.dtype is a0.dtype
+        and a7.shape == (32,)
+        and a7.flags.c_contiguous
+        and type(a8) is np.ndarray
+        and a8.dtype is a0.dtype
+        and a8.shape == (32,)
+        and a8.flags.c_contiguous
+        and type(a9) is np.ndarray
+        and a9.dtype is a0.dtype
+        and a9.shape == (32,)
+        and a9.flags.c_contiguous
+        and type(a10) is np.ndarray
+        and a10.dtype is a0.dtype
+        and a10.shape == (10, 32)
+        and a10.flags.c_contiguous
+        and type(a11) is np.ndarray
+        and a11.dtype is a0.dtype
+        and a11.shape == (10,)
+        and a11.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -999,18 +1058,18 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:2048].reshape(32, 64),
-        b1=theta[2048:2080],
-        gamma2=theta[2080:2112],
-        beta2=theta[2112:2144],
-        W3=theta[2144:3680].reshape(48, 32),
-        b3=theta[3680:3728],
-        W4=theta[3728:5264].reshape(32, 48),
-        b4=theta[5264:5296],
-        gamma6=theta[5296:5328],
-        beta6=theta[5328:5360],
-        W7=theta[5360:5680].reshape(10, 32),
-        b7=theta[5680:5690],
+        theta[0:2048].reshape(32, 64),
+        theta[2048:2080],
+        theta[2080:2112],
+        theta[2112:2144],
+        theta[2144:3680].reshape(48, 32),
+        theta[3680:3728],
+        theta[3728:5264].reshape(32, 48),
+        theta[5264:5296],
+        theta[5296:5328],
+        theta[5328:5360],
+        theta[5360:5680].reshape(10, 32),
+        theta[5680:5690],
     )
 
 
@@ -1065,13 +1124,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += not 0 <= x <= 9
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is INTEGER
+        and X.shape[1:] == (64,)
+        and y.shape == (len(X),)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+    return _without_nan("X", examples), _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:

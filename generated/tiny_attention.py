@@ -35,6 +35,8 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -900,13 +902,17 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 8 * N].reshape(N, 8)
-            targets = y_batch[0 : 8 * N].reshape(N, 8)
-            for n in range(N):
-                for t in range(8):
-                    examples[n, t] = X[order[start + n], t]
-                for t in range(8):
-                    targets[n, t] = y[order[start + n], t]
+            if shuffle:
+                examples = X_batch[0 : 8 * N].reshape(N, 8)
+                targets = y_batch[0 : 8 * N].reshape(N, 8)
+                for n in range(N):
+                    for t in range(8):
+                        examples[n, t] = X[order[start + n], t]
+                    for t in range(8):
+                        targets[n, t] = y[order[start + n], t]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:
@@ -952,7 +958,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(1546, theta.dtype)
     work = np.empty(508 + 1984 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
@@ -1032,25 +1038,78 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "E1": (10, 16),
-        "E2": (8, 16),
-        "Wq3": (16, 16),
-        "bq3": (16,),
-        "Wk3": (16, 16),
-        "bk3": (16,),
-        "Wv3": (16, 16),
-        "bv3": (16,),
-        "Wo3": (16, 16),
-        "bo3": (16,),
-        "W5": (10, 16),
-        "b5": (10,),
-    }
+    shapes = (
+        (10, 16),  # E1
+        (8, 16),  # E2
+        (16, 16),  # Wq3
+        (16,),  # bq3
+        (16, 16),  # Wk3
+        (16,),  # bk3
+        (16, 16),  # Wv3
+        (16,),  # bv3
+        (16, 16),  # Wo3
+        (16,),  # bo3
+        (10, 16),  # W5
+        (10,),  # b5
+    )
     _demand_type("p", p, (tuple, list), "Parameters(E1, E2, Wq3, bq3, Wk3, bk3, Wv3, bv3, Wo3, bo3, W5, b5)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (10, 16)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (8, 16)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (16, 16)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (16,)
+        and a3.flags.c_contiguous
+        and type(a4) is np.ndarray
+        and a4.dtype is a0.dtype
+        and a4.shape == (16, 16)
+        and a4.flags.c_contiguous
+        and type(a5) is np.ndarray
+        and a5.dtype is a0.dtype
+        and a5.shape == (16,)
+        and a5.flags.c_contiguous
+        and type(a6) is np.ndarray
+        and a6.dtype is a0.dtype
+        and a6.shape == (16, 16)
+        and a6.flags.c_contiguous
+        and type(a7) is np.ndarray
+        and a7.dtype is a0.dtype
+        and a7.shape == (16,)
+        and a7.flags.c_contiguous
+        and type(a8) is np.ndarray
+        and a8.dtype is a0.dtype
+        and a8.shape == (16, 16)
+        and a8.flags.c_contiguous
+        and type(a9) is np.ndarray
+        and a9.dtype is a0.dtype
+        and a9.shape == (16,)
+        and a9.flags.c_contiguous
+        and type(a10) is np.ndarray
+        and a10.dtype is a0.dtype
+        and a10.shape == (10, 16)
+        and a10.flags.c_contiguous
+        and type(a11) is np.ndarray
+        and a11.dtype is a0.dtype
+        and a11.shape == (10,)
+        and a11.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -1063,18 +1122,18 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        E1=theta[0:160].reshape(10, 16),
-        E2=theta[160:288].reshape(8, 16),
-        Wq3=theta[288:544].reshape(16, 16),
-        bq3=theta[544:560],
-        Wk3=theta[560:816].reshape(16, 16),
-        bk3=theta[816:832],
-        Wv3=theta[832:1088].reshape(16, 16),
-        bv3=theta[1088:1104],
-        Wo3=theta[1104:1360].reshape(16, 16),
-        bo3=theta[1360:1376],
-        W5=theta[1376:1536].reshape(10, 16),
-        b5=theta[1536:1546],
+        theta[0:160].reshape(10, 16),
+        theta[160:288].reshape(8, 16),
+        theta[288:544].reshape(16, 16),
+        theta[544:560],
+        theta[560:816].reshape(16, 16),
+        theta[816:832],
+        theta[832:1088].reshape(16, 16),
+        theta[1088:1104],
+        theta[1104:1360].reshape(16, 16),
+        theta[1360:1376],
+        theta[1376:1536].reshape(10, 16),
+        theta[1536:1546],
     )
 
 
@@ -1116,13 +1175,49 @@ def _examples(X: npt.ArrayLike) -> Labels:
     return np.require(array, np.int64, ["C", "A", "W"])
 
 
+@njit(error_model="numpy")
+def _right(examples: Labels, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += not 0 <= x < 10
+    for x in targets.flat:
+        wrong += not 0 <= x <= 9
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Labels, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is INTEGER
+        and y.dtype is INTEGER
+        and X.shape[1:] == (8,)
+        and y.shape == (len(X), 8)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Labels, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
+    ready = _ready(X, y)
+    examples, targets = _examined(X, y) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Labels, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
     examples = _examples(X)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, examples, _targets(y, examples.shape[0])
+    return examples, _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:
