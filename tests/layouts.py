@@ -24,7 +24,7 @@ SIZED = re.compile(r"\\(?:big|Big|bigg|Bigg)[lr]?$")
 WORDS = {r"\mathrm", r"\operatorname", r"\text"}
 ALPHABETS = {(r"\mathbf", "1"): "𝟏", (r"\mathbb", "R"): "ℝ", (r"\mathbb", "1"): "𝟏"}
 ACCENTS = {r"\hat": "^", r"\dot": "˙", r"\mathring": "˚"}
-CLOSES = {"(": ")", "[": "]", "{": "}"}
+CLOSES = {"(": ")", "[": "]", "{": "}", "|": "|"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def grouped(boxes: Sequence[Box]) -> Boxes:
     found: list[list[Box]] = [[]]
     opened: list[str] = []
     for box in boxes:
-        if box.kind == "sign" and box.text in ("(", "["):
+        if box.kind == "sign" and (box.text in ("(", "[") or (box.text == "|" and "|" not in opened)):
             opened.append(box.text)
             found.append([])
         elif box.kind == "sign" and opened and box.text == CLOSES[opened[-1]]:
@@ -115,8 +115,8 @@ class _Latex:
                 primes = found[-1].sup[0].text if found[-1].sup else ""
                 found[-1] = replace(found[-1], sup=(Box("sign", primes + "′"),))
             elif token == "{":
-                self.tokens.insert(0, token)
-                found += self.argument()
+                found += self.boxes()  # a line that is set smaller: its brackets may close on another one
+                assert self.tokens.pop(0) == "}"
             else:
                 found.append(self.box(token))
         return found

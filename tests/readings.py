@@ -256,7 +256,10 @@ class Reader:
         if box.kind == "frac" and not box.sup:
             return self.fraction(box, bound)
         if box.kind == "group" and not box.sup:
-            return self.indicator(box, bound) if box.text == "𝟏[" else self.expression(box.parts[0], bound)
+            inside = None if box.text == "𝟏[" else self.expression(box.parts[0], bound)
+            if inside is None:
+                return self.indicator(box, bound)
+            return inside.mapped(_absolute) if box.text == "|" else inside
         if box.kind == "cases":
             return self.cases(box, bound)
         if box.kind == "root":
@@ -393,6 +396,10 @@ class Reader:
 
 def _exp(x: Expr) -> Expr:
     return sp.exp(x)
+
+
+def _absolute(x: Expr) -> Expr:
+    return sp.Abs(x)
 
 
 def _root(x: Expr) -> Expr:
