@@ -84,17 +84,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -121,16 +122,17 @@ def _softplus(x: Real) -> Real:
     e = _decayed(x)
     s = e / (real(2) + e)  # log(1 + e) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = e - s e
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         q = real(0.2322433)
-        q = (q * z + real(0.21706575)) * z + real(0.28592357)
-        q = (q * z + real(0.39999706)) * z + real(0.6666667)
+        q = q * zz + (real(0.21706575) * z + real(0.28592357))
+        q = q * zz + (real(0.39999706) * z + real(0.6666667))
     else:
         q = real(0.1616404561194353) * z + real(0.08800738486144674)
-        q = (q * z + real(0.12001072809590713)) * z + real(0.13314144209654935)
-        q = (q * z + real(0.15385570064958623)) * z + real(0.18181789436132859)
-        q = (q * z + real(0.22222222717427864)) * z + real(0.2857142856710876)
-        q = (q * z + real(0.40000000000014585)) * z + real(0.6666666666666666)
+        q = q * zz + (real(0.12001072809590713) * z + real(0.13314144209654935))
+        q = q * zz + (real(0.15385570064958623) * z + real(0.18181789436132859))
+        q = q * zz + (real(0.22222222717427864) * z + real(0.2857142856710876))
+        q = q * zz + (real(0.40000000000014585) * z + real(0.6666666666666666))
     return e - s * (e - z * q)
 
 
@@ -225,7 +227,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
     X = _local(theta, (2, 32))
     Yhat = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
     for n in range(block):
@@ -245,7 +247,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
         Yhat[0, n] = _sigmoid(z_0)
     for n in range(block):
         for c in range(1):
-            out[order[start + n], c] = Yhat[c, n]
+            out[np.uint64(order[np.uint64(start + n)]), c] = Yhat[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -276,7 +278,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArra
     X = _local(theta, (2, 32))
     Y = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         for c in range(1):
@@ -341,7 +343,7 @@ def _gradients_block(
     X = _local(theta, (2, 32))
     Y = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         for c in range(1):
