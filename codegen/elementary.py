@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import sympy as sp
-from sympy import Basic
+from sympy import Basic, Expr
 
 from derive.functions import Erfc, Expm1, Log1p, Sigmoid
 
@@ -27,6 +27,21 @@ CALLS: Mapping[type[Basic], str] = {
     Log1p: "_log1p",
     Sigmoid: "_sigmoid",
 }
+
+SOFTPLUS = "_softplus"  # log(1 + exp(x)) for x at most 0
+
+
+def call(e: Expr) -> tuple[str, Expr] | None:
+    """The elementary function that an expression calls, and its argument; None where it is none.
+
+    log1p(exp(u)) is one function where u is at most 0, as in the stable form of softplus.
+    """
+    if type(e) not in CALLS:
+        return None
+    argument = e.args[0]
+    if isinstance(e, Log1p) and isinstance(argument, sp.exp) and argument.args[0].is_nonpositive:
+        return SOFTPLUS, argument.args[0]
+    return CALLS[type(e)], argument
 
 
 @dataclass(frozen=True)

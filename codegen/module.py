@@ -247,7 +247,7 @@ class Module:
         }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
-        memory += [Argument("threads", "tuple[Array, Array, Array] | None", "threads")] if self.threads else []
+        memory += [Argument("threads", "tuple[Array, Array] | None", "threads")] if self.threads else []
         return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))
 
     @property
@@ -257,7 +257,7 @@ class Module:
         if function is None:
             return None
         fewest = max(4 * CHUNK, -(-WORTH // self.stored.learned))
-        return {"fewest": fewest, "chunk": CHUNK, "size": self.stored.learned, "work": _text(function.work), "call": function.call({})}
+        return {"fewest": fewest, "chunk": CHUNK, "size": self.stored.learned, "call": function.call({})}
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""
