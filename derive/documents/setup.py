@@ -148,8 +148,8 @@ def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
             )
         if floors.log is not None and not any(floors.log in a.args and isinstance(a.args[0], sp.log | Log1p) for a in bounded):
             yield (
-                "No logarithm of a probability is computed here: its definition is put in, and up to the bound the loss is right even where "
-                "a probability is rounded to 0 or 1. PyTorch takes the logarithm of the rounded one, and gives the bound there.",
+                "No logarithm of a probability is computed here: its definition is put in, and up to the bound the loss is right even "
+                "where a probability is rounded to 0 or 1. PyTorch takes the logarithm of the rounded one, and gives the bound there.",
             )
 
 
