@@ -268,7 +268,7 @@ def test_one_unit_at_extremes(kind: str, activation: str, z: float, y: float, lo
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", {"formula": "-target * log(prediction) - (1 - target) * log(1 - prediction)"}])
-def test_the_loss_of_a_probability_is_that_of_its_logit(loss: object, dtype: type) -> None:
+def test_the_loss_of_a_probability_is_that_of_its_logit(loss: object, dtype: type[np.float64] | type[np.float32]) -> None:
     """To the last digits, also where the probability is rounded; the built-in loss is clamped at 100, the formula is not."""
     module = interpreted(network(1, [(1, "sigmoid")], loss))
     z = np.array([-1e4, -101, -99, -60, -38, -36, -18, -5, -0.5, -1e-9, 0, 1e-9, 0.7, 3, 17, 20, 37, 45, 99, 101, 1e4], dtype)
@@ -277,7 +277,7 @@ def test_the_loss_of_a_probability_is_that_of_its_logit(loss: object, dtype: typ
     for y in (0.0, 1.0, 0.25):
         expected = [float(y * exact_loss(-v, loss) + (1 - y) * exact_loss(v, loss)) for v in z]
         found = [module.loss(p, np.array([[v]]), np.array([[y]])) for v in z]
-        np.testing.assert_allclose(found, expected, rtol=4 * limits.eps, atol=2 * limits.smallest_subnormal)
+        np.testing.assert_allclose(found, expected, rtol=float(4 * limits.eps), atol=float(2 * limits.smallest_subnormal))
 
 
 def exact_loss(x: float, loss: object) -> mpmath.mpf:
