@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen import data
 from codegen.about import About, about
 from codegen.arguments import Rows
-from codegen.elementary import copies
+from codegen.elementary import PRODUCTS, copies
 from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
@@ -82,6 +82,8 @@ def _shown(module: Module) -> dict[str, object]:
         "calls": module.calls,
         "work": module.work,
         "elementary": copies(every),
+        "own_products": copies(every, PRODUCTS),
+        "descent": module.descent,
         "reorders": any(f" {ADD}(" in line for line in every),
         "products": any("np.dot(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",

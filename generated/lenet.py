@@ -105,17 +105,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -158,16 +159,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -797,14 +799,18 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 1, 8, 8)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(1):
-                    for h in range(8):
-                        for w in range(8):
-                            examples[n, i, h, w] = X[order[start + n], i, h, w]
-                targets[n] = y[order[start + n]]
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 1, 8, 8)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(1):
+                        for h in range(8):
+                            for w in range(8):
+                                examples[n, i, h, w] = X[order[start + n], i, h, w]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:

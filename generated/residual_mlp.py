@@ -99,17 +99,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -152,16 +153,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -189,27 +191,28 @@ def _erfc(x: Real) -> Real:
     k, e = _reduced(-head * head, tail * (real(2) * head) + tail * tail)
     v = size / (size + real(4))
     u = real(2) * v - real(1)
+    uu = u * u
     if isinstance(x, Float32):
         q = real(0.0001010518)
-        q = (q * u + real(0.00042209783)) * u + real(-0.0007416307)
-        q = (q * u + real(-0.00087331043)) * u + real(0.010846124)
-        q = (q * u + real(-0.043240465)) * u + real(0.1175996)
-        q = (q * u + real(-0.25025564)) * u + real(0.43771878)
-        q = (q * u + real(-0.63979757)) * u + real(0.7759918)
-        q = (q * u + real(-0.74523246)) * u + real(0.46599025)
+        q = q * uu + (real(0.00042209783) * u + real(-0.0007416307))
+        q = q * uu + (real(-0.00087331043) * u + real(0.010846124))
+        q = q * uu + (real(-0.043240465) * u + real(0.1175996))
+        q = q * uu + (real(-0.25025564) * u + real(0.43771878))
+        q = q * uu + (real(-0.63979757) * u + real(0.7759918))
+        q = q * uu + (real(-0.74523246) * u + real(0.46599025))
     else:
         q = real(1.8568190642048206e-09)
-        q = (q * u + real(-1.5968399067769786e-10)) * u + real(-2.8016413675015326e-08)
-        q = (q * u + real(-2.4493994042639577e-09)) * u + real(2.2598658982747923e-07)
-        q = (q * u + real(-8.273968037788598e-08)) * u + real(-1.5740789618667658e-06)
-        q = (q * u + real(2.1652580954874446e-06)) * u + real(9.259103855592433e-06)
-        q = (q * u + real(-3.1704317637505294e-05)) * u + real(-1.7096454992885094e-05)
-        q = (q * u + real(0.00031833998278657787)) * u + real(-0.0007168526751761288)
-        q = (q * u + real(-0.0007986938989819818)) * u + real(0.010862633725407323)
-        q = (q * u + real(-0.04325810184647119)) * u + real(0.11759313293597198)
-        q = (q * u + real(-0.2502538645596081)) * u + real(0.4377195345554047)
-        q = (q * u + real(-0.6397976666280594)) * u + real(0.7759917751374706)
-        q = (q * u + real(-0.7452324709322302)) * u + real(0.465990237251105)
+        q = q * uu + (real(-1.5968399067769786e-10) * u + real(-2.8016413675015326e-08))
+        q = q * uu + (real(-2.4493994042639577e-09) * u + real(2.2598658982747923e-07))
+        q = q * uu + (real(-8.273968037788598e-08) * u + real(-1.5740789618667658e-06))
+        q = q * uu + (real(2.1652580954874446e-06) * u + real(9.259103855592433e-06))
+        q = q * uu + (real(-3.1704317637505294e-05) * u + real(-1.7096454992885094e-05))
+        q = q * uu + (real(0.00031833998278657787) * u + real(-0.0007168526751761288))
+        q = q * uu + (real(-0.0007986938989819818) * u + real(0.010862633725407323))
+        q = q * uu + (real(-0.04325810184647119) * u + real(0.11759313293597198))
+        q = q * uu + (real(-0.2502538645596081) * u + real(0.4377195345554047))
+        q = q * uu + (real(-0.6397976666280594) * u + real(0.7759917751374706))
+        q = q * uu + (real(-0.7452324709322302) * u + real(0.465990237251105))
     p = v * q
     p = p + p * e
     first = real(1) + e
@@ -839,12 +842,16 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 64)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(64):
-                    examples[n, i] = X[order[start + n], i]
-                targets[n] = y[order[start + n]]
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 64)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(64):
+                        examples[n, i] = X[order[start + n], i]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:

@@ -172,4 +172,4 @@ class _Graph:
         return {e.tensor: "more" if start <= k < end else f"equation-{e.number}" for k, e in enumerate(self.forward.equations)}
 
     def _name(self, tensor: Tensor) -> Name:
-        return Name(self.how.name(tensor), tensor.name)
+        return Name(self.how.inline(tensor), tensor.name)

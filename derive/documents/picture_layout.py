@@ -83,7 +83,12 @@ def shortened(words: str) -> str:
 
 def names_width(names: Sequence[Name]) -> float:
     """About how wide names with commas between them are."""
-    return sum(0.8 * FONT * width(name.latex) for name in names) + 0.8 * FONT * max(len(names) - 1, 0)
+    return sum(map(_name_width, names)) + 0.8 * FONT * max(len(names) - 1, 0)
+
+
+def _name_width(name: Name) -> float:
+    """About how wide a name is; a derivative, written on one line, is mostly of full letters, other names half of small ones."""
+    return (1.1 if r"\partial" in name.latex else 0.8) * FONT * width(name.latex)
 
 
 def place(picture: Picture) -> Layout:
