@@ -57,11 +57,15 @@ class BlockFunctions:
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
         shared = {v.tensor.name for v in self._own(self._around)}
         own = [local(v.tensor) for v in self._own(code) if v.tensor.name not in shared]
-        every = [*(INDENT + line for line in (*self._viewed(code), *own)), *code]
+        wide = [f"{INDENT}if wide is not None:", f"{INDENT * 2}_wide_vectors()"]
+        every = [*wide, *(INDENT + line for line in (*self._viewed(code), *own)), *code]
         count = len(self.kernel.sums)
         returns = "None" if count == 0 else "Real" if count == 1 else f"tuple[{', '.join(['Real'] * count)}]"
-        purpose = f"{self.name}_batch for the examples of a block, from order[start] on; their number is known to the compiler."
-        arguments = {**self._used(every, shared), "block": "int"}
+        purpose = (
+            f"{self.name}_batch for the examples of a block, from order[start] on; their number is known to the compiler.\n\n"
+            f"{INDENT}wide: None for blocks that are shorter than the processor's widest vectors.\n{INDENT}"
+        )
+        arguments = {**self._used(every, shared), "block": "int", "wide": "bool | None"}
         return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), INLINED)
 
     def _batch(self, block: Function) -> Function:
@@ -109,7 +113,7 @@ class BlockFunctions:
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
         for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
             yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
-            call = block.call({"start": "at", "block": str(size)})
+            call = block.call({"start": "at", "block": str(size), "wide": str(size == SIZES[0] or None)})
             if len(sums) == 1:
                 yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
                 continue

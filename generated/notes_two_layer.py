@@ -179,6 +179,18 @@ def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
     return vector[start : start + math.prod(shape)].reshape(shape)
 
 
+def _wide_vectors() -> None:
+    """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
+
+
+@overload(_wide_vectors, inline="always")
+def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made() -> None:
+        _prefer_wide_vectors()
+
+    return made
+
+
 @overload(_local, prefer_literal=True, inline="always")
 def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
@@ -201,12 +213,22 @@ def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: igno
     return made
 
 
+@intrinsic(prefer_literal=False)
+def _prefer_wide_vectors(_: Any) -> Any:
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
 @intrinsic(prefer_literal=True)
 def _on_stack(_: Any, like: Any, shape: Any) -> Any:
     kind, extents = _kind(like, shape)
 
     def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
         memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
+        memory.align = 64  # a line of the cache: no vector lies in two
         return _array(context, builder, kind, extents, memory)
 
     return kind(like, shape), build
@@ -248,8 +270,15 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int) -> None:
-    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
+def _predict_block(
+    theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int, wide: bool | None
+) -> None:
+    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+
+    wide: None for blocks that are shorter than the processor's widest vectors.
+    """
+    if wide is not None:
+        _wide_vectors()
     real = theta.dtype.type
     W1 = _part(theta, 0, (5, 4))
     b1 = _part(theta, 20, (5,))
@@ -296,11 +325,11 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
 def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
     """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, examples, order, at, out, 32)
+        _predict_block(theta, examples, order, at, out, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, examples, order, at, out, 4)
+        _predict_block(theta, examples, order, at, out, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, examples, order, at, out, 1)
+        _predict_block(theta, examples, order, at, out, 1, None)
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -310,8 +339,15 @@ def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: A
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_block(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, block: int) -> Real:
-    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
+def _loss_block(
+    theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, block: int, wide: bool | None
+) -> Real:
+    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+
+    wide: None for blocks that are shorter than the processor's widest vectors.
+    """
+    if wide is not None:
+        _wide_vectors()
     real = theta.dtype.type
     W1 = _part(theta, 0, (5, 4))
     b1 = _part(theta, 20, (5,))
@@ -364,11 +400,11 @@ def _loss_batch(theta: Array, examples: Array, targets: Labels, order: npt.NDArr
     real = theta.dtype.type
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, examples, targets, order, at, 32)
+        sum_L += _loss_block(theta, examples, targets, order, at, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, examples, targets, order, at, 4)
+        sum_L += _loss_block(theta, examples, targets, order, at, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, examples, targets, order, at, 1)
+        sum_L += _loss_block(theta, examples, targets, order, at, 1, None)
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -382,9 +418,22 @@ def _loss(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, N: int, gradient: Array, block: int
+    theta: Array,
+    examples: Array,
+    targets: Labels,
+    order: npt.NDArray[np.int64],
+    start: int,
+    N: int,
+    gradient: Array,
+    block: int,
+    wide: bool | None,
 ) -> Real:
-    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
+    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+
+    wide: None for blocks that are shorter than the processor's widest vectors.
+    """
+    if wide is not None:
+        _wide_vectors()
     real = theta.dtype.type
     W1 = _part(theta, 0, (5, 4))
     b1 = _part(theta, 20, (5,))
@@ -521,11 +570,11 @@ def _gradients_batch(
         db1[j] = real(0)
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 32)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1, None)
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
