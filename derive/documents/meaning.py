@@ -1,4 +1,4 @@
-"""What the formulas say of this network: where gradients vanish, explode or die, what is kept for the backward pass, and what it costs."""
+"""What the formulas say of this network: where gradients vanish, explode or die, what stabilisation changed, what is kept, and costs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from derive.bounds import LARGEST, Bound, X, bound
 from derive.documents.document import Block, Items, Math, Paragraph, Ref, Section, Table, Text
 from derive.documents.local import slope
 from derive.documents.notation import Notation
+from derive.documents.stability import stability
 from derive.documents.words import heading
 from derive.index import Binder, Entry, Tensor, free_indices
 from derive.operation_cost import words
@@ -47,7 +48,7 @@ class Product:
 
 def meaning(derivation: Derivation, how: Notation) -> Section:
     """The section of a document."""
-    blocks = (*_gradients(derivation, how), *_kept(derivation, how), *_cost(derivation))
+    blocks = (*_gradients(derivation, how), *stability(derivation, how), *_kept(derivation, how), *_cost(derivation))
     return Section(("What the formulas say",), blocks)
 
 
