@@ -95,7 +95,7 @@ class Node:
     """An equation, what is given to some equation, or what is left when all are computed.
 
     key: its own among the nodes; number: the equation's; words: what it computes; group: the layer that it belongs to; names: the tensors
-    that a node stands for which is no equation.
+    that a node stands for which is no equation; value: what an equation computes, where its words alone do not tell it from another one.
     """
 
     key: str
@@ -104,6 +104,7 @@ class Node:
     number: str = ""
     group: str = ""
     names: tuple[Name, ...] = ()
+    value: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Picture:
-    """A graph. Inputs, equations and what stands for several stand one below the other, everything else beside its neighbour."""
+    """A graph. Inputs, equations and what stands for several stand one below the other, everything else beside its neighbour.
+
+    title: what it shows, for below it and for those who cannot see it.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    title: str = "The computation graph, forward and backward"
 
 
 Block = Paragraph | Items | Table | Formula | Picture

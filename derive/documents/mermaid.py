@@ -46,7 +46,8 @@ def _words(node: Node) -> str:
     if node.names:
         return _codes(node.names)
     group = f"{node.group}: " if node.group else ""
-    return escape(f"({node.number}) {group}{node.words}" if node.number else node.words)
+    value = f", {node.value.code}" if node.value else ""
+    return escape(f"({node.number}) {group}{node.words}{value}" if node.number else node.words)
 
 
 def _beside(names: Sequence[Name]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,12 @@ def group_of(equation: Equation) -> str:
     return words if mark else ""
 
 
+def _words(equation: Equation) -> tuple[str, str]:
+    """The layer of an equation and what it does there."""
+    words, group = heading(equation), group_of(equation)
+    return group, words.removeprefix(f"{group}: ") if group else words
+
+
 @dataclass(frozen=True)
 class _Graph:
     derivation: Derivation
@@ -101,10 +108,10 @@ class _Graph:
     def _equation(self, equation: Equation) -> Iterator[Node]:
         """What is given to an equation, the equation, and what it computes if nothing reads that."""
         yield from (node for node, _ in self._given(equation))
-        words = heading(equation)
-        group = group_of(equation)
+        group, words = _words(equation)
         key = f"equation-{equation.number}"
-        yield Node(key, "equation", words.removeprefix(f"{group}: ") if group else words, equation.number, group)
+        value = self._name(equation.tensor) if self._alike[group, words] > 1 else None
+        yield Node(key, "equation", words, equation.number, group, value=value)
         if not self.forward.reading(equation.tensor):
             yield Node(f"result-{equation.number}", "result", names=(self._name(equation.tensor),))
 
@@ -142,6 +149,11 @@ class _Graph:
     def _ordered(self, equation: Equation) -> list[Tensor]:
         """The inputs and values that an equation reads, in the order of computation."""
         return sorted((t for t in equation.reads if t not in self._roles), key=lambda t: self._places[t])
+
+    @cached_property
+    def _alike(self) -> Counter[tuple[str, str]]:
+        """How many equations have the same words in the same layer."""
+        return Counter(map(_words, self.forward.equations))
 
     @cached_property
     def _roles(self) -> dict[Tensor, Role]:

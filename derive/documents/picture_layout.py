@@ -142,7 +142,8 @@ class _Column:
         if node.names:
             return names_width(node.names) + 28
         words = len(shortened(node.words) if node.role == "equation" else node.words)
-        return max(LETTER * (words + (len(node.number) + 3 if node.number else 0)) + 20, 130)
+        value = names_width((node.value,)) + LETTER if node.value else 0.0
+        return max(LETTER * (words + (len(node.number) + 3 if node.number else 0)) + value + 20, 130)
 
     def _boxes(self, middle: float, across: float) -> tuple[dict[str, Placed], list[Band], float]:
         boxes: dict[str, Placed] = {}

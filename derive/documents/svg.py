@@ -22,7 +22,7 @@ def svg(picture: Picture) -> Markup:
     """The picture at its size, or as wide as the page where that is narrower."""
     layout = place(picture)
     size = f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" width="{layout.width:.0f}" height="{layout.height:.0f}"'
-    lines = [f'<svg class="picture" {size} role="img" aria-label="The computation graph, forward and backward">']
+    lines = [f'<svg class="picture" {size} role="img" aria-label="{escape(picture.title)}">']
     return Markup("\n".join([*lines, *_parts(layout), "</svg>"]))
 
 
@@ -59,7 +59,8 @@ def _node(placed: Placed) -> Iterator[str]:
         yield _box(placed, 3)
     words = escape(shortened(node.words) if node.role == "equation" else node.words)
     number = f'<tspan class="number">({escape(node.number)})</tspan> ' if node.number else ""
-    inside = _names(node.names) if node.names else f"{number}{words}"
+    value = f", {symbol(node.value.latex)}" if node.value else ""
+    inside = _names(node.names) if node.names else f"{number}{words}{value}"
     yield f'<text class="{node.role}" x="{placed.x:.1f}" y="{placed.y + 5:.1f}" text-anchor="middle">{inside}</text>'
 
 

@@ -41,7 +41,8 @@ def _arrow(arrow: Arrow) -> str:
 def _node(placed: Placed) -> str:
     node = placed.node
     number = rf"\textcolor{{black!60}}{{({escape(node.number)})}} " if node.number else ""
-    words = number + escape(shortened(node.words) if node.role == "equation" else node.words)
+    value = f", ${node.value.latex}$" if node.value else ""
+    words = number + escape(shortened(node.words) if node.role == "equation" else node.words) + value
     size = f"minimum width={UNIT * placed.width:.1f}pt, minimum height={UNIT * placed.height:.1f}pt"
     return rf"\node[{node.role} node, {size}] at ({placed.x:.1f},{placed.y:.1f}) {{{_names(node.names) or words}}};"
 
