@@ -192,7 +192,7 @@ def _pieces(e: sp.Piecewise, at: At, sample: Sample) -> Iterator[tuple[Callable[
     """Conditions and branches; a branch behind a comparison of positions that fails is never looked at."""
     for branch, condition in e.args:
         if isinstance(condition, Relational):
-            if not condition.has(Entry):
+            if not condition.has(Entry, X):
                 left, right = (sp.Integer(_position(side, at, sample)) for side in condition.args)
                 if condition.func(left, right) != sp.true:
                     continue

@@ -129,7 +129,38 @@ class Picture:
     title: str = "The computation graph, forward and backward"
 
 
-Block = Paragraph | Items | Table | Formula | Picture
+CurveRole = Literal["forward", "backward", "bound", "dead"]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points, in the units of its plot; `words`: LaTeX that stands above its right end."""
+
+    role: CurveRole
+    points: tuple[Point, ...]
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A function and its derivative between two numbers; height: the lowest and the highest point."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    width: Point
+    height: Point
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Plots beside one another, and what their lines mean."""
+
+    plots: tuple[Plot, ...]
+    title: str
+
+
+Block = Paragraph | Items | Table | Formula | Picture | Plots
 
 
 @dataclass(frozen=True)

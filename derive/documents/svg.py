@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
-from derive.documents.document import Name, Picture
+from derive.documents.document import Name, Picture, Plots
 from derive.documents.mathml import mathml
 from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, names_width, place, shortened
+from derive.documents.plot_layout import Drawn, draw
 
 SHIFT, SMALLER = 4.0, 0.76  # how far scripts stand below or above, in pixels, and how much smaller they are
 HEAD = 7.0  # the length of an arrow's head
@@ -24,6 +25,21 @@ def svg(picture: Picture) -> Markup:
     size = f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" width="{layout.width:.0f}" height="{layout.height:.0f}"'
     lines = [f'<svg class="picture" {size} role="img" aria-label="{escape(picture.title)}">']
     return Markup("\n".join([*lines, *_parts(layout), "</svg>"]))
+
+
+def svg_plots(plots: Plots) -> Markup:
+    """Plots beside one another, as many in a line as there is room for."""
+    return Markup("\n").join(_plot(plot.title, draw(plot)) for plot in plots.plots)
+
+
+def _plot(title: str, drawn: Drawn) -> Markup:
+    size = f'viewBox="0 0 {drawn.width:.0f} {drawn.height:.0f}" width="{drawn.width:.0f}" height="{drawn.height:.0f}"'
+    lines = [f'<svg class="picture plot" {size} role="img" aria-label="{escape(title)} and its derivative">']
+    lines += [f'<path class="{s.role}" d="M{" L".join(f"{x:.1f} {y:.1f}" for x, y in s.points)}"/>' for s in drawn.strokes]
+    for words in drawn.words:
+        text = symbol(words.text) if words.formula else escape(words.text)
+        lines.append(f'<text class="{words.role}" x="{words.x:.1f}" y="{words.y + 5:.1f}" text-anchor="{words.anchor}">{text}</text>')
+    return Markup("\n".join([*lines, "</svg>"]))
 
 
 def _parts(layout: Layout) -> Iterator[str]:
