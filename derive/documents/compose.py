@@ -51,7 +51,7 @@ def compose(derivation: Derivation, network: Network, detail: Detail = "steps", 
         return Document((title, network.name), tuple(summary(derivation, network, how)))
     sections = [
         setup(derivation, network, how),
-        network_picture(derivation, how),
+        network_picture(derivation, how, beside),
         *([given_numbers(beside)] if beside else []),
         forward_pass(derivation, how, beside),
         *chain(derivation, how),

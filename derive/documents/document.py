@@ -80,11 +80,26 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The numbers of a tensor in a picture, as LaTeX: the rows of a matrix, or words in the place of an array that is too large."""
+
+    relation: str
+    rows: tuple[tuple[str, ...], ...] = ()
+    words: str = ""
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether there is more than one number."""
+        return sum(map(len, self.rows)) > 1
+
+
+@dataclass(frozen=True)
 class Name:
-    """A tensor in a picture: its symbol as LaTeX and its name in the code."""
+    """A tensor in a picture: its symbol as LaTeX, its name in the code, and its numbers where it has some."""
 
     latex: str
     code: str
+    shown: Shown | None = None
 
 
 Role = Literal["equation", "input", "parameter", "target", "given", "result", "more"]

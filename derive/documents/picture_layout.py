@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from derive.documents.document import Edge, Name, Node, Picture
+from derive.documents.document import Edge, Name, Node, Picture, Shown
 from derive.documents.layout import width
 
 # Lengths are in pixels of a text of FONT pixels, from the upper left corner to the right and down.
@@ -17,6 +17,10 @@ GAP, HEADING = 36.0, 20.0  # the space below an equation, and what the name of a
 ROOM = 11.0  # from the middle of a node to an arrow forward, and on the other side to that back
 PORT, CORNER, PAD = 20.0, 10.0, 10.0
 LONGEST = 30  # letters of a word
+LINE, ROW = 16.0, 13.5  # the height of a name, and of a row of numbers
+EM, COLUMN, BRACKET, SIGN = 12.0, 9.0, 4.0, 25.0  # of numbers; the widths of a space, a bracket and a relation
+DIGITS = {"-": 8.0, ".": 3.5}  # the widths of signs in a number; a digit has
+DIGIT = 6.8
 
 Point = tuple[float, float]
 Direction = Literal["forward", "backward"]
@@ -82,8 +86,32 @@ def shortened(words: str) -> str:
 
 
 def names_width(names: Sequence[Name]) -> float:
-    """About how wide names with commas between them are."""
-    return sum(0.8 * FONT * width(name.latex) for name in names) + 0.8 * FONT * max(len(names) - 1, 0)
+    """About how wide names with commas between them are, with their numbers."""
+    return sum(0.8 * FONT * width(name.latex) + shown_width(name) for name in names) + 0.8 * FONT * max(len(names) - 1, 0)
+
+
+def names_height(names: Sequence[Name]) -> float:
+    """How high names are with their numbers; without, they have the height of a line."""
+    return max((LINE, *(ROW * len(name.shown.rows) + 4 for name in names if name.shown and len(name.shown.rows) > 1)))
+
+
+def shown_width(name: Name) -> float:
+    """About how wide the numbers of a name are, with the sign before them."""
+    if name.shown is None:
+        return 0.0
+    brackets = 2 * BRACKET if name.shown.is_matrix else 0.0
+    return SIGN + (sum(column_widths(name.shown)) + brackets if name.shown.rows else EM * width(name.shown.words))
+
+
+def _number_width(latex: str) -> float:
+    if all(c.isdigit() or c in DIGITS for c in latex):
+        return sum(DIGITS.get(c, DIGIT) for c in latex)
+    return EM * width(latex)
+
+
+def column_widths(shown: Shown) -> list[float]:
+    """About how wide the columns of a matrix are, with the space between them."""
+    return [max(map(_number_width, column)) + COLUMN for column in zip(*shown.rows, strict=True)]
 
 
 def place(picture: Picture) -> Layout:
@@ -115,7 +143,8 @@ class _Column:
         self.ports = self._ports()
 
     def layout(self) -> Layout:
-        across = max(map(self._wide, self.rows))
+        beside = max((names_width(n) for e in self.near for n in (e.forward, e.backward) if any(x.shown for x in n)), default=0.0)
+        across = max((*map(self._wide, self.rows), 2 * (beside + ROOM + 7)))
         sides = [pair for pairs in self.side.values() for pair in pairs]
         side = max((names_width(n.names) + 20 for n, _ in sides), default=0.0)
         channel = max((names_width((*e.backward, *e.forward)) + 52 for _, e in sides), default=0.0)
@@ -123,16 +152,20 @@ class _Column:
         boxes, bands, bottom = self._boxes(middle, across)
         placed, arrows, labels = list(boxes.values()), list[Arrow](), list[Label]()
         for key, pairs in self.side.items():
-            for k, (node, edge) in enumerate(pairs):
-                box = boxes[key]
-                y = box.y + (k - (len(pairs) - 1) / 2) * (SIDE + BETWEEN)
+            box = boxes[key]
+            top = box.y - (sum(_side(*pair) for pair in pairs) + BETWEEN * (len(pairs) - 1)) / 2
+            for node, edge in pairs:
+                height, label = _side(node, edge), names_height(edge.backward)
+                y = top + height / 2
+                top += height + BETWEEN
                 w = names_width(node.names) + 20
-                placed.append(Placed(node, PAD + side - w / 2, y, w, SIDE))
+                placed.append(Placed(node, PAD + side - w / 2, y, w, max(SIDE, names_height(node.names) + 8)))
                 here, there = (PAD + side, box.x - box.width / 2) if node.role != "result" else (box.x - box.width / 2, PAD + side)
-                arrows.append(Arrow("forward", ((here, y - 7), (there, y - 7))))
+                ahead, back = y - label / 2 + 1, y + 6  # the forward arrow runs above the label of the other
+                arrows.append(Arrow("forward", ((here, ahead), (there, ahead))))
                 if edge.backward:
-                    arrows.append(Arrow("backward", ((there, y + 6), (here, y + 6))))
-                    labels.append(Label("backward", edge.backward, (here + there) / 2, y + 7, "middle", over=True))
+                    arrows.append(Arrow("backward", ((there, back), (here, back))))
+                    labels.append(Label("backward", edge.backward, (here + there) / 2, back + 1, "middle", over=True))
         for edge in self.near:
             self._straight(edge, boxes, arrows, labels)
         right = self._far(boxes, middle + across / 2 + PAD, arrows, labels)
@@ -151,10 +184,11 @@ class _Column:
         y, group = 4.0, ""
         for k, node in enumerate(self.rows):
             new = node.group not in ("", group)
-            y += (GAP if k else 0) + (HEADING if new else 0)
-            stack = len(self.side[node.key])
+            y += (self._gap(self.rows[k - 1]) if k else 0) + (HEADING if new else 0)
+            stack = sum(_side(*pair) + BETWEEN for pair in self.side[node.key])
             ports = max((at for (key, _), at in self.ports.items() if key == node.key), default=-1) + 1
-            needed = max(BOX if node.role in ("equation", "more") else SIDE, stack * (SIDE + BETWEEN) - BETWEEN + 2, ports * PORT)
+            least = BOX if node.role in ("equation", "more") else max(SIDE, names_height(node.names) + 8)
+            needed = max(least, stack - BETWEEN + 2, ports * PORT)
             own = across if node.role in ("equation", "more") else self._wide(node)
             boxes[node.key] = Placed(node, middle, y + needed / 2, own, needed)
             if new:
@@ -166,10 +200,16 @@ class _Column:
             group = node.group
         return boxes, bands, y + 6
 
+    def _gap(self, node: Node) -> float:
+        """The space below a node: what stands beside the arrows there, one line of which it has room for as it is."""
+        near = [names_height(n) for e in self.near if e.start == node.key for n in (e.forward, e.backward)]
+        far = [sum(names_height(n) for n in (e.forward, e.backward)) - LINE for e in self.far.get(node.key, ())]
+        return GAP + max((*near, *far, LINE)) - LINE
+
     def _straight(self, edge: Edge, boxes: Mapping[str, Placed], arrows: list[Arrow], labels: list[Label]) -> None:
         start, end = boxes[edge.start], boxes[edge.end]
         top, bottom = start.y + start.height / 2, end.y - end.height / 2
-        y = top + 8 + (GAP - 8) / 2
+        y = top + 8 + (self._gap(start.node) - 8) / 2
         arrows.append(Arrow("forward", ((start.x - ROOM, top), (start.x - ROOM, bottom))))
         if edge.forward:
             labels.append(Label("forward", edge.forward, start.x - ROOM - 7, y, "end"))
@@ -222,12 +262,18 @@ class _Column:
             arrows.append(Arrow("forward", ((x, y - 4), (side, y - 4))))
             if edge.backward:
                 arrows.append(Arrow("backward", ((side, y + 4), (x + 8, y + 4)), head=False))
-        y = box.y + box.height / 2 + GAP / 2
+        y = box.y + box.height / 2 + self._gap(box.node) / 2
         at = x + 8 * back + 6
+        ahead, behind = (names_height(n) for n in (edges[0].forward, edges[0].backward))
         if edges[0].forward:
-            labels.append(Label("forward", edges[0].forward, at, y - (9 if back else 0), "start"))
+            labels.append(Label("forward", edges[0].forward, at, y - (behind / 2 + 1 if back else 0), "start"))
         if back:
-            labels.append(Label("backward", edges[0].backward, at, y + 9, "start"))
+            labels.append(Label("backward", edges[0].backward, at, y + ahead / 2 + 1, "start"))
+
+
+def _side(node: Node, edge: Edge) -> float:
+    """The height of what stands beside an equation."""
+    return max(SIDE, names_height(node.names) + 8, names_height(edge.backward) + 12)
 
 
 def _lanes(ways: Mapping[str, tuple[int, int]]) -> dict[str, int]:

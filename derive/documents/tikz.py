@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from derive.documents.document import Name, Picture, Plots
+from derive.documents.document import Name, Picture, Plots, Shown
 from derive.documents.picture_layout import Arrow, Label, Layout, Placed, place, shortened
 from derive.documents.plot_layout import Drawn, draw
 from derive.documents.symbols import escape
@@ -71,4 +71,12 @@ def _label(label: Label) -> str:
 
 
 def _names(names: Sequence[Name]) -> str:
-    return ", ".join(f"${name.latex}$" for name in names)
+    return ", ".join(f"${name.latex}{_numbers(name.shown) if name.shown else ''}$" for name in names)
+
+
+def _numbers(shown: Shown) -> str:
+    if not shown.rows:
+        return rf":\text{{\scriptsize\,${shown.words}$}}"
+    rows = r" \\ ".join(" & ".join(row) for row in shown.rows)
+    inside = rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}" if shown.is_matrix else rows
+    return rf" {shown.relation} \text{{\scriptsize\arraycolsep=2.5pt${inside}$}}"
