@@ -31,7 +31,7 @@ LEGEND = (
 NUMBERS = "Beside every symbol stand its numbers, rounded as everywhere in this document."
 LARGE = (
     f"Of an array with more than {ROWS} rows or {COLUMNS} columns, or with more than two axes, the shape is shown and the length, which is "
-    "the root of the sum of the squares of its numbers."
+    "the root of the sum of the squares of its numbers; of labels, the shape alone."
 )
 
 
@@ -220,6 +220,8 @@ def shown(tensor: Tensor, figures: Figures) -> Shown:
     table = array.reshape(-1, 1) if array.ndim < 2 else array
     if table.ndim == 2 and table.shape[0] <= ROWS and table.shape[1] <= COLUMNS:
         return Shown(relation, tuple(tuple(figures.rounding.text(float(x), exact=exact) for x in row) for row in table))
-    length = float(np.sqrt(np.sum(np.square(array.astype(np.float64)))))
     size = r" \times ".join(map(str, array.shape))
+    if tensor.values is not None:
+        return Shown("", words=size)
+    length = float(np.sqrt(np.sum(np.square(array.astype(np.float64)))))
     return Shown("", words=rf"{size}, \Vert \cdot \Vert \approx {figures.rounding.text(length)}")
