@@ -136,7 +136,10 @@ def test_drawings_are_well_formed() -> None:
     page = render_html(document(found))
     assert "stroke-dasharray" in page
     assert "Solid (blue)" in page
-    assert "HTML page" in render_markdown(document(found))
+    table = render_markdown(document(found))
+    assert "| ReLU | $0$ | $0$ | $0$ | $0$ | $0$ | $0.5$ | $1$ | $2$ | $4$ |" in table
+    assert "| derivative | $0$ | $0$ | $0$ | $0$ | $0$ | $1$ | $1$ | $1$ | $1$ |" in table
+    assert "| derivative | $0.01766$ | $0.105$ | $0.1966$ | $0.235$ | $0.25$ |" in table
     assert svg_plots(found) == svg_plots(drawn("relu", "tanh", "sigmoid")[0])
 
 

@@ -18,7 +18,8 @@ from derive.documents.document import Document
 from derive.documents.markdown import render_markdown
 from derive.documents.meaning import meaning
 from derive.documents.notation import notation
-from derive.documents.stability import number, symmetric
+from derive.documents.signs import decimal_latex
+from derive.documents.stability import symmetric
 from derive.evaluate import value
 from derive.network import Network
 from derive.program import Derivation
@@ -181,4 +182,4 @@ def test_inequalities() -> None:
     assert list(symmetric((Interval(None, "-5"), Interval("5", None)))) == [r"\vert z \vert \ge 5"]
     assert list(symmetric((Interval("-2", "0"), Interval("0", "2")))) == [r"0 < \vert z \vert \le 2"]
     assert list(symmetric((Interval(None, "-5"), Interval("6", "7")))) == [r"z \le -5", r"6 \le z \le 7"]
-    assert [number(t) for t in ("nan", "+inf", "710.0", "-7.62e-23")] == [r"\mathrm{NaN}", r"\infty", "710", r"-7.62 \cdot 10^{-23}"]
+    assert [decimal_latex(t) for t in ("nan", "+inf", "710.0", "-7.62e-23")] == [r"\mathrm{NaN}", r"\infty", "710", r"-7.62 \cdot 10^{-23}"]

@@ -159,12 +159,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """A function and its derivative between two numbers; height: the lowest and the highest point."""
+    """A function and its derivative between two numbers; height: the lowest and the highest point.
+
+    samples: some numbers, each with the value of the function and of its derivative, where no curve can be drawn.
+    """
 
     title: str
     curves: tuple[Curve, ...]
     width: Point
     height: Point
+    samples: tuple[tuple[float, float, float], ...]
 
 
 @dataclass(frozen=True)

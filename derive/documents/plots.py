@@ -22,6 +22,7 @@ SIDE = 5.0  # curves run at least from -SIDE to SIDE, and a little beyond the pl
 FARTHEST, BEYOND = 8.0, 1.5  # as far as those are not farther out than FARTHEST
 HIGHEST = 6.0  # a curve is cut off above and below
 TOGETHER = 6  # plots in one figure
+SAMPLED = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)  # in the table that stands for a plot
 SAMPLES = 200
 INSIDE = 1e-9  # how far from the place of a jump a curve ends
 NEAR = 5e-4  # of the height: points that are nearer to a straight line are left out
@@ -96,7 +97,9 @@ def _plot(function: Expr, title: str) -> Plot | None:
     except NoValue:
         return None
     heights = [y for curve in (*curves, *marks) for _, y in curve.points]
-    return Plot(title, (*marks, *curves), (left, right), (min(heights), max(heights)))
+    values = [function_of(e, {}, Sample({}, {}, {}, None)) for e in (function, slope)]
+    samples = tuple((x, _at(values[0], x), _at(values[1], x)) for x in SAMPLED)
+    return Plot(title, (*marks, *curves), (left, right), (min(heights), max(heights)), samples)
 
 
 def _curves(role: CurveRole, e: Expr, pieces: Sequence[float]) -> Iterator[Curve]:

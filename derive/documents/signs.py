@@ -108,3 +108,12 @@ def rounded_up(x: float) -> str:
     shown = f"{scaled * 10.0**exponent:.4g}"
     mantissa, _, power = shown.partition("e")
     return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa
+
+
+def decimal_latex(text: str) -> str:
+    """A number as Python or mpmath write it, as LaTeX: 1.5e-07 is 1.5 times a power of ten."""
+    if text in ("nan", "+inf", "-inf"):
+        return {"nan": r"\mathrm{NaN}", "+inf": r"\infty", "-inf": r"-\infty"}[text]
+    mantissa, _, power = text.partition("e")
+    mantissa = mantissa.removesuffix(".0")
+    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa

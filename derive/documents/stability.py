@@ -8,6 +8,7 @@ from itertools import groupby
 from derive.compared import Example, Interval, InType
 from derive.documents.document import Block, Code, Formula, Math, Paragraph, Ref, Row, Table, Text
 from derive.documents.notation import Notation
+from derive.documents.signs import decimal_latex
 from derive.documents.words import heading
 from derive.program import Derivation, Equation
 from derive.stability import Change, changes, rewritten
@@ -92,16 +93,7 @@ def _example(name: str, at: Example, change: Change, labelled: bool) -> Iterator
 
 
 def _value(text: str) -> Text:
-    return (Math(number(text)),)
-
-
-def number(text: str) -> str:
-    """A number that mpmath has written, as LaTeX."""
-    if text in ("nan", "+inf", "-inf"):
-        return {"nan": r"\mathrm{NaN}", "+inf": r"\infty", "-inf": r"-\infty"}[text]
-    mantissa, _, power = text.partition("e")
-    mantissa = mantissa.removesuffix(".0")
-    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa
+    return (Math(decimal_latex(text)),)
 
 
 def _where(intervals: Sequence[Interval]) -> Text:
@@ -127,6 +119,6 @@ def _negative(text: str | None) -> str | None:
 
 def _inequality(interval: Interval, z: str) -> str:
     low, high = interval.low, interval.high
-    before = "" if low is None else "0 < " if low == "0" else rf"{number(low)} \le "
-    behind = "" if high is None else " < 0" if high == "0" else rf" \le {number(high)}"
-    return rf"{z} \ge {number(low)}" if high is None and low not in (None, "0") else f"{before}{z}{behind}"
+    before = "" if low is None else "0 < " if low == "0" else rf"{decimal_latex(low)} \le "
+    behind = "" if high is None else " < 0" if high == "0" else rf" \le {decimal_latex(high)}"
+    return rf"{z} \ge {decimal_latex(low)}" if high is None and low not in (None, "0") else f"{before}{z}{behind}"
