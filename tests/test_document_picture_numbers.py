@@ -20,7 +20,8 @@ from derive.documents.mermaid import mermaid
 from derive.documents.notation import notation
 from derive.documents.numbers import Figures, Numbers, Sheet, figures
 from derive.documents.picture import COLUMNS, ROWS, names_of, network_picture, picture, shown
-from derive.documents.picture_layout import Label, Layout, names_height, names_width, place
+from derive.documents.picture_layout import Label, Layout, place
+from derive.documents.picture_sizes import names_height, names_width
 from derive.documents.svg import svg
 from derive.documents.tikz import tikz
 from derive.documents.worksheet import worksheet

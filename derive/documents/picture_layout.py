@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from derive.documents.document import Edge, Name, Node, Picture, Shown
-from derive.documents.layout import width
+from derive.documents.document import Edge, Name, Node, Picture
+from derive.documents.picture_sizes import FONT, LINE, names_height, names_width, shortened
 
 # Lengths are in pixels of a text of FONT pixels, from the upper left corner to the right and down.
-FONT = 14.0
 LETTER = 0.54 * FONT  # the width of a letter in a word, about
 BOX, SIDE, BETWEEN = 32.0, 28.0, 10.0  # the height of an equation and of what stands on its left, and the space between two of those
 GAP, HEADING = 36.0, 20.0  # the space below an equation, and what the name of a layer takes more
 ROOM = 11.0  # from the middle of a node to an arrow forward, and on the other side to that back
 PORT, CORNER, PAD = 20.0, 10.0, 10.0
-LONGEST = 30  # letters of a word
-LINE, ROW = 16.0, 13.5  # the height of a name, and of a row of numbers
-EM, COLUMN, BRACKET, SIGN = 12.0, 9.0, 4.0, 25.0  # of numbers; the widths of a space, a bracket and a relation
-DIGITS = {"-": 8.0, ".": 3.5}  # the widths of signs in a number; a digit has
-DIGIT = 6.8
 
 Point = tuple[float, float]
 Direction = Literal["forward", "backward"]
@@ -78,40 +72,6 @@ class Layout:
     nodes: tuple[Placed, ...]
     arrows: tuple[Arrow, ...]
     labels: tuple[Label, ...]
-
-
-def shortened(words: str) -> str:
-    """Words that are not too long for a box."""
-    return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
-
-
-def names_width(names: Sequence[Name]) -> float:
-    """About how wide names with commas between them are, with their numbers."""
-    return sum(0.8 * FONT * width(name.latex) + shown_width(name) for name in names) + 0.8 * FONT * max(len(names) - 1, 0)
-
-
-def names_height(names: Sequence[Name]) -> float:
-    """How high names are with their numbers; without, they have the height of a line."""
-    return max((LINE, *(ROW * len(name.shown.rows) + 4 for name in names if name.shown and len(name.shown.rows) > 1)))
-
-
-def shown_width(name: Name) -> float:
-    """About how wide the numbers of a name are, with the sign before them."""
-    if name.shown is None:
-        return 0.0
-    brackets = 2 * BRACKET if name.shown.is_matrix else 0.0
-    return SIGN + (sum(column_widths(name.shown)) + brackets if name.shown.rows else EM * width(name.shown.words))
-
-
-def _number_width(latex: str) -> float:
-    if all(c.isdigit() or c in DIGITS for c in latex):
-        return sum(DIGITS.get(c, DIGIT) for c in latex)
-    return EM * width(latex)
-
-
-def column_widths(shown: Shown) -> list[float]:
-    """About how wide the columns of a matrix are, with the space between them."""
-    return [max(map(_number_width, column)) + COLUMN for column in zip(*shown.rows, strict=True)]
 
 
 def place(picture: Picture) -> Layout:

@@ -11,23 +11,8 @@ from markupsafe import Markup, escape
 
 from derive.documents.document import Name, Picture, Plots, Shown
 from derive.documents.mathml import mathml
-from derive.documents.picture_layout import (
-    BRACKET,
-    COLUMN,
-    ROW,
-    SIGN,
-    Arrow,
-    Label,
-    Layout,
-    Placed,
-    Point,
-    column_widths,
-    names_height,
-    names_width,
-    place,
-    shortened,
-    shown_width,
-)
+from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, place
+from derive.documents.picture_sizes import BRACKET, COLUMN, ROW, SIGN, column_widths, names_height, names_width, shortened, shown_width
 from derive.documents.plot_layout import Drawn, draw
 
 SHIFT, SMALLER = 4.0, 0.76  # how far scripts stand below or above, in pixels, and how much smaller they are

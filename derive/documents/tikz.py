@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from derive.documents.document import Name, Picture, Plots, Shown
-from derive.documents.picture_layout import Arrow, Label, Layout, Placed, place, shortened
+from derive.documents.picture_layout import Arrow, Label, Layout, Placed, place
+from derive.documents.picture_sizes import shortened
 from derive.documents.plot_layout import Drawn, draw
 from derive.documents.symbols import escape
 
