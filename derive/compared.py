@@ -10,7 +10,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import mpmath
 from mpmath import mpf
@@ -76,19 +76,26 @@ def compared(
     by: Tensor,
     targets: tuple[Tensor, ...],
     extents: tuple[tuple[Axis, int], ...],
+    shares: tuple[tuple[str, int], ...] = (),
 ) -> tuple[InType, ...]:
     """Both forms in every type; the first equation of each is the value, the others are what it reads, and `by` has the entry z.
 
-    Every other entry of `by` is 0, targets are 0 and 1, and whatever else is read is 1. Raises NoValue where a form is no such function.
+    Every other entry of `by` is 0, targets are 0 and 1, and whatever else is read is 1. shares: the targets that add up to 1 along an axis,
+    by name, with its number: they are 1 at its first and at its second position. Raises NoValue where a form is no such function.
     """
-    pairs = [
-        (target, _scalar(plain, by, targets, target, dict(extents)), _scalar(careful, by, targets, target, dict(extents)))
-        for target in ((0, 1) if targets else (0,))
-    ]
+    scalar = partial(_scalar, by=by, targets=targets, extents=dict(extents), shares=dict(shares))
+    pairs = [(target, scalar(plain, target), scalar(careful, target)) for target in ((0, 1) if targets else (0,))]
     return tuple(_in_type(arithmetic, pairs) for arithmetic in TYPES)
 
 
-def _scalar(equations: tuple[Equation, ...], by: Tensor, targets: tuple[Tensor, ...], target: int, extents: Mapping[Axis, int]) -> Function:
+def _scalar(
+    equations: tuple[Equation, ...],
+    target: int,
+    by: Tensor,
+    targets: tuple[Tensor, ...],
+    extents: Mapping[Axis, int],
+    shares: Mapping[str, int],
+) -> Function:
     """The first entry of the first equation's value, as a function of the first entry of `by`."""
     first, *others = equations
     tensors = {t for e in equations for t in e.reads}
@@ -97,8 +104,11 @@ def _scalar(equations: tuple[Equation, ...], by: Tensor, targets: tuple[Tensor, 
         if t.values is not None and t not in targets:
             values[t.name] = 0
     values |= {t.name: min(target, extents[t.values] - 1) for t in targets if t.values is not None}
+    values |= dict.fromkeys(shares, 1)
+    peaks = {t.name: (shares[t.name], min(target, extents[t.axes[shares[t.name]]] - 1)) for t in targets if t.name in shares}
+    sample = Sample(extents, values, {e.tensor.name: e for e in others}, (by.name, (0,) * len(by.axes)), peaks)
     at: At = dict.fromkeys(first.indices, 0)
-    return function_of(first.body, at, Sample(extents, values, {e.tensor.name: e for e in others}, (by.name, (0,) * len(by.axes))))
+    return function_of(first.body, at, sample)
 
 
 @dataclass(frozen=True)

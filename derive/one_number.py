@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 
@@ -28,13 +28,15 @@ class Sample:
     """What a formula is evaluated at: the one entry `free` of a tensor is the variable, and every other entry has a fixed value.
 
     extents: the positions of every axis. values: of all entries of a tensor but the free one, by its name; labels are positions.
-    equations: what is put in for a tensor, by its name.
+    equations: what is put in for a tensor, by its name. peaks: the axis and the position at which alone a tensor has its value; it is 0
+    elsewhere.
     """
 
     extents: Mapping[Axis, int]
     values: Mapping[str, int]
     equations: Mapping[str, Equation]
     free: tuple[str, Place] | None
+    peaks: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 def function_of(e: Expr, at: At, sample: Sample) -> Function:
@@ -84,7 +86,8 @@ def _entry(e: Entry, at: At, sample: Sample) -> Function:
         return function_of(equation.body, dict(zip(equation.indices, place, strict=True)), sample)
     if name not in sample.values:
         raise NoValue(name)
-    return _constant(sp.Integer(sample.values[name]))
+    peak = sample.peaks.get(name)
+    return _constant(sp.Integer(sample.values[name] if peak is None or place[peak[0]] == peak[1] else 0))
 
 
 def _constant(e: Expr) -> Function:

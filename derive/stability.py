@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from derive.compared import InType, compared
-from derive.index import Axis, Binder, Entry, Tensor
+from derive.index import Axis, Binder, Entry, Sum, Tensor
 from derive.program import Derivation, Derived, Equation
 from derive.rounded import NoValue
 from derive.template import canonical
@@ -26,8 +26,9 @@ MOST = 2  # positions of an axis
 class Change:
     """The equation as it is derived and the body that is computed for it, by the tensor whose entry is z, in every type.
 
-    read: the values between the two, which are computed from z as well. targets: whether labels or targets are read. alike: all that is
-    computed, with canonical names: two equations that have it in common are one formula.
+    read: the values between the two, which are computed from z as well. targets: whether labels or targets are read; classes: whether these
+    are labels, or shares of classes. alike: all that is computed, with canonical names: two equations that have it in common are one
+    formula.
     """
 
     mathematical: Equation
@@ -35,6 +36,7 @@ class Change:
     by: Tensor
     read: tuple[Equation, ...]
     targets: bool
+    classes: bool
     types: tuple[InType, ...]
     alike: tuple[Equation, ...]
 
@@ -90,11 +92,24 @@ def _change(
     naming = canonical((mathematical, *read, *careful), (by,))
     plain, other = (tuple(naming.equation(e) for e in some) for some in ((mathematical, *read), careful))
     extents = {naming.axes.get(a, a): _extent(a) for a in _axes((*careful, mathematical, *read))}
+    shares = tuple((naming.tensor(t).name, axis) for t, axis in _shares(derivation).items() if t in targets)
     try:
-        found = compared(plain, other, naming.tensor(by), tuple(naming.tensor(t) for t in targets), tuple(extents.items()))
+        found = compared(plain, other, naming.tensor(by), tuple(naming.tensor(t) for t in targets), tuple(extents.items()), shares)
     except NoValue:
         return None
-    return Change(mathematical, derived, by, read, bool(targets), found, (*plain, *other))
+    classes = bool(shares) or any(t.values is not None for t in targets)
+    return Change(mathematical, derived, by, read, bool(targets), classes, found, (*plain, *other))
+
+
+def _shares(derivation: Derivation) -> dict[Tensor, int]:
+    """The targets that add up to 1, by declared facts, with the axis along which they do."""
+    found: dict[Tensor, int] = {}
+    for fact in derivation.forward.facts:
+        if isinstance(fact.left, Sum):
+            body, (bound, *_) = fact.left.open()
+            if isinstance(body, Entry) and bound in body.indices:
+                found[body.tensor] = body.indices.index(bound)
+    return found
 
 
 def _behind(

@@ -94,6 +94,22 @@ def test_softmax_overflows_where_exp_does() -> None:
             assert np.isfinite(np.exp(kind(low - (1 if low > 99 else 0.1))))
 
 
+def test_shares_of_classes_add_up_to_one() -> None:
+    found: list[list[Change]] = []
+    for targets in ("labels", "probabilities"):
+        loss = {"kind": "softmax_cross_entropy", "targets": targets}
+        network = Network(name="shares", inputs=2, loss=loss, layers=[{"kind": "dense", "units": 3}])
+        found.append(list(changes(derive.differentiate(network.program()))))
+    (_, labels), (_, shares) = found
+    assert labels.classes
+    assert shares.classes
+    for one, other in zip(labels.types, shares.types, strict=True):
+        assert [i for i in one.plain.infinite if i.low] == [i for i in other.plain.infinite if i.low]
+        assert one.stable == other.stable
+    assert shares.types[0].example is not None
+    assert shares.types[0].example.stable == shares.types[0].example.true
+
+
 def test_gelu_loses_the_left_tail() -> None:
     double, single = change("residual_mlp", "H3").types
     assert double.example is not None

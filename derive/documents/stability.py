@@ -77,18 +77,17 @@ def _wrong(found: InType) -> Iterator[tuple[Text, ...]]:
 
 def _examples(change: Change) -> Iterator[Table]:
     """For every type the number at which the derived form is worst; nothing where it is never wrong."""
-    labelled = any(t.values is not None for e in (change.mathematical, *change.read) for t in e.reads)
-    target: tuple[Text, ...] = ((("Class",) if labelled else ("Target",)),) if change.targets else ()
+    target: tuple[Text, ...] = ((("Class",) if change.classes else ("Target",)),) if change.targets else ()
     header: tuple[Text, ...] = (("In",), (Math("z"),), *target, ("As derived",), ("As computed",), ("True value",))
-    rows = [tuple(_example(found.name, found.example, change, labelled)) for found in change.types if found.example is not None]
+    rows = [tuple(_example(found.name, found.example, change)) for found in change.types if found.example is not None]
     if rows:
         yield Table(header, tuple(rows), len(header) - 1)
 
 
-def _example(name: str, at: Example, change: Change, labelled: bool) -> Iterator[Text]:
+def _example(name: str, at: Example, change: Change) -> Iterator[Text]:
     yield from ((Code(name),), _value(at.z))
     if change.targets:
-        yield (("first", "second")[at.target],) if labelled else (Math(str(at.target)),)
+        yield (("first", "second")[at.target],) if change.classes else (Math(str(at.target)),)
     yield from (_value(at.plain), _value(at.stable), _value(at.true))
 
 
