@@ -19,7 +19,7 @@ from benchmarks.process import ROOT
 from benchmarks.results import Results, resumed
 from benchmarks.session import Chosen, Session
 
-PARTS = ("limits", "calls", "steady", "starts")
+PARTS = ("limits", "calls", "steady", "starts", "made")
 QUICK = {"only": ["a", "d", "f-tanh"], "batches": [4, 32], "parts": ["limits", "calls", "steady"]}  # what is not chosen otherwise
 
 

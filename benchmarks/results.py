@@ -79,6 +79,22 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Made:
+    """Seconds to generate, compile and load a module. name: that of a shipped network, or "100 layers"; the last part of a name in
+    `seconds` is "cold" where caches were empty.
+    """
+
+    name: str
+    seconds: Mapping[str, float]
+    commit: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What it is about."""
+        return (self.name,)
+
+
+@dataclass(frozen=True)
 class Limit:
     """What the machine can do at best. name: what was measured."""
 
@@ -94,9 +110,9 @@ class Limit:
         return self.name, self.threads
 
 
-Record = Row | Start | Call | Limit
-T = TypeVar("T", Row, Start, Call, Limit)
-KINDS = {"rows": Row, "starts": Start, "calls": Call, "limits": Limit}
+Record = Row | Start | Made | Call | Limit
+T = TypeVar("T", Row, Start, Made, Call, Limit)
+KINDS = {"rows": Row, "starts": Start, "made": Made, "calls": Call, "limits": Limit}
 
 
 @dataclass
@@ -136,7 +152,7 @@ def read(text: str) -> Results:
     data: dict[str, Any] = json.loads(text)
     results = Results(data["machine"], data["versions"])
     for name, kind in KINDS.items():
-        for fields in data[name]:
+        for fields in data.get(name, []):  # files of earlier versions do not have them all
             results.add(kind(**fields))
     return results
 

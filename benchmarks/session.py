@@ -14,6 +14,7 @@ from benchmarks import environment, tables, timing, workloads
 from benchmarks.peers import OURS, PEERS, DoesNotFit, installed
 from benchmarks.process import Failed, Process
 from benchmarks.results import Call, Limit, Record, Results
+from benchmarks.shipped import made
 from benchmarks.starts import python_of, starts
 from benchmarks.workloads import Case
 
@@ -53,7 +54,13 @@ class Session:
         """All parts that were chosen."""
         if (load := os.getloadavg()[0]) > BUSY:
             self.tell(f"warning: other programs are running (load {load:.1f}): these figures will mean little")
-        parts: dict[str, Callable[[], None]] = {"limits": self.limits, "calls": self.calls, "steady": self.steady, "starts": self.starts}
+        parts: dict[str, Callable[[], None]] = {
+            "limits": self.limits,
+            "calls": self.calls,
+            "steady": self.steady,
+            "starts": self.starts,
+            "made": self.made,
+        }
         for name, part in parts.items():
             if name in self.chosen.parts:
                 part()
@@ -118,6 +125,15 @@ class Session:
                     continue
                 except Failed as failure:
                     self.tell(f"{peer} {name}: failed: {failure}")
+
+    def made(self) -> None:
+        """Generating, compiling and loading the modules of the shipped networks."""
+        try:
+            for each in made(self.chosen.only, self.chosen.ours, self.commit):
+                self._save(each)
+                self.tell(f"{each.name}: " + ", ".join(f"{part} {seconds:.2f} s" for part, seconds in each.seconds.items()))
+        except Failed as failure:
+            self.tell(f"  failed: {failure}")
 
     def tell(self, text: str) -> None:
         """Progress, on stderr."""

@@ -32,12 +32,16 @@ def starts(case: Case, peer: str, python: str, commit: str) -> Iterator[Start]:
 
 def _parts(case: Case, peer: str, python: str, caches: Path) -> dict[str, float]:
     command = [python, "-m", "benchmarks.first", peer, case.workload.name, str(case.batch), case.dtype]
-    variables = environment.of_threads(case.threads, caches)
+    return json.loads(output(command, environment.of_threads(case.threads, caches)))
+
+
+def output(command: list[str], variables: dict[str, str]) -> str:
+    """What a program prints. Raises DoesNotFit and Failed."""
     try:
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True, timeout=PATIENCE)
-        return json.loads(done.stdout)
+        return done.stdout
     except subprocess.TimeoutExpired:
-        raise Failed(f"no first step within {PATIENCE:.0f} s") from None
+        raise Failed(f"no answer within {PATIENCE:.0f} s") from None
     except subprocess.CalledProcessError as error:
         last = (str(error.stderr).strip().splitlines() or ["no reason given"])[-1]
         raise (DoesNotFit if DoesNotFit.__name__ in last else Failed)(last) from None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.closeness import closeness
 from benchmarks.peers import OURS, PEERS
-from benchmarks.results import Call, Limit, Results, Row, Start, geometric_mean
+from benchmarks.results import Call, Limit, Made, Results, Row, Start, geometric_mean
 from benchmarks.workloads import TYPES, WORKLOADS, workload
 
 ORDER = {w.name: k for k, w in enumerate(WORKLOADS)}
@@ -83,6 +83,24 @@ def starts(results: Results) -> str:
         before = "" if cold is None else ", ".join(f"{part} {seconds:.2f}" for part, seconds in cold.parts.items())
         lines.append((name, f"`{peer}`", *cells, before, parts))
     return table(("", "Peer", "Cold", "Warm", "Parts, cold", "Parts, warm"), lines)
+
+
+def made(results: Results) -> str:
+    """Seconds to generate, compile and load the modules of the shipped networks."""
+    lines: list[Sequence[str]] = []
+    for each in sorted((m for m in results.of(Made) if "command" in m.seconds), key=lambda m: m.name):
+        s = each.seconds
+        compiled = (f"{s[f'{part}, cold']:.1f}" for part in ("train", "gradients", "predict"))
+        loaded = (s["import"] + s["train"], s["import chainrule"] + s["generate"] + s["import"] + s["train"])
+        lines.append((each.name, *(f"{s[part]:.2f}" for part in ("generate", "command")), *compiled, *(f"{x:.2f}" for x in loaded)))
+    heads = ("", "Generate", "`chainrule generate`", "Compile `train`", "then `gradients`", "then `predict`", "Ready", "from the spec")
+    return table(heads, lines)
+
+
+def depths(results: Results) -> str:
+    """Seconds to generate the modules of deeper and deeper networks."""
+    found = sorted((int(m.name.split()[0]), m.seconds["generate"]) for m in results.of(Made) if "command" not in m.seconds)
+    return table(("Layers", "Seconds", "Milliseconds a layer"), [(str(n), number(s), number(1e3 * s / n)) for n, s in found])
 
 
 def calls(results: Results) -> str:

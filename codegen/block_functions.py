@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
-from codegen.lines import INDENT, WIDTH, lines
+from codegen.lines import INDENT, lines
 from codegen.training import Taken
-from codegen.views import View, laid_out, view_text
+from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
 ORDER = "npt.NDArray[np.int64]"
-INLINED = "forceinline=True"  # so that a block's number of examples is known where it is compiled
+INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
+INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
 
 @dataclass(frozen=True)
@@ -38,63 +39,46 @@ class BlockFunctions:
         """In the order of their definitions; the last one is the kernel of the public functions."""
         block = self._block()
         batch = self._batch(block)
-        values = {"parameters": "_views(theta)", "derivatives": "_views(gradient)", "start": "0", "stop": "order.size", "N": "order.size"}
-        values["arrays"] = f"{self.name}_arrays(work)"
-        written = {"gradient": "Array"} if "derivatives" in batch.arguments else {}
-        kinds = {"theta": "Array", **batch.arguments, **written, "work": "Array"}
+        values = {"start": "0", "stop": "order.size", "N": "order.size"}
         line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values)}")
-        yield self._arrays()
         yield block
         yield batch
-        if "derivatives" in batch.arguments and adds_up(self.kernel):
+        if "gradient" in batch.arguments and adds_up(self.kernel):
             yield self._chunks(batch)
-        arguments = {a: t for a, t in kinds.items() if a not in values}
-        yield Function(self.name, self.purpose, arguments, self._returns, line.split("\n"), block.work)
+        arguments = {a: t for a, t in batch.arguments.items() if a not in values}
+        yield Function(self.name, self.purpose, arguments, self._returns, line.split("\n"), Size())
 
     # -- the functions -------------------------------------------------------------------------------------------------
-
-    def _arrays(self) -> Function:
-        purpose = f"The arrays of {self.name}_block: parts of a workspace, with room for {SIZES[0]} examples."
-        views = [f"{INDENT * 2}{view_text('work', v)},  # {v.tensor.name}" for v in self.kernel.workspace]
-        body = [f"{INDENT}return (", *views, f"{INDENT})"]
-        return Function(f"{self.name}_arrays", purpose, {"work": "Array"}, "tuple[Array, ...]", body, self.kernel.workspace[-1].stop)
 
     def _block(self) -> Function:
         body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False, shown=self.shown)
         starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
-        names = ", ".join(v.tensor.name for v in self.kernel.workspace)
-        taken = f"{INDENT}{names}{'' if ',' in names else ','} = arrays"
-        taken = taken if len(taken) <= WIDTH else fitted(f"{INDENT}({names}) = arrays")
-        every = [*(INDENT + line for line in self._viewed(code)), *taken.split("\n"), *code]
+        shared = {v.tensor.name for v in self._own(self._around)}
+        own = [local(v.tensor) for v in self._own(code) if v.tensor.name not in shared]
+        every = [*(INDENT + line for line in (*self._viewed(code), *own)), *code]
         count = len(self.kernel.sums)
         returns = "None" if count == 0 else "Real" if count == 1 else f"tuple[{', '.join(['Real'] * count)}]"
         purpose = f"{self.name}_batch for the examples of a block, from order[start] on; their number is known to the compiler."
-        arguments = {**self._used(every), "block": "int"}
-        return Function(f"{self.name}_block", purpose, arguments, returns, every, self.kernel.workspace[-1].stop, INLINED)
+        arguments = {**self._used(every, shared), "block": "int"}
+        return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), INLINED)
 
     def _batch(self, block: Function) -> Function:
-        before, after = (
-            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown)
-            for part in (self.kernel.before, self.kernel.after)
-        )
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
         tail = [f"{INDENT}{place('gradient', v)} = {t.name}" for t, v in self._derivatives if not t.axes]
         tail += [f"{INDENT}return float({self.results.number.name})"] if self.results.number else []
+        before, after = self._around_parts
         code = [*before, *starts, *self._every_block(block), *after, *tail]
-        used = re.findall(r"\w+", _code(code))
-        parts = [f"{v.tensor.name} = arrays[{k}]" for k, v in enumerate(self.kernel.workspace) if v.tensor.name in used]
-        every = [*(INDENT + line for line in (*self._viewed(code), *parts)), *code]
+        every = [*(INDENT + line for line in (*self._viewed(code), *(local(v.tensor) for v in self._own(self._around)))), *code]
         sizes = f"{', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
         purpose = f"{self.purpose[:-1]}: of order[start] to order[stop - 1], in blocks of {sizes}."
-        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, block.work)
+        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), INLINED)
 
     def _chunks(self, batch: Function) -> Function:
         """The batch by several threads."""
         size = self._derivatives[-1][1].stop.fixed
-        values = {"parameters": "_views(theta)", "start": "start + first", "stop": f"start + min(first + {CHUNK}, N)"}
-        call = batch.call({**values, "derivatives": "_views(chunks[k])", "arrays": f"{self.name}_arrays(works[k])"})
+        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]"})
         body = [
             f"count = (N + {CHUNK - 1}) // {CHUNK}",
             "for k in prange(count):",
@@ -111,13 +95,12 @@ class BlockFunctions:
         ]
         data = {d.checked: d.rows.type for d in self.data}
         rest = {a: t for a, t in batch.arguments.items() if a in (*data, "order", "start") or t == "Array"}
-        arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array", "works": "Array"}
+        arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array"}
         purpose = (
             f"_gradients_batch by several threads, {CHUNK} of the N examples from order[start] on at a time.\n\n"
-            f"{INDENT}chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the\n"
-            f"{INDENT}number of threads.\n{INDENT}"
+            f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.\n{INDENT}"
         )
-        return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], batch.work, "parallel=True")
+        return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], Size(), "parallel=True")
 
     def _every_block(self, block: Function) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
@@ -157,22 +140,31 @@ class BlockFunctions:
         names = {t.name for t in self.kernel.data}
         return [d for d in self.data if d.name in names]
 
-    def _used(self, code: Sequence[str]) -> Mapping[str, str]:
-        """The arguments that some lines use."""
+    @cached_property
+    def _around_parts(self) -> tuple[list[str], list[str]]:
+        """The lines of a batch before its blocks, and after them."""
+        before, after = (
+            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown)
+            for part in (self.kernel.before, self.kernel.after)
+        )
+        return before, after
+
+    @property
+    def _around(self) -> list[str]:
+        return [line for part in self._around_parts for line in part]
+
+    def _own(self, code: Sequence[str]) -> list[View]:
+        """The arrays of the workspace that some lines use."""
+        used = set(re.findall(r"\w+", _code(code)))
+        return [v for v in self.kernel.workspace if v.tensor.name in used]
+
+    def _used(self, code: Sequence[str], shared: Collection[str] = ()) -> Mapping[str, str]:
+        """The arguments that some lines use; `shared` are arrays of the batch that its blocks are handed."""
         fields = {v.tensor for v in self.fields}
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        kinds = {
-            "theta": "Array",
-            "parameters": "Parameters",
-            **data,
-            **constants,
-            "order": ORDER,
-            "start": "int",
-            "stop": "int",
-            "N": "int",
-        }
-        kinds |= {"out": "Array", "gradient": "Array", "derivatives": "Parameters", "arrays": "tuple[Array, ...]"}
+        kinds = {"theta": "Array", **data, **constants, "order": ORDER, "start": "int", "stop": "int", "N": "int"}
+        kinds |= {"out": "Array", "gradient": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}
 
@@ -180,10 +172,8 @@ class BlockFunctions:
         """What the code reads and writes of the parameters and their gradients, by name."""
         used = set(re.findall(r"\w+", _code(code)))
         head = ["real = theta.dtype.type"] if "real" in used else []
-        for name, v in ((v.tensor.name, v) for v in self.fields if v.tensor.name in used):
-            head.append(f"{name} = {f'parameters.{name}' if v.tensor.axes else place('theta', v)}")
-        both = zip(self._derivatives, self.fields, strict=False)
-        return head + [f"{t.name} = derivatives.{v.tensor.name}" for (t, _), v in both if t.axes and t.name in used]
+        head += [f"{v.tensor.name} = {part('theta', v)}" for v in self.fields if v.tensor.name in used]
+        return head + [f"{t.name} = {part('gradient', v)}" for t, v in self._derivatives if t.axes and t.name in used]
 
     def _copied_in(self) -> Iterator[str]:
         """The statements that copy what is given for the examples of the block."""
@@ -206,6 +196,16 @@ class BlockFunctions:
             yield f"{INDENT}for {n} in range(block):"
             target, source = ", ".join([f"order[start + {n}]", *each]), ", ".join([*each, n])
             yield from _nested(each, [str(a.extent) for a in axes], f"out[{target}] = {tensor.name}[{source}]")
+
+
+def local(tensor: Tensor) -> str:
+    """`X = _local(theta, (2, 32))`: an array of a kernel's own."""
+    return f"{tensor.name} = _local(theta, {tuple_text(shape(tensor))})"
+
+
+def part(vector: str, view: View) -> str:
+    """`_part(theta, 0, (16, 2))`, or the entry for a tensor of no axes."""
+    return f"_part({vector}, {view.start.fixed}, {tuple_text(shape(view.tensor))})" if view.tensor.axes else place(vector, view)
 
 
 def _nested(letters: Sequence[str], extents: Sequence[str], statement: str) -> Iterator[str]:

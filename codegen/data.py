@@ -7,20 +7,27 @@ from dataclasses import dataclass
 
 from codegen.about import About
 from codegen.arguments import Rows, refusal
+from codegen.views import tuple_text
 from derive.formulas.losses import Target
 from derive.index import Entry, Sum
 from derive.program import Program
 
+NAN = "math.isnan(x)"
+
 
 @dataclass(frozen=True)
 class Kind:
-    """What the entries of an array mean: one of them in words, several, what is refused, and the condition under which one is wrong."""
+    """What the entries of an array mean: one of them in words, several, what is refused, and the condition under which one is wrong.
+
+    wrong, of all entries at once, names them in a message; `fault`, of the entry x, looks at all of them quickly.
+    """
 
     one: str
     several: str
     refuses: str = ""
     wrong: str = ""
     needed: str = ""
+    fault: str = NAN
 
 
 LABELS = Kind("a label", "labels")
@@ -36,6 +43,7 @@ REALS: Mapping[Target, Kind] = {
         "what is not in [0, 1]",
         "~((values >= 0) & (values <= 1))",
         "a number in [0, 1] is needed",
+        "not 0 <= x <= 1",
     ),
     "probabilities": Kind("a probability", "probabilities", "rows that are not probabilities", "~(values >= 0)", "a probability is needed"),
     "log_probabilities": Kind(
@@ -45,9 +53,16 @@ REALS: Mapping[Target, Kind] = {
         "~((values <= 0) & (values > -np.inf))",
         "a finite number of at most 0 is needed",
     ),
-    "signs": Kind("a sign, +1 or -1,", "signs, +1 or -1,", "what is not +1 or -1", "np.abs(values) != 1", "+1 or -1 is needed"),
+    "signs": Kind(
+        "a sign, +1 or -1,", "signs, +1 or -1,", "what is not +1 or -1", "np.abs(values) != 1", "+1 or -1 is needed", "abs(x) != 1"
+    ),
     "counts": Kind(
-        "a number of at least 0", "numbers of at least 0", "what is below 0", "~(values >= 0)", "a number of at least 0 is needed"
+        "a number of at least 0",
+        "numbers of at least 0",
+        "what is below 0",
+        "~(values >= 0)",
+        "a number of at least 0 is needed",
+        "not x >= 0",
     ),
 }
 
@@ -74,6 +89,7 @@ def examples(rows: Rows) -> dict[str, object]:
         "misfit": f"array.ndim != {rank}" + (f" or {shape}" if rows.each else ""),
         "one": {1: f"{kind.one} for each example", 2: "an example a row"}.get(rank, "an example along the first axis"),
         "refusal": refused,
+        "fault": NAN if tokens is None else f"not 0 <= x < {tokens.extent}",
     }
 
 
@@ -91,6 +107,7 @@ def targets(rows: Rows, about: About, program: Program) -> dict[str, object]:
         "refuses": kind.refuses,
         "one": _one(rows, kind),
         "refusal": rows.refusal("y", "values", kind.wrong, kind.needed) if kind.wrong else [],
+        "fault": kind.fault,
         "sums": list[str](),
         "ignored": about.ignored,
     }
@@ -99,6 +116,18 @@ def targets(rows: Rows, about: About, program: Program) -> dict[str, object]:
     if about.targets in SUMS:
         shown |= _sums(rows, about, program)
     return shown
+
+
+def ready(X: Rows, y: Rows, about: About, fewest: int) -> list[str]:
+    """The conditions under which kernels can take X and y as they are, but for what their entries are.
+
+    Empty for probabilities, which sum to 1: that is no condition of one entry. fewest: the fewest examples that the loss can do with.
+    """
+    if about.targets in SUMS:
+        return []
+    dtypes = [f"{name}.dtype is {'INTEGER' if rows.tensor.values else 'dtype'}" for name, rows in (("X", X), ("y", y))]
+    each = f"X.shape[1:] == {tuple_text(X.extents)}" if X.extents else "X.ndim == 1"
+    return [*dtypes, each, f"y.shape == {tuple_text(['len(X)', *y.extents])}", f"len(X) >= {fewest}", "X.flags.carray", "y.flags.carray"]
 
 
 def weights(rows: Rows) -> dict[str, object]:
@@ -124,6 +153,7 @@ def _labels(rows: Rows, about: About) -> dict[str, object]:
         "labels_shown": f"labels {rows.shape}" if rows.each else "N labels",
         "ignored_shown": besides,
         "refusal": rows.refusal("y", "labels", wrong, f"labels are 0 .. {_last(rows)}{limit}", "IndexError"),
+        "fault": f"not 0 <= x <= {_last(rows)}" + ("" if about.ignored is None else f" and x != {about.ignored}"),
     }
 
 

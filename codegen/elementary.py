@@ -1,4 +1,4 @@
-"""Which elementary functions a module holds, and their text: copies from kernel_functions.py."""
+"""Which elementary functions and products a module holds, and their text: copies from kernel_functions.py and product_functions.py."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import sympy as sp
-from sympy import Basic
+from sympy import Basic, Expr
 
 from derive.functions import Erfc, Expm1, Log1p, Sigmoid
 
 SOURCE = Path(__file__).with_name("kernel_functions.py")
+PRODUCTS = Path(__file__).with_name("product_functions.py")
 
 CALLS: Mapping[type[Basic], str] = {
     sp.exp: "_exp",
@@ -27,6 +28,21 @@ CALLS: Mapping[type[Basic], str] = {
     Sigmoid: "_sigmoid",
 }
 
+SOFTPLUS = "_softplus"  # log(1 + exp(x)) for x at most 0
+
+
+def call(e: Expr) -> tuple[str, Expr] | None:
+    """The elementary function that an expression calls, and its argument; None where it is none.
+
+    log1p(exp(u)) is one function where u is at most 0, as in the stable form of softplus.
+    """
+    if type(e) not in CALLS:
+        return None
+    argument = e.args[0]
+    if isinstance(e, Log1p) and isinstance(argument, sp.exp) and argument.args[0].is_nonpositive:
+        return SOFTPLUS, argument.args[0]
+    return CALLS[type(e)], argument
+
 
 @dataclass(frozen=True)
 class Copied:
@@ -37,17 +53,18 @@ class Copied:
     calls: frozenset[str]
 
 
-def copies(lines: Iterable[str]) -> list[str]:
+def copies(lines: Iterable[str], source: Path = SOURCE) -> list[str]:
     """The texts of the functions that some lines of Python call, and of those that these call, in the order of the source."""
-    needed = _called("\n".join(lines), frozenset(f.name for f in _source()))
-    for f in reversed(_source()):  # a function calls such as stand before it
+    every = _source(source)
+    needed = _called("\n".join(lines), frozenset(f.name for f in every))
+    for f in reversed(every):  # a function calls such as stand before it
         needed |= f.calls if f.name in needed else frozenset()
-    return [f.text for f in _source() if f.name in needed]
+    return [f.text for f in every if f.name in needed]
 
 
 @cache
-def _source() -> tuple[Copied, ...]:
-    text = SOURCE.read_text(encoding="utf-8")
+def _source(source: Path) -> tuple[Copied, ...]:
+    text = source.read_text(encoding="utf-8")
     lines = text.splitlines()
     found = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
     names = frozenset(node.name for node in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen.about import about
 from codegen.blocks import CALL_PAYS, CHUNK, SIZES, BlockKernel
@@ -87,6 +87,8 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
     every.sort(key=lambda place: numbers.index(place.key[0]))
     shared, own = sharing(every), _by_equation(every)
     plans = tuple(_equation(equation, places, shared, isinstance(kernel, BlockKernel)) for equation, places in own)
+    if name == "gradients" and module.descent is not None:
+        plans = tuple(replace(plan, why=(*plan.why, *module.descent.reasons(plan.tensor))) for plan in plans)
     return KernelPlan(name, examples, why, _threads(module) if name == "gradients" else "", plans)
 
 

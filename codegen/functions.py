@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from codegen.arguments import Rows
 from codegen.flat import unused
 from codegen.lines import INDENT, WIDTH, lines
-from codegen.loops import Loop, Statement, renamed
+from codegen.loops import Loop, Statement, accesses, renamed
 from codegen.printer import identifier
 from codegen.schedule import Kernel, Range, run_time_axis
 from codegen.views import Size, View, laid_out, size_text, view_text
@@ -71,13 +71,15 @@ class Functions:
         taken = {*self.reserved, *(t.name for t in program.given), *(e.tensor.name for e in program.equations)}
         body = lines([apart(s, taken) for s in k.body], taken)
         read = {t.name for t in k.given}
+        touched = {a.tensor.name for s in k.body for a in accesses(s)}
         head = [line for vector, views in self.vectors.items() for line in viewed(vector, [v for v in views if v.tensor.name in read])]
         tail: list[str] = []
         for vector, tensors in results.vectors.items():
-            arrays = [v for v in laid_out(tensors) if v.tensor.axes]
-            head += viewed(vector, arrays)
-            tail += [f"{place(vector, v)} = {v.tensor.name}" for v in laid_out(tensors) if not v.tensor.axes]
-        head += viewed("work", k.workspace)
+            views = [v for v in laid_out(tensors) if v.tensor.name in touched]
+            head += viewed(vector, [v for v in views if v.tensor.axes])
+            tail += [f"{place(vector, v)} = {v.tensor.name}" for v in views if not v.tensor.axes]
+        used = [v for v in k.workspace if v.tensor.name in touched]
+        head += viewed("work", used)
         tail += [f"return float({results.number.name})"] if results.number else []
         in_vectors = {v.tensor.name for views in self.vectors.values() for v in views}
         arrays = [t for t in k.given if t.name not in in_vectors]
@@ -86,11 +88,11 @@ class Functions:
             head.insert(0, f"N = {_count(arrays, program)}")
         if any(re.search(r"\breal\(", line) for line in body):
             head.insert(0, "real = theta.dtype.type")
-        used = {vector for vector in self.vectors if any(re.search(rf"\b{vector}\b", line) for line in head)}
-        first, *others = [vector if vector in used else "" for vector in self.vectors]
+        named = {vector for vector in self.vectors if any(re.search(rf"\b{vector}\b", line) for line in head)}
+        first, *others = [vector if vector in named else "" for vector in self.vectors]
         kinds = {t.name: "Labels" if t.values else "Array" for t in arrays}
         written = [*(t.name for t in results.arrays), *results.vectors]
-        every_name = [first, *kinds, *others, *written, "work" if k.workspace else ""]
+        every_name = [first, *kinds, *others, *written, "work" if used else ""]
         arguments = {name: kinds.get(name, "Array") for name in every_name if name}
         every = [*(INDENT + line for line in head), *body, *(INDENT + line for line in tail)]
         return Function(name, purpose, arguments, "float" if results.number else "None", every, k.work)

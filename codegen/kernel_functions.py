@@ -1,4 +1,4 @@
-"""Elementary functions for kernels: exp, expm1, tanh, the logistic function, log, log1p, erf and erfc.
+"""Elementary functions for kernels: exp, expm1, tanh, the logistic function, softplus, log, log1p, erf and erfc.
 
 The functions of C's library take one number at a time, so that a loop that calls them cannot be vectorised. These are additions,
 multiplications, divisions and choices alone: inlined into a loop, they are computed for several numbers at once. A generated module holds
@@ -6,7 +6,8 @@ a copy of those that its kernels use (codegen/elementary.py).
 
 Method: the argument is reduced, exp(x) = 2^k exp(r) with |r| <= ln(2) / 2 and log(x) = k ln(2) + log(m) with m between sqrt(1/2) and
 sqrt(2) (Cody and Waite, Software Manual for the Elementary Functions, 1980). On what remains stands a polynomial `q` of Chebyshev's
-interpolation; tests/test_elementary.py says of what, and computes the coefficients again. Functions of float32 are float32 throughout.
+interpolation; tests/test_elementary.py says of what, and computes the coefficients again. Its terms are taken two at a time, in powers of
+the square (Estrin 1960): a processor then waits half as long as for one after the other. Functions of float32 are float32 throughout.
 
 Errors are in units in the last place (ulp) of float64 and of float32; tests/test_elementary.py reads them here and measures them. NaN
 gives NaN, and infinities give the limits. Subnormal numbers are as good as others, unless a docstring says otherwise. The sign of zero is
@@ -47,17 +48,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -88,14 +90,41 @@ def _expm1(x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
+def _decayed(x: Real) -> Real:
+    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
     real = type(x)
-    k, e = _reduced(max(-x, real(-40)), real(0))
-    s = _power(k)
-    small, large = (s * e, s) if s > real(1) else (s, s * e)
-    y = real(1) / ((real(1) + small) + large)
-    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+    k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
+    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _sigmoid(x: Real) -> Real:
+    """1 / (1 + exp(-x)), within 2 ulp: 1 - e / (1 + e), or e times that, with e = exp(-|x|), which _softplus(-|x|) has as well."""
+    real = type(x)
+    e = _decayed(-abs(x))
+    start = e if x < real(0) else real(1)
+    return start - start * (e / (real(1) + e))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _softplus(x: Real) -> Real:
+    """log(1 + exp(x)) for x at most 0, within 2 ulp: with e = exp(x) from 0 to 1, log(1 + e) needs no exponent of 1 + e."""
+    real = type(x)
+    e = _decayed(x)
+    s = e / (real(2) + e)  # log(1 + e) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = e - s e
+    z = s * s
+    zz = z * z
+    if isinstance(x, Float32):
+        q = real(0.2322433)
+        q = q * zz + (real(0.21706575) * z + real(0.28592357))
+        q = q * zz + (real(0.39999706) * z + real(0.6666667))
+    else:
+        q = real(0.1616404561194353) * z + real(0.08800738486144674)
+        q = q * zz + (real(0.12001072809590713) * z + real(0.13314144209654935))
+        q = q * zz + (real(0.15385570064958623) * z + real(0.18181789436132859))
+        q = q * zz + (real(0.22222222717427864) * z + real(0.2857142856710876))
+        q = q * zz + (real(0.40000000000014585) * z + real(0.6666666666666666))
+    return e - s * (e - z * q)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -138,16 +167,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -185,27 +215,28 @@ def _erfc(x: Real) -> Real:
     k, e = _reduced(-head * head, tail * (real(2) * head) + tail * tail)
     v = size / (size + real(4))
     u = real(2) * v - real(1)
+    uu = u * u
     if isinstance(x, Float32):
         q = real(0.0001010518)
-        q = (q * u + real(0.00042209783)) * u + real(-0.0007416307)
-        q = (q * u + real(-0.00087331043)) * u + real(0.010846124)
-        q = (q * u + real(-0.043240465)) * u + real(0.1175996)
-        q = (q * u + real(-0.25025564)) * u + real(0.43771878)
-        q = (q * u + real(-0.63979757)) * u + real(0.7759918)
-        q = (q * u + real(-0.74523246)) * u + real(0.46599025)
+        q = q * uu + (real(0.00042209783) * u + real(-0.0007416307))
+        q = q * uu + (real(-0.00087331043) * u + real(0.010846124))
+        q = q * uu + (real(-0.043240465) * u + real(0.1175996))
+        q = q * uu + (real(-0.25025564) * u + real(0.43771878))
+        q = q * uu + (real(-0.63979757) * u + real(0.7759918))
+        q = q * uu + (real(-0.74523246) * u + real(0.46599025))
     else:
         q = real(1.8568190642048206e-09)
-        q = (q * u + real(-1.5968399067769786e-10)) * u + real(-2.8016413675015326e-08)
-        q = (q * u + real(-2.4493994042639577e-09)) * u + real(2.2598658982747923e-07)
-        q = (q * u + real(-8.273968037788598e-08)) * u + real(-1.5740789618667658e-06)
-        q = (q * u + real(2.1652580954874446e-06)) * u + real(9.259103855592433e-06)
-        q = (q * u + real(-3.1704317637505294e-05)) * u + real(-1.7096454992885094e-05)
-        q = (q * u + real(0.00031833998278657787)) * u + real(-0.0007168526751761288)
-        q = (q * u + real(-0.0007986938989819818)) * u + real(0.010862633725407323)
-        q = (q * u + real(-0.04325810184647119)) * u + real(0.11759313293597198)
-        q = (q * u + real(-0.2502538645596081)) * u + real(0.4377195345554047)
-        q = (q * u + real(-0.6397976666280594)) * u + real(0.7759917751374706)
-        q = (q * u + real(-0.7452324709322302)) * u + real(0.465990237251105)
+        q = q * uu + (real(-1.5968399067769786e-10) * u + real(-2.8016413675015326e-08))
+        q = q * uu + (real(-2.4493994042639577e-09) * u + real(2.2598658982747923e-07))
+        q = q * uu + (real(-8.273968037788598e-08) * u + real(-1.5740789618667658e-06))
+        q = q * uu + (real(2.1652580954874446e-06) * u + real(9.259103855592433e-06))
+        q = q * uu + (real(-3.1704317637505294e-05) * u + real(-1.7096454992885094e-05))
+        q = q * uu + (real(0.00031833998278657787) * u + real(-0.0007168526751761288))
+        q = q * uu + (real(-0.0007986938989819818) * u + real(0.010862633725407323))
+        q = q * uu + (real(-0.04325810184647119) * u + real(0.11759313293597198))
+        q = q * uu + (real(-0.2502538645596081) * u + real(0.4377195345554047))
+        q = q * uu + (real(-0.6397976666280594) * u + real(0.7759917751374706))
+        q = q * uu + (real(-0.7452324709322302) * u + real(0.465990237251105))
     p = v * q
     p = p + p * e
     first = real(1) + e
@@ -222,17 +253,18 @@ def _erf(x: Real) -> Real:
     real = type(x)
     size = abs(x)
     z = min(size, real(1)) * min(size, real(1))
+    zz = z * z
     if isinstance(x, Float32):
         q = real(7.875875e-05)
-        q = (q * z + real(-0.00080168643)) * z + real(0.0051890872)
-        q = (q * z + real(-0.026854211)) * z + real(0.11283594)
-        q = (q * z + real(-0.37612626)) * z + real(0.12837917)
+        q = q * zz + (real(-0.00080168643) * z + real(0.0051890872))
+        q = q * zz + (real(-0.026854211) * z + real(0.11283594))
+        q = q * zz + (real(-0.37612626) * z + real(0.12837917))
     else:
         q = real(-7.795898827002142e-10) * z + real(1.3720064546777686e-08)
-        q = (q * z + real(-1.6208483801871705e-07)) * z + real(1.6447424703317362e-06)
-        q = (q * z + real(-1.492473690741966e-05)) * z + real(0.00012055294904839707)
-        q = (q * z + real(-0.0008548325975389692)) * z + real(0.0052239776071164225)
-        q = (q * z + real(-0.02686617064323777)) * z + real(0.11283791670945006)
-        q = (q * z + real(-0.37612638903183543)) * z + real(0.12837916709551256)
+        q = q * zz + (real(-1.6208483801871705e-07) * z + real(1.6447424703317362e-06))
+        q = q * zz + (real(-1.492473690741966e-05) * z + real(0.00012055294904839707))
+        q = q * zz + (real(-0.0008548325975389692) * z + real(0.0052239776071164225))
+        q = q * zz + (real(-0.02686617064323777) * z + real(0.11283791670945006))
+        q = q * zz + (real(-0.37612638903183543) * z + real(0.12837916709551256))
     y = size + size * q if size < real(1) else real(1) - _erfc(size)
     return -y if x < real(0) else y

@@ -15,6 +15,7 @@ from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
 from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
+from codegen.products import FEWEST, MOST, by_dots
 from codegen.summands import protection
 from codegen.views import extent, size_text
 from derive.functions import Log1p
@@ -92,7 +93,7 @@ class _Writer:
         if isinstance(statement, Loop):
             self.loop(statement, depth)
         elif isinstance(statement, MatrixProduct):
-            self.put(f"np.dot({', '.join(_matrices(statement))})", depth)
+            self.product(statement, depth)
         elif isinstance(statement, Demand):
             self.demand(statement, depth)
         elif isinstance(statement, Track):
@@ -155,6 +156,18 @@ class _Writer:
             return value, sp.S.Zero
         terms = sp.Add.make_args(value)
         return sp.Add(*terms[: len(terms) // 2]), sp.Add(*terms[len(terms) // 2 :])
+
+    def product(self, leaf: MatrixProduct, depth: int) -> None:
+        left, right, out = _matrices(leaf)
+        if leaf.descends:
+            self.put(f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})", depth)
+        elif by_dots(leaf):
+            self.put(f"if {FEWEST} <= {leaf.out.tensor.axes[0].size} <= {MOST}:", depth)
+            self.put(f"_dots({left}, {right.removesuffix('.T')}, {out})", depth + 1)
+            self.put("else:", depth)
+            self.put(f"np.dot({left}, {right}, {out})", depth + 1)
+        else:
+            self.put(f"np.dot({left}, {right}, {out})", depth)
 
     def demand(self, leaf: Demand, depth: int) -> None:
         value = element(leaf.value)

@@ -89,6 +89,7 @@ class MatrixProduct(_Touching):
     """out[a,b] = sum_k left right, all of them whole arrays; the indices say which of the factors is transposed.
 
     a is the first `rows` indices of out, k is `inner` indices: an array of more than two axes is a matrix of neighbouring ones merged.
+    descends: out is what descent changes, out <- keep out + add * product.
     """
 
     equation: Equation
@@ -97,6 +98,7 @@ class MatrixProduct(_Touching):
     right: Entry
     rows: int = 1
     inner: int = 1
+    descends: bool = False
 
 
 Leaf = Assign | Accumulate | Track | Demand | MatrixProduct

@@ -14,6 +14,7 @@ from codegen.arguments import Rows
 from codegen.block_functions import BlockFunctions
 from codegen.blocks import CHUNK, BlockKernel, NotInBlocksError, block_kernel
 from codegen.derivatives import Products
+from codegen.descent import Descent
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
 from codegen.parameters import Stored
@@ -148,9 +149,16 @@ class Module:
             if isinstance(p.kernel, BlockKernel):
                 functions = BlockFunctions(p.name, p.purpose, p.kernel, p.results, self.stored.views, self.data).functions()
                 found |= {f.name.removeprefix("_"): f for f in functions}
+            elif name == "gradients" and self.descent is not None:
+                found |= self.descent.functions(write)
             else:
                 found[name] = write.function(p.name, p.purpose, p.program, p.results, p.kernel)
         return found | self.products.kernels()
+
+    @cached_property
+    def descent(self) -> Descent | None:
+        """The step for few examples that stores no gradients of large matrices; None where it does not pay."""
+        return Descent.chosen(self.planned["gradients"], self.stored, self.optimisers)
 
     def _in_blocks(self, program: Program, results: Results) -> BlockKernel:
         """A kernel that computes examples in blocks. Raises NotInBlocksError where that cannot be done or does not pay."""
@@ -218,7 +226,8 @@ class Module:
     @property
     def training_calls(self) -> dict[str, str]:
         """The calls of the kernels in the training loop."""
-        calls = {name: k.call({d.name: d.checked for d in self.data}) for name, k in self.kernels.items()}
+        values = {d.name: d.checked for d in self.data} | ({"options": self.descent.optimiser.variable} if self.descent else {})
+        calls = {name: k.call(values) for name, k in self.kernels.items()}
         if not self.in_blocks("gradients"):
             return calls
         return calls | {"gradients": self.kernels["gradients_batch"].call({"stop": "start + N"})}
@@ -238,7 +247,7 @@ class Module:
         }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
-        memory += [Argument("threads", "tuple[Array, Array, Array] | None", "threads")] if self.threads else []
+        memory += [Argument("threads", "tuple[Array, Array] | None", "threads")] if self.threads else []
         return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))
 
     @property
@@ -248,7 +257,7 @@ class Module:
         if function is None:
             return None
         fewest = max(4 * CHUNK, -(-WORTH // self.stored.learned))
-        return {"fewest": fewest, "chunk": CHUNK, "size": self.stored.learned, "work": _text(function.work), "call": function.call({})}
+        return {"fewest": fewest, "chunk": CHUNK, "size": self.stored.learned, "call": function.call({})}
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""

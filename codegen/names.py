@@ -13,9 +13,6 @@ OWN = frozenset(
         *("FAST", "Optimizer", "State", "Parameters", "NamedTuple", "Any", "batch_weight", "sample_weight"),
         *("max", "min", "abs", "range", "float", "int"),
         *(
-            "parameters",
-            "derivatives",
-            "arrays",
             "out",
             "example",
             "examples",
@@ -28,7 +25,8 @@ OWN = frozenset(
             "prange",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
-        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32"),
+        *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array"),
+        *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32", "REAL_TYPES", "INTEGER"),
     }
 )
 

@@ -29,6 +29,11 @@ class Stored:
         return views[-1].stop.fixed if views else 0
 
     @property
+    def size(self) -> int:
+        """The number of entries of all parameters and statistics."""
+        return self.views[-1].stop.fixed if self.views else 0
+
+    @property
     def updates(self) -> list[Tensor]:
         """What the statistics are replaced by after a step, in their order."""
         return [s.update for s in self.program.statistics]
@@ -36,7 +41,7 @@ class Stored:
     @property
     def statistics(self) -> int:
         """The number of entries of all statistics."""
-        return (self.views[-1].stop.fixed if self.views else 0) - self.learned
+        return self.size - self.learned
 
     @property
     def ordinary(self) -> bool:

@@ -9,7 +9,7 @@ NAMED = re.compile(r"\s*# \((\d+[a-z]*)\)  ")
 STARTED = re.compile(r"\s*# start of (\(.*\))$")
 NUMBER = re.compile(r"\((\d+[a-z]*)\)")
 FUNCTION = re.compile(r"def (\w+)\(")
-PART = re.compile(r"_(block|batch)$")  # of a kernel in blocks
+PART = re.compile(r"_(block|batch|sweep|products)$")  # of a kernel in blocks, or of one in two parts
 FIRST = "_gradients"  # the kernel that is looked at first: training runs it, and it holds forward and backward pass
 
 

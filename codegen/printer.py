@@ -12,7 +12,7 @@ import sympy as sp
 from sympy import Basic, Expr
 
 from codegen.constants import ADD, ATOM, CHOICE, MULTIPLY, OR, POWER, SIGN, constant, is_constant, negative, positive_first
-from codegen.elementary import CALLS
+from codegen.elementary import call
 from derive.functions import AtLeast, Log1p
 from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
 
@@ -95,9 +95,10 @@ def _printed(e: Expr) -> tuple[str, int]:
 
 
 def _function(e: Expr) -> tuple[str, int]:
+    if called := call(e):
+        name, argument = called
+        return f"{name}({code(argument)})", ATOM
     x = _argument(e)
-    if type(e) in CALLS:
-        return f"{CALLS[type(e)]}({code(x)})", ATOM
     if isinstance(e, sp.Abs):
         return f"abs({code(x)})", ATOM
     if isinstance(e, AtLeast):

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen import data
 from codegen.about import About, about
 from codegen.arguments import Rows
-from codegen.elementary import copies
+from codegen.elementary import PRODUCTS, copies
 from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
@@ -30,6 +30,9 @@ TEMPLATES = Environment(
     autoescape=False,
 )
 TEMPLATES.filters["fitted"] = fitted
+
+JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
+LISTED = 32  # arrays of parameters that are checked one by one without a loop
 
 
 def render(derivation: Derivation, network: Network) -> str:
@@ -60,11 +63,14 @@ def _shown(module: Module) -> dict[str, object]:
         "X": data.examples(X),
         "y": data.targets(y, module.about, module.forward),
         "weights": data.weights(weights[0]) if weights else None,
+        "ready": data.ready(X, y, module.about, module.fewest["loss"]),
         "weighted": module.weighted,
         "prediction": _array(module.prediction, module.in_blocks("predict")) | {"meaning": _meaning(module)},
         "losses": _array(module.losses, module.in_blocks("loss")) if module.losses else None,
         "constants": constants(module.forward),
         "parameters": list(module.stored.fields()),
+        "size": module.stored.size,
+        "unpacked": _unpacked(len(module.stored.views)) if module.stored.size < JOINED else "",
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),
@@ -76,6 +82,8 @@ def _shown(module: Module) -> dict[str, object]:
         "calls": module.calls,
         "work": module.work,
         "elementary": copies(every),
+        "own_products": copies(every, PRODUCTS),
+        "descent": module.descent,
         "reorders": any(f" {ADD}(" in line for line in every),
         "products": any("np.dot(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
@@ -127,6 +135,15 @@ def _start(module: Module) -> Mapping[str, str]:
     if not module.stored.ordinary:
         held, start = "What is learned", "Random weights, and numbers for the rest"
     return {"held": held + (", then the running statistics" if module.forward.statistics else ""), "text": start}
+
+
+def _unpacked(count: int) -> str:
+    """The statement that gives every array of p a name of its own, which no parameter has; empty where they are too many to list."""
+    if count > LISTED:
+        return ""
+    names = ", ".join(f"a{k}" for k in range(count)) + ("," if count == 1 else "")
+    line = f"{INDENT}{names} = every"
+    return line if len(line) <= WIDTH else fitted(f"{INDENT}({names}) = every")
 
 
 def _statistics(module: Module) -> Mapping[str, int] | None:

@@ -14,6 +14,7 @@ from codegen.loops import Demand, Statement, accesses, entries, nested, with_ent
 from codegen.nests import statements
 from codegen.order import loop_order
 from codegen.registers import in_registers, reordered
+from codegen.short import divided, summed_apart
 from codegen.unroll import together
 from codegen.views import Size, View, laid_out
 from derive.index import Axis, Entry, Tensor
@@ -66,13 +67,18 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
 
 def finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str]) -> tuple[Statement, ...]:
     """The statements of single equations as the code of all of them; the arrays that are `kept` keep their axes."""
-    body = contracted(tracked_once(fused(scheduled)), kept, taken)
-    return tuple(reordered(s) for s in in_registers(body, taken))
+    return _in_variables(tracked_once(fused(scheduled)), kept, taken)
 
 
 def block_finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str], inside: Axis) -> tuple[Statement, ...]:
     """The same for a part of a kernel in blocks, whose loops over the examples, the axis `inside`, stay innermost."""
-    return together(finished(scheduled, kept, taken), inside)
+    loops = summed_apart(tracked_once(fused(divided(scheduled, kept, taken, inside))), inside)
+    return together(_in_variables(loops, kept, taken), inside)
+
+
+def _in_variables(statements: Sequence[Statement], kept: Sequence[Tensor], taken: set[str]) -> tuple[Statement, ...]:
+    """The statements with what lives for one iteration alone, and sums, in variables."""
+    return tuple(reordered(s) for s in in_registers(contracted(statements, kept, taken), taken))
 
 
 def run_time_axis(program: Program) -> Axis:

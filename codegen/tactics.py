@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen.blocks import CALL_PAYS, whole_product
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
 from codegen.order import UNROLLED
-from codegen.products import PRODUCT_EXTENTS, known_extents
+from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, TERMS, by_dots, known_extents
+from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
 from derive.index import Index, Sum, free_indices
 from derive.program import Equation
@@ -82,7 +84,9 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
         *_shared(own, shared),
         *_sums(own),
         *_side_by_side(equation, own),
+        *_divided(equation, own),
         *_smaller(equation, own),
+        *_apart(own, shared),
         *_guarded(own),
     ]
     return tuple(dict.fromkeys(every))
@@ -108,6 +112,8 @@ def _product(equation: Equation, own: Sequence[Placed], fewest: int) -> Iterator
     calls = [p.leaf for p in own if isinstance(p.leaf, MatrixProduct)]
     for call in calls:
         yield f"by BLAS: {_entries(call)}, at least {fewest}"
+        if by_dots(call):
+            yield f"by sums along the rows of both matrices, without BLAS, for {FEWEST} to {MOST} examples: {TERMS} terms or more"
     small = None if calls else whole_product(equation, 1)
     if small is not None:
         count = math.prod(known_extents(small))
@@ -199,6 +205,23 @@ def _side_by_side(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
         places = {indices[k] for indices in every if k < len(indices) and indices[k].is_number}
         if len(places) > 1:
             yield f"{len(places)} sums in one loop, one for each position of {axis.name}"
+
+
+def _divided(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
+    """An array of a few numbers for each example that became one array, or variable, for each of them."""
+    name = equation.tensor.name
+    found = {t.tensor.name for p in own for t in targets(p.leaf) if re.fullmatch(rf"({name}|{name.lower()})(_\d+)+_*", t.tensor.name)}
+    if found:
+        variables = not any(t.indices for p in own for t in targets(p.leaf) if t.tensor.name in found)
+        what = "a variable" if variables else "an array"
+        yield f"{name}: {what} for each of {len(found)} numbers of an example, at most {FEW}, and no loop over them"
+
+
+def _apart(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[str]:
+    """A sum of elementary functions in a loop of its own."""
+    for place in own:
+        if place.part == "block" and sums_a_function(place.leaf) and len(shared[id(place.path[-1])]) == 1:
+            yield "a sum of elementary functions, which nothing waits for: in a loop of its own"
 
 
 def _smaller(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:

@@ -69,8 +69,16 @@ def arguments(
 
 
 def gathered(data: Sequence[Taken]) -> list[str]:
-    """The statements that copy the examples of a batch into its memory."""
+    """The statements that find the examples of a batch.
+
+    In a new order they are copied into its memory, side by side. In their own order they lie so already where a kernel holds them as
+    they are given, an example after the other: copying them took a fifth of a step at 784 numbers an example.
+    """
     views = [f"{d.checked} = {d.rows.view(d.batch)}" for d in data]
     n = data[0].rows.place[0]
     copies = [line for d in data for line in d.rows.gathered(d.name, d.checked, f"order[start + {n}]")]
-    return [*views, f"for {n} in range(N):", *(INDENT + line for line in copies)]
+    copied = [*views, f"for {n} in range(N):", *(INDENT + line for line in copies)]
+    if any(d.rows.last for d in data):
+        return copied
+    parts = [f"{d.checked} = {d.name}[start : start + N]" for d in data]
+    return ["if shuffle:", *(INDENT + line for line in copied), "else:", *(INDENT + line for line in parts)]

@@ -33,6 +33,8 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -80,17 +82,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -133,16 +136,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -166,6 +170,19 @@ def _log(x: Real) -> Real:
 def _add(total: Real, x: Real) -> Real:
     """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
     return total + x
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _descend(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a.T b, a row of `out` after the other; the product is never stored. For few rows of a and b."""
+    for i in range(out.shape[0]):
+        factor = add * a[0, i]
+        for j in range(out.shape[1]):
+            out[i, j] = keep * out[i, j] + factor * b[0, j]
+        for n in range(1, a.shape[0]):
+            factor = add * a[n, i]
+            for j in range(out.shape[1]):
+                out[i, j] += factor * b[n, j]
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -251,15 +268,14 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
-    """The loss of a batch; its derivatives go into `gradient`."""
+def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`, but for dW1, whose factors stay in `work`."""
     real = theta.dtype.type
     N = X.shape[0]
     W1 = theta[0:4096].reshape(64, 64)
     b1 = theta[4096:4160]
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
-    dW1 = gradient[0:4096].reshape(64, 64)
     db1 = gradient[4096:4160]
     dW2 = gradient[4160:4800].reshape(10, 64)
     db2 = gradient[4800:4810]
@@ -321,9 +337,41 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             dA1[n, j] = real(0) if A1[n, j] <= real(0) else dH1[n, j]
             # (13)  db1[j] = sum_n dA1[n,j]
             db1[j] += dA1[n, j]
+    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients_products(X: Array, gradient: Array, work: Array) -> None:
+    """dW1, from the factors in `work`."""
+    N = X.shape[0]
+    dW1 = gradient[0:4096].reshape(64, 64)
+    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
     np.dot(dA1.T, X, dW1)
-    return float(L)
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`."""
+    L = _gradients_sweep(theta, X, y, gradient, work)
+    _gradients_products(X, gradient, work)
+    return L
+
+
+@njit(error_model="numpy", fastmath=FAST)
+def _sgd_few(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
+    """One step of SGD for few examples, after `_gradients_sweep`: dW1 are not stored."""
+    real = theta.dtype.type
+    (weight_decay,) = options
+    # theta[k] <- keep theta[k] + add gradient[k]: theta[k] = theta[k] - (weight_decay theta[k] + gradient[k]) rate
+    keep, add = real(1 - rate * weight_decay), real(-rate)
+    N = X.shape[0]
+    W1 = theta[0:4096].reshape(64, 64)
+    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
+    _descend(keep, add, dA1, X, W1)
+    for k in range(4096, 4810):
+        theta[k] = keep * theta[k] + add * gradient[k]
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -536,15 +584,23 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 64)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(64):
-                    examples[n, i] = X[order[start + n], i]
-                targets[n] = y[order[start + n]]
-            total += N * _gradients(theta, examples, targets, gradient, work)
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 64)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(64):
+                        examples[n, i] = X[order[start + n], i]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
+            total += N * _gradients_sweep(theta, examples, targets, gradient, work)
+            if sgd is not None and N <= 2:
+                _sgd_few(theta, examples, work, gradient, sgd, rate)
+            else:
+                _gradients_products(examples, gradient, work)
             steps += 1
-            if sgd is not None:
+            if sgd is not None and N > 2:
                 _sgd(theta, gradient, sgd, rate)
             elif momentum is not None:
                 _momentum(theta, gradient, memory, momentum, rate)
@@ -587,7 +643,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(4810, theta.dtype)
     work = np.empty(10 + 276 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
@@ -667,17 +723,38 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (64, 64),
-        "b1": (64,),
-        "W2": (10, 64),
-        "b2": (10,),
-    }
+    shapes = (
+        (64, 64),  # W1
+        (64,),  # b1
+        (10, 64),  # W2
+        (10,),  # b2
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, W2, b2)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (64, 64)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (64,)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (10, 64)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (10,)
+        and a3.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -690,10 +767,10 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:4096].reshape(64, 64),
-        b1=theta[4096:4160],
-        W2=theta[4160:4800].reshape(10, 64),
-        b2=theta[4800:4810],
+        theta[0:4096].reshape(64, 64),
+        theta[4096:4160],
+        theta[4160:4800].reshape(10, 64),
+        theta[4800:4810],
     )
 
 
@@ -748,13 +825,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += not 0 <= x <= 9
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is INTEGER
+        and X.shape[1:] == (64,)
+        and y.shape == (len(X),)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+    return _without_nan("X", examples), _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:

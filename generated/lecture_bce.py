@@ -26,13 +26,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
 Float32: type[Any] = np.float32
 
 
@@ -78,86 +82,128 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _decayed(x: Real) -> Real:
+    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
+    real = type(x)
+    k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
+    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
+    """1 / (1 + exp(-x)), within 2 ulp: 1 - e / (1 + e), or e times that, with e = exp(-|x|), which _softplus(-|x|) has as well."""
     real = type(x)
-    k, e = _reduced(max(-x, real(-40)), real(0))
-    s = _power(k)
-    small, large = (s * e, s) if s > real(1) else (s, s * e)
-    y = real(1) / ((real(1) + small) + large)
-    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+    e = _decayed(-abs(x))
+    start = e if x < real(0) else real(1)
+    return start - start * (e / (real(1) + e))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _split(x: Real) -> tuple[Real, Real]:
-    """k and m with x = 2^k m, m between sqrt(1/2) and sqrt(2), for positive x, from its bits."""
-    if isinstance(x, Float32):
-        subnormal = x < np.float32(2**-126)
-        bits = np.float32(x * np.float32(2**25) if subnormal else x).view(np.int32)
-        k = np.int32(bits - 0x3F3504F3) >> 23
-        m = np.int32(bits - (k << 23)).view(np.float32)
-        return np.float32(k) - (np.float32(25) if subnormal else np.float32(0)), m
-    subnormal = x < np.float64(2**-1022)
-    bits = np.float64(x * np.float64(2**54) if subnormal else x).view(np.int64)
-    k = np.int64(bits - 0x3FE6A09E667F3BCD) >> 52
-    m = np.int64(bits - (k << 52)).view(np.float64)
-    return np.float64(k) - (np.float64(54) if subnormal else np.float64(0)), m
-
-
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _logarithm(x: Real, k: Real, f: Real) -> Real:
-    """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
+def _softplus(x: Real) -> Real:
+    """log(1 + exp(x)) for x at most 0, within 2 ulp: with e = exp(x) from 0 to 1, log(1 + e) needs no exponent of 1 + e."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
+    e = _decayed(x)
+    s = e / (real(2) + e)  # log(1 + e) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = e - s e
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
-        high, low = real(0.693359375), real(-0.00021219444)
-        q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = real(0.2322433)
+        q = q * zz + (real(0.21706575) * z + real(0.28592357))
+        q = q * zz + (real(0.39999706) * z + real(0.6666667))
     else:
-        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
-        q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
-    square = real(0.5) * f * f
-    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
-    if real(0) < x < real(np.inf):
-        return y
-    if x == real(0):
-        return real(-np.inf)
-    return real(np.nan) if x < real(0) else x
+        q = real(0.1616404561194353) * z + real(0.08800738486144674)
+        q = q * zz + (real(0.12001072809590713) * z + real(0.13314144209654935))
+        q = q * zz + (real(0.15385570064958623) * z + real(0.18181789436132859))
+        q = q * zz + (real(0.22222222717427864) * z + real(0.2857142856710876))
+        q = q * zz + (real(0.40000000000014585) * z + real(0.6666666666666666))
+    return e - s * (e - z * q)
 
 
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _log(x: Real) -> Real:
-    """log(x), within 1 ulp."""
-    k, m = _split(x)
-    return _logarithm(x, k, m - type(x)(1))
+# -- arrays of kernels whose shapes are known when they are compiled
 
 
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _log1p(x: Real) -> Real:
-    """log(1 + x), within 1.5 ulp."""
-    real = type(x)
-    y = real(1) + x
-    rest = x - (y - real(1))  # what rounding has cost 1 + x
-    k, m = _split(y)
-    return _logarithm(y, k, (m - real(1)) + rest * _power(-min(k, real(100))))
+def _local(like: Array, shape: tuple[int, ...]) -> Array:
+    """An array of the same type in memory of the kernel's own, which nothing else reaches; what is in it is arbitrary."""
+    return np.empty(shape, like.dtype)
+
+
+def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
+    """The entries of a vector from `start` on, as an array."""
+    return vector[start : start + math.prod(shape)].reshape(shape)
+
+
+@overload(_local, prefer_literal=True, inline="always")
+def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(like: Any, shape: Any) -> Any:
+        return _on_stack(like, shape)
+
+    return made
+
+
+@overload(_part, prefer_literal=True, inline="always")
+def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(vector, types.Array) or not isinstance(start, types.IntegerLiteral) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(vector: Any, start: Any, shape: Any) -> Any:
+        return _in_vector(vector, start, shape)
+
+    return made
+
+
+@intrinsic(prefer_literal=True)
+def _on_stack(_: Any, like: Any, shape: Any) -> Any:
+    kind, extents = _kind(like, shape)
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
+        return _array(context, builder, kind, extents, memory)
+
+    return kind(like, shape), build
+
+
+@intrinsic(prefer_literal=True)
+def _in_vector(_: Any, vector: Any, start: Any, shape: Any) -> Any:
+    kind, extents = _kind(vector, shape)
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        memory = make_array(vector)(context, builder, arguments[0]).data
+        return _array(context, builder, kind, extents, cgutils.gep(builder, memory, start.literal_value))
+
+    return kind(vector, start, shape), build
+
+
+def _kind(like: Any, shape: Any) -> tuple[Any, list[int]]:
+    """The type of an array and its extents, from the types of what the intrinsics are handed."""
+    return types.Array(like.dtype, len(shape), "C"), [extent.literal_value for extent in shape]
+
+
+def _array(context: Any, builder: Any, kind: Any, extents: list[int], memory: Any) -> Any:
+    """An array in memory that lives longer than it does."""
+    item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    strides = [item * math.prod(extents[axis + 1 :]) for axis in range(len(extents))]
+    constant = [[context.get_constant(types.intp, n) for n in numbers] for numbers in (extents, strides, [item])]
+    array = make_array(kind)(context, builder)
+    populate_array(array, data=memory, shape=constant[0], strides=constant[1], itemsize=constant[2][0], meminfo=None)
+    return array._getvalue()
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
@@ -169,117 +215,63 @@ def _add(total: Real, x: Real) -> Real:
     return total + x
 
 
-@njit(error_model="numpy")
-def _views(theta: Array) -> Parameters:
-    """The parameters, or their derivatives, as views of one vector."""
-    return Parameters(
-        theta[0:6].reshape(2, 3),
-        theta[6:9].reshape(3, 1),
-        theta[9:10],
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:64].reshape(2, 32),  # X
-        work[64:160].reshape(3, 32),  # H1
-        work[160:192].reshape(1, 32),  # P
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _predict_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    out: Array,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> None:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int) -> None:
     """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    X, H1, P = arrays
+    W1 = _part(theta, 0, (2, 3))
+    W2 = _part(theta, 6, (3, 1))
+    b2 = _part(theta, 9, (1,))
+    X = _local(theta, (2, 32))
+    P = _local(theta, (1, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
-    for j in range(3):
-        for n in range(block):
-            # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
-            a1 = W1[0, j] * X[0, n] + W1[1, j] * X[1, n]
-            # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1[j, n] = max(a1, real(0))
-    for c in range(1):
-        for n in range(block):
-            # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
-            z = H1[0, n] * W2[0, c] + H1[1, n] * W2[1, c] + H1[2, n] * W2[2, c] + b2[c]
-            # (4a)  P[n,c] = sigmoid(Z[n,c])
-            P[c, n] = _sigmoid(z)
+    for n in range(block):
+        # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
+        a1_0 = W1[0, 0] * X[0, n] + W1[1, 0] * X[1, n]
+        a1_1 = W1[0, 1] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = W1[0, 2] * X[0, n] + W1[1, 2] * X[1, n]
+        # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
+        h1_0 = max(a1_0, real(0))
+        h1_1 = max(a1_1, real(0))
+        h1_2 = max(a1_2, real(0))
+        # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
+        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
+        # (4a)  P[n,c] = sigmoid(Z[n,c])
+        P[0, n] = _sigmoid(z_0)
     for n in range(block):
         for c in range(1):
             out[order[start + n], c] = P[c, n]
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    out: Array,
-    arrays: tuple[Array, ...],
-) -> None:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
     """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 32)
+        _predict_block(theta, examples, order, at, out, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 4)
+        _predict_block(theta, examples, order, at, out, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 1)
+        _predict_block(theta, examples, order, at, out, 1)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, _views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
+    _predict_batch(theta, examples, order, 0, order.size, out)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:64].reshape(2, 32),  # X
-        work[64:96].reshape(1, 32),  # Y
-        work[96:192].reshape(3, 32),  # H1
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _loss_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> Real:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, block: int) -> Real:
     """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    X, Y, H1 = arrays
+    W1 = _part(theta, 0, (2, 3))
+    W2 = _part(theta, 6, (3, 1))
+    b2 = _part(theta, 9, (1,))
+    X = _local(theta, (2, 32))
+    Y = _local(theta, (1, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
@@ -287,89 +279,62 @@ def _loss_block(
         for c in range(1):
             Y[c, n] = targets[example, c]
     sum_L = real(0)
-    for j in range(3):
-        for n in range(block):
-            # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
-            a1 = W1[0, j] * X[0, n] + W1[1, j] * X[1, n]
-            # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1[j, n] = max(a1, real(0))
-    for c in range(1):
-        for n in range(block):
-            # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
-            z = H1[0, n] * W2[0, c] + H1[1, n] * W2[1, c] + H1[2, n] * W2[2, c] + b2[c]
-            # (4a)  P[n,c] = sigmoid(Z[n,c])
-            p = _sigmoid(z)
-            # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log1p(-P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-            sum_L = _add(sum_L, max(_log(p), real(-100)) * Y[c, n] + (real(1) - Y[c, n]) * max(_log1p(-p), real(-100)))
+    for n in range(block):
+        # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
+        a1_0 = W1[0, 0] * X[0, n] + W1[1, 0] * X[1, n]
+        a1_1 = W1[0, 1] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = W1[0, 2] * X[0, n] + W1[1, 2] * X[1, n]
+        # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
+        h1_0 = max(a1_0, real(0))
+        h1_1 = max(a1_1, real(0))
+        h1_2 = max(a1_2, real(0))
+        # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
+        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
+        # (5a)  log1p_Z[n,c] = log1p(exp(-abs(Z[n,c])))
+        log1p_Z_0 = _softplus(-abs(z_0))
+        # (5b)  L = -(sum_c,n ((1 - Y[n,c]) atleast(-atleast(Z[n,c], 0) - log1p_Z[n,c], -100) + atleast(-atleast(-Z[n,c], 0) - log1p_Z[n,c],
+        #     -100) Y[n,c]))/N
+        term = (real(1) - Y[0, n]) * max(-max(z_0, real(0)) - log1p_Z_0, real(-100))
+        sum_L = _add(sum_L, max(-max(-z_0, real(0)) - log1p_Z_0, real(-100)) * Y[0, n] + term)
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    arrays: tuple[Array, ...],
-) -> float:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _loss_batch(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int) -> float:
     """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
+        sum_L += _loss_block(theta, examples, targets, order, at, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
+        sum_L += _loss_block(theta, examples, targets, order, at, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
-    # (5a) continued
+        sum_L += _loss_block(theta, examples, targets, order, at, 1)
+    # (5b) continued
     L = -sum_L / real(N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], work: Array) -> float:
+def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64]) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, order.size, _loss_arrays(work))
+    return _loss_batch(theta, examples, targets, order, 0, order.size, order.size)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _gradients_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:64].reshape(2, 32),  # X
-        work[64:96].reshape(1, 32),  # Y
-        work[96:192].reshape(3, 32),  # A1
-        work[192:288].reshape(3, 32),  # H1
-        work[288:320].reshape(1, 32),  # dZ
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
-    block: int,
+    theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, N: int, gradient: Array, block: int
 ) -> Real:
     """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    dW1 = derivatives.W1
-    dW2 = derivatives.W2
-    db2 = derivatives.b2
-    X, Y, A1, H1, dZ = arrays
+    W1 = _part(theta, 0, (2, 3))
+    W2 = _part(theta, 6, (3, 1))
+    b2 = _part(theta, 9, (1,))
+    dW1 = _part(gradient, 0, (2, 3))
+    dW2 = _part(gradient, 6, (3, 1))
+    db2 = _part(gradient, 9, (1,))
+    X = _local(theta, (2, 32))
+    Y = _local(theta, (1, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
@@ -377,70 +342,86 @@ def _gradients_block(
         for c in range(1):
             Y[c, n] = targets[example, c]
     sum_L = real(0)
-    for j in range(3):
-        for n in range(block):
-            # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
-            A1[j, n] = W1[0, j] * X[0, n] + W1[1, j] * X[1, n]
-            # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1[j, n] = max(A1[j, n], real(0))
-    for c in range(1):
-        for n in range(block):
-            # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
-            z = H1[0, n] * W2[0, c] + H1[1, n] * W2[1, c] + H1[2, n] * W2[2, c] + b2[c]
-            # (4a)  P[n,c] = sigmoid(Z[n,c])
-            p = _sigmoid(z)
-            # (5a)  L = -(sum_c,n ((1 - Y[n,c]) atleast(log1p(-P[n,c]), -100) + atleast(log(P[n,c]), -100) Y[n,c]))/N
-            sum_L = _add(sum_L, max(_log(p), real(-100)) * Y[c, n] + (real(1) - Y[c, n]) * max(_log1p(-p), real(-100)))
-            # (7)  dZ[n,c] = (P[n,c] - Y[n,c])/N
-            dZ[c, n] = (p - Y[c, n]) / real(N)
-    for j in range(3):
-        # (8)  dW2[j,c] = sum_n H1[n,j] dZ[n,c]
-        sum_dW2_0 = dW2[j, 0]
-        # (12)  dW1[i,j] = sum_n X[n,i] dA1[n,j]
-        sum_dW1_0 = dW1[0, j]
-        sum_dW1_1 = dW1[1, j]
-        for n in range(block):
-            # (8) continued
-            sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
-            # (10)  dH1[n,j] = sum_c W2[j,c] dZ[n,c]
-            dH1 = W2[j, 0] * dZ[0, n]
-            # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
-            dA1 = real(0) if A1[j, n] <= real(0) else dH1
-            # (12) continued
-            sum_dW1_0 = _add(sum_dW1_0, dA1 * X[0, n])
-            sum_dW1_1 = _add(sum_dW1_1, dA1 * X[1, n])
-        # (8) continued
-        dW2[j, 0] = sum_dW2_0
-        # (12) continued
-        dW1[0, j] = sum_dW1_0
-        dW1[1, j] = sum_dW1_1
+    # (8)  dW2[j,c] = sum_n H1[n,j] dZ[n,c]
+    sum_dW2_0_0 = dW2[0, 0]
+    sum_dW2_1_0 = dW2[1, 0]
+    sum_dW2_2_0 = dW2[2, 0]
     # (9)  db2[c] = sum_n dZ[n,c]
     sum_db2_0 = db2[0]
+    # (12)  dW1[i,j] = sum_n X[n,i] dA1[n,j]
+    sum_dW1_0_0 = dW1[0, 0]
+    sum_dW1_0_1 = dW1[0, 1]
+    sum_dW1_0_2 = dW1[0, 2]
+    sum_dW1_1_0 = dW1[1, 0]
+    sum_dW1_1_1 = dW1[1, 1]
+    sum_dW1_1_2 = dW1[1, 2]
     for n in range(block):
-        sum_db2_0 = _add(sum_db2_0, dZ[0, n])
+        # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
+        a1_0 = W1[0, 0] * X[0, n] + W1[1, 0] * X[1, n]
+        a1_1 = W1[0, 1] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = W1[0, 2] * X[0, n] + W1[1, 2] * X[1, n]
+        # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
+        h1_0 = max(a1_0, real(0))
+        h1_1 = max(a1_1, real(0))
+        h1_2 = max(a1_2, real(0))
+        # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
+        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
+        # (4a)  P[n,c] = sigmoid(Z[n,c])
+        p_0 = _sigmoid(z_0)
+        # (5a)  log1p_Z[n,c] = log1p(exp(-abs(Z[n,c])))
+        log1p_Z_0 = _softplus(-abs(z_0))
+        # (5b)  L = -(sum_c,n ((1 - Y[n,c]) atleast(-atleast(Z[n,c], 0) - log1p_Z[n,c], -100) + atleast(-atleast(-Z[n,c], 0) - log1p_Z[n,c],
+        #     -100) Y[n,c]))/N
+        term = (real(1) - Y[0, n]) * max(-max(z_0, real(0)) - log1p_Z_0, real(-100))
+        sum_L = _add(sum_L, max(-max(-z_0, real(0)) - log1p_Z_0, real(-100)) * Y[0, n] + term)
+        # (7)  dZ[n,c] = (P[n,c] - Y[n,c])/N
+        dZ_0 = (p_0 - Y[0, n]) / real(N)
+        # (8) continued
+        sum_dW2_0_0 = _add(sum_dW2_0_0, dZ_0 * h1_0)
+        sum_dW2_1_0 = _add(sum_dW2_1_0, dZ_0 * h1_1)
+        sum_dW2_2_0 = _add(sum_dW2_2_0, dZ_0 * h1_2)
+        # (9) continued
+        sum_db2_0 = _add(sum_db2_0, dZ_0)
+        # (10)  dH1[n,j] = sum_c W2[j,c] dZ[n,c]
+        dH1_0 = dZ_0 * W2[0, 0]
+        dH1_1 = dZ_0 * W2[1, 0]
+        dH1_2 = dZ_0 * W2[2, 0]
+        # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
+        dA1_0 = real(0) if a1_0 <= real(0) else dH1_0
+        dA1_1 = real(0) if a1_1 <= real(0) else dH1_1
+        dA1_2 = real(0) if a1_2 <= real(0) else dH1_2
+        # (12) continued
+        sum_dW1_0_0 = _add(sum_dW1_0_0, dA1_0 * X[0, n])
+        sum_dW1_0_1 = _add(sum_dW1_0_1, dA1_1 * X[0, n])
+        sum_dW1_0_2 = _add(sum_dW1_0_2, dA1_2 * X[0, n])
+        sum_dW1_1_0 = _add(sum_dW1_1_0, dA1_0 * X[1, n])
+        sum_dW1_1_1 = _add(sum_dW1_1_1, dA1_1 * X[1, n])
+        sum_dW1_1_2 = _add(sum_dW1_1_2, dA1_2 * X[1, n])
+    # (8) continued
+    dW2[0, 0] = sum_dW2_0_0
+    dW2[1, 0] = sum_dW2_1_0
+    dW2[2, 0] = sum_dW2_2_0
     # (9) continued
     db2[0] = sum_db2_0
+    # (12) continued
+    dW1[0, 0] = sum_dW1_0_0
+    dW1[0, 1] = sum_dW1_0_1
+    dW1[0, 2] = sum_dW1_0_2
+    dW1[1, 0] = sum_dW1_1_0
+    dW1[1, 1] = sum_dW1_1_1
+    dW1[1, 2] = sum_dW1_1_2
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
+    theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int, gradient: Array
 ) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
-    dW1 = derivatives.W1
-    dW2 = derivatives.W2
-    db2 = derivatives.b2
+    dW1 = _part(gradient, 0, (2, 3))
+    dW2 = _part(gradient, 6, (3, 1))
+    db2 = _part(gradient, 9, (1,))
     # start of (8), (9), (12)
     for j in range(3):
         for c in range(1):
@@ -452,12 +433,12 @@ def _gradients_batch(
             dW1[i, j] = real(0)
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
-    # (5a) continued
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1)
+    # (5b) continued
     L = -sum_L / real(N)
     return float(L)
 
@@ -469,32 +450,19 @@ def _gradients_chunks(
     targets: Array,
     order: npt.NDArray[np.int64],
     start: int,
-    N: int,
     gradient: Array,
+    N: int,
     chunks: Array,
     parts: Array,
-    works: Array,
 ) -> float:
     """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
 
-    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the
-    number of threads.
+    chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
     """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
-        parts[k] = _gradients_batch(
-            theta,
-            _views(theta),
-            examples,
-            targets,
-            order,
-            start + first,
-            start + min(first + 1024, N),
-            N,
-            _views(chunks[k]),
-            _gradients_arrays(works[k]),
-        )
+        parts[k] = _gradients_batch(theta, examples, targets, order, start + first, start + min(first + 1024, N), N, chunks[k])
     total = 0.0
     for p in range(10):
         gradient[p] = 0
@@ -506,11 +474,9 @@ def _gradients_chunks(
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(
-        theta, _views(theta), examples, targets, order, 0, order.size, order.size, _views(gradient), _gradients_arrays(work)
-    )
+    return _gradients_batch(theta, examples, targets, order, 0, order.size, order.size, gradient)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -708,15 +674,13 @@ def _train(
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
     gradient: Array,
-    work: Array,
-    threads: tuple[Array, Array, Array] | None,
+    threads: tuple[Array, Array] | None,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
-    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -724,10 +688,10 @@ def _train(
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
             if threads is not None:
-                chunks, parts, works = threads
-                total += N * _gradients_chunks(theta, examples, targets, order, start, N, gradient, chunks, parts, works)
+                chunks, parts = threads
+                total += N * _gradients_chunks(theta, examples, targets, order, start, gradient, N, chunks, parts)
             else:
-                total += N * _gradients_batch(theta, parameters, examples, targets, order, start, start + N, N, derivatives, arrays)
+                total += N * _gradients_batch(theta, examples, targets, order, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -754,9 +718,8 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 1), theta.dtype)
-    work = np.empty(192, theta.dtype)
     if N > 0:
-        _predict(theta, examples, np.arange(N, dtype=np.int64), P, work)
+        _predict(theta, examples, np.arange(N, dtype=np.int64), P)
     return P
 
 
@@ -764,17 +727,15 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(192, theta.dtype)
-    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
+    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64))
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
-    work = np.empty(320, theta.dtype)
-    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
+    gradient = np.empty(10, theta.dtype)
+    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient)
     return L, _unpack(gradient)
 
 
@@ -821,7 +782,7 @@ def train(
     threads = None
     if N >= 209716:  # fewer are faster in one thread
         count = (N + 1023) // 1024
-        threads = np.empty((count, 10), dtype), np.empty(count), np.empty((count, 320), dtype)
+        threads = np.empty((count, 10), dtype), np.empty(count)
     steps = _train(
         theta,
         examples,
@@ -841,7 +802,6 @@ def train(
         np.random.default_rng(seed),
         order,
         np.empty_like(theta),
-        np.empty(320, dtype),
         threads,
         losses,
     )
@@ -855,16 +815,33 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (2, 3),
-        "W2": (3, 1),
-        "b2": (1,),
-    }
+    shapes = (
+        (2, 3),  # W1
+        (3, 1),  # W2
+        (1,),  # b2
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, W2, b2)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (2, 3)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (3, 1)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (1,)
+        and a2.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -877,9 +854,9 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:6].reshape(2, 3),
-        W2=theta[6:9].reshape(3, 1),
-        b2=theta[9:10],
+        theta[0:6].reshape(2, 3),
+        theta[6:9].reshape(3, 1),
+        theta[9:10],
     )
 
 
@@ -934,13 +911,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Array) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += not 0 <= x <= 1
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is dtype
+        and X.shape[1:] == (2,)
+        and y.shape == (len(X), 1)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0], theta.dtype)
+    return _without_nan("X", examples), _targets(y, examples.shape[0], dtype)
 
 
 def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:

@@ -48,6 +48,8 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -103,17 +105,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -156,16 +159,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -795,14 +799,18 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 64 * N].reshape(N, 1, 8, 8)
-            targets = y_batch[0:N]
-            for n in range(N):
-                for i in range(1):
-                    for h in range(8):
-                        for w in range(8):
-                            examples[n, i, h, w] = X[order[start + n], i, h, w]
-                targets[n] = y[order[start + n]]
+            if shuffle:
+                examples = X_batch[0 : 64 * N].reshape(N, 1, 8, 8)
+                targets = y_batch[0:N]
+                for n in range(N):
+                    for i in range(1):
+                        for h in range(8):
+                            for w in range(8):
+                                examples[n, i, h, w] = X[order[start + n], i, h, w]
+                    targets[n] = y[order[start + n]]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:
@@ -848,7 +856,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(3350, theta.dtype)
     work = np.empty(250 + 1204 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
@@ -928,21 +936,58 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (6, 1, 3, 3),
-        "b1": (6,),
-        "W3": (16, 6, 3, 3),
-        "b3": (16,),
-        "W5": (32, 64),
-        "b5": (32,),
-        "W6": (10, 32),
-        "b6": (10,),
-    }
+    shapes = (
+        (6, 1, 3, 3),  # W1
+        (6,),  # b1
+        (16, 6, 3, 3),  # W3
+        (16,),  # b3
+        (32, 64),  # W5
+        (32,),  # b5
+        (10, 32),  # W6
+        (10,),  # b6
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, W3, b3, W5, b5, W6, b6)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3, a4, a5, a6, a7 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (6, 1, 3, 3)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (6,)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (16, 6, 3, 3)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (16,)
+        and a3.flags.c_contiguous
+        and type(a4) is np.ndarray
+        and a4.dtype is a0.dtype
+        and a4.shape == (32, 64)
+        and a4.flags.c_contiguous
+        and type(a5) is np.ndarray
+        and a5.dtype is a0.dtype
+        and a5.shape == (32,)
+        and a5.flags.c_contiguous
+        and type(a6) is np.ndarray
+        and a6.dtype is a0.dtype
+        and a6.shape == (10, 32)
+        and a6.flags.c_contiguous
+        and type(a7) is np.ndarray
+        and a7.dtype is a0.dtype
+        and a7.shape == (10,)
+        and a7.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -955,14 +1000,14 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:54].reshape(6, 1, 3, 3),
-        b1=theta[54:60],
-        W3=theta[60:924].reshape(16, 6, 3, 3),
-        b3=theta[924:940],
-        W5=theta[940:2988].reshape(32, 64),
-        b5=theta[2988:3020],
-        W6=theta[3020:3340].reshape(10, 32),
-        b6=theta[3340:3350],
+        theta[0:54].reshape(6, 1, 3, 3),
+        theta[54:60],
+        theta[60:924].reshape(16, 6, 3, 3),
+        theta[924:940],
+        theta[940:2988].reshape(32, 64),
+        theta[2988:3020],
+        theta[3020:3340].reshape(10, 32),
+        theta[3340:3350],
     )
 
 
@@ -1017,13 +1062,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += not 0 <= x <= 9
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is INTEGER
+        and X.shape[1:] == (1, 8, 8)
+        and y.shape == (len(X),)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+    return _without_nan("X", examples), _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:

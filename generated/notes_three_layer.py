@@ -27,13 +27,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -85,17 +90,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -138,16 +144,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -164,6 +171,78 @@ def _log(x: Real) -> Real:
     return _logarithm(x, k, m - type(x)(1))
 
 
+# -- arrays of kernels whose shapes are known when they are compiled
+
+
+def _local(like: Array, shape: tuple[int, ...]) -> Array:
+    """An array of the same type in memory of the kernel's own, which nothing else reaches; what is in it is arbitrary."""
+    return np.empty(shape, like.dtype)
+
+
+def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
+    """The entries of a vector from `start` on, as an array."""
+    return vector[start : start + math.prod(shape)].reshape(shape)
+
+
+@overload(_local, prefer_literal=True, inline="always")
+def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(like: Any, shape: Any) -> Any:
+        return _on_stack(like, shape)
+
+    return made
+
+
+@overload(_part, prefer_literal=True, inline="always")
+def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(vector, types.Array) or not isinstance(start, types.IntegerLiteral) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(vector: Any, start: Any, shape: Any) -> Any:
+        return _in_vector(vector, start, shape)
+
+    return made
+
+
+@intrinsic(prefer_literal=True)
+def _on_stack(_: Any, like: Any, shape: Any) -> Any:
+    kind, extents = _kind(like, shape)
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
+        return _array(context, builder, kind, extents, memory)
+
+    return kind(like, shape), build
+
+
+@intrinsic(prefer_literal=True)
+def _in_vector(_: Any, vector: Any, start: Any, shape: Any) -> Any:
+    kind, extents = _kind(vector, shape)
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        memory = make_array(vector)(context, builder, arguments[0]).data
+        return _array(context, builder, kind, extents, cgutils.gep(builder, memory, start.literal_value))
+
+    return kind(vector, start, shape), build
+
+
+def _kind(like: Any, shape: Any) -> tuple[Any, list[int]]:
+    """The type of an array and its extents, from the types of what the intrinsics are handed."""
+    return types.Array(like.dtype, len(shape), "C"), [extent.literal_value for extent in shape]
+
+
+def _array(context: Any, builder: Any, kind: Any, extents: list[int], memory: Any) -> Any:
+    """An array in memory that lives longer than it does."""
+    item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    strides = [item * math.prod(extents[axis + 1 :]) for axis in range(len(extents))]
+    constant = [[context.get_constant(types.intp, n) for n in numbers] for numbers in (extents, strides, [item])]
+    array = make_array(kind)(context, builder)
+    populate_array(array, data=memory, shape=constant[0], strides=constant[1], itemsize=constant[2][0], meminfo=None)
+    return array._getvalue()
+
+
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
@@ -173,54 +252,20 @@ def _add(total: Real, x: Real) -> Real:
     return total + x
 
 
-@njit(error_model="numpy")
-def _views(theta: Array) -> Parameters:
-    """The parameters, or their derivatives, as views of one vector."""
-    return Parameters(
-        theta[0:20].reshape(5, 4),
-        theta[20:25],
-        theta[25:55].reshape(6, 5),
-        theta[55:61],
-        theta[61:79].reshape(3, 6),
-        theta[79:82],
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:128].reshape(4, 32),  # X
-        work[128:288].reshape(5, 32),  # H1
-        work[288:480].reshape(6, 32),  # H2
-        work[480:512],  # max_Z
-        work[512:608].reshape(3, 32),  # Z
-        work[608:704].reshape(3, 32),  # exp_Z
-        work[704:736],  # sum_exp_Z
-        work[736:832].reshape(3, 32),  # P
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _predict_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    out: Array,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> None:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int) -> None:
     """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    b1 = parameters.b1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    W3 = parameters.W3
-    b3 = parameters.b3
-    X, H1, H2, max_Z, Z, exp_Z, sum_exp_Z, P = arrays
+    W1 = _part(theta, 0, (5, 4))
+    b1 = _part(theta, 20, (5,))
+    W2 = _part(theta, 25, (6, 5))
+    b2 = _part(theta, 55, (6,))
+    W3 = _part(theta, 61, (3, 6))
+    b3 = _part(theta, 79, (3,))
+    X = _local(theta, (4, 32))
+    H1 = _local(theta, (5, 32))
+    H2 = _local(theta, (6, 32))
+    P = _local(theta, (3, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(4):
@@ -237,92 +282,69 @@ def _predict_block(
             a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(a2, real(0))
-    # start of (6a)
     for n in range(block):
-        max_Z[n] = real(-np.inf)
-    for c in range(3):
-        for n in range(block):
-            # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
-            Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
-            Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
-            # (6a)  max_Z[n] = max_c Z[c,n]
-            max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-    # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
-    for c in range(3):
-        for n in range(block):
-            exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-    for n in range(block):
-        sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
-    # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
-    for c in range(3):
-        for n in range(block):
-            P[c, n] = exp_Z[c, n] / sum_exp_Z[n]
+        # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
+        z_0 = H2[0, n] * W3[0, 0] + H2[1, n] * W3[0, 1] + H2[2, n] * W3[0, 2]
+        z_0 += H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5] + b3[0]
+        z_1 = H2[0, n] * W3[1, 0] + H2[1, n] * W3[1, 1] + H2[2, n] * W3[1, 2]
+        z_1 += H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5] + b3[1]
+        z_2 = H2[0, n] * W3[2, 0] + H2[1, n] * W3[2, 1] + H2[2, n] * W3[2, 2]
+        z_2 += H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5] + b3[2]
+        # (6a)  max_Z[n] = max_c Z[c,n]
+        max_Z = z_0
+        max_Z = np.maximum(max_Z, z_1)
+        max_Z = np.maximum(max_Z, z_2)
+        # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
+        exp_Z_0 = _exp(z_0 - max_Z)
+        exp_Z_1 = _exp(z_1 - max_Z)
+        exp_Z_2 = _exp(z_2 - max_Z)
+        # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
+        sum_exp_Z = exp_Z_0 + exp_Z_1 + exp_Z_2
+        # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
+        P[0, n] = exp_Z_0 / sum_exp_Z
+        P[1, n] = exp_Z_1 / sum_exp_Z
+        P[2, n] = exp_Z_2 / sum_exp_Z
     for n in range(block):
         for c in range(3):
             out[order[start + n], c] = P[c, n]
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    out: Array,
-    arrays: tuple[Array, ...],
-) -> None:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
     """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 32)
+        _predict_block(theta, examples, order, at, out, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 4)
+        _predict_block(theta, examples, order, at, out, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, parameters, examples, order, at, out, arrays, 1)
+        _predict_block(theta, examples, order, at, out, 1)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, _views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
+    _predict_batch(theta, examples, order, 0, order.size, out)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:128].reshape(4, 32),  # X
-        work[128:160],  # y
-        work[160:320].reshape(5, 32),  # H1
-        work[320:512].reshape(6, 32),  # H2
-        work[512:544],  # max_Z
-        work[544:640].reshape(3, 32),  # Z
-        work[640:736].reshape(3, 32),  # exp_Z
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _loss_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> Real:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _loss_block(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, block: int) -> Real:
     """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    b1 = parameters.b1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    W3 = parameters.W3
-    b3 = parameters.b3
-    X, y, H1, H2, max_Z, Z, exp_Z = arrays
+    W1 = _part(theta, 0, (5, 4))
+    b1 = _part(theta, 20, (5,))
+    W2 = _part(theta, 25, (6, 5))
+    b2 = _part(theta, 55, (6,))
+    W3 = _part(theta, 61, (3, 6))
+    b3 = _part(theta, 79, (3,))
+    X = _local(theta, (4, 32))
+    y = _local(theta, (32,))
+    H1 = _local(theta, (5, 32))
+    H2 = _local(theta, (6, 32))
+    Z_0 = _local(theta, (32,))
+    Z_1 = _local(theta, (32,))
+    Z_2 = _local(theta, (32,))
+    max_Z = _local(theta, (32,))
+    sum_exp_Z = _local(theta, (32,))
     for n in range(block):
         example = order[start + n]
         for i in range(4):
@@ -341,107 +363,85 @@ def _loss_block(
             a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(a2, real(0))
-    # start of (6a)
     for n in range(block):
-        max_Z[n] = real(-np.inf)
-    for c in range(3):
-        for n in range(block):
-            # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
-            Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
-            Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
-            # (6a)  max_Z[n] = max_c Z[c,n]
-            max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-    # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
-    for c in range(3):
-        for n in range(block):
-            exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    for n in range(block):
+        # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
+        Z_0[n] = H2[0, n] * W3[0, 0] + H2[1, n] * W3[0, 1] + H2[2, n] * W3[0, 2]
+        Z_0[n] += H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5] + b3[0]
+        Z_1[n] = H2[0, n] * W3[1, 0] + H2[1, n] * W3[1, 1] + H2[2, n] * W3[1, 2]
+        Z_1[n] += H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5] + b3[1]
+        Z_2[n] = H2[0, n] * W3[2, 0] + H2[1, n] * W3[2, 1] + H2[2, n] * W3[2, 2]
+        Z_2[n] += H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5] + b3[2]
+        # (6a)  max_Z[n] = max_c Z[c,n]
+        max_Z[n] = Z_0[n]
+        max_Z[n] = np.maximum(max_Z[n], Z_1[n])
+        max_Z[n] = np.maximum(max_Z[n], Z_2[n])
+        # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
+        exp_Z_0 = _exp(Z_0[n] - max_Z[n])
+        exp_Z_1 = _exp(Z_1[n] - max_Z[n])
+        exp_Z_2 = _exp(Z_2[n] - max_Z[n])
         # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-        sum_exp_Z = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
-        # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
-        sum_L = _add(sum_L, (Z[0, n] if y[n] == real(0) else Z[1, n] if y[n] == real(1) else Z[2, n]) - max_Z[n] - _log(sum_exp_Z))
+        sum_exp_Z[n] = exp_Z_0 + exp_Z_1 + exp_Z_2
+    # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+    for n in range(block):
+        sum_L = _add(sum_L, (Z_0[n] if y[n] == real(0) else Z_1[n] if y[n] == real(1) else Z_2[n]) - max_Z[n] - _log(sum_exp_Z[n]))
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    arrays: tuple[Array, ...],
-) -> float:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _loss_batch(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, stop: int, N: int) -> float:
     """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
+        sum_L += _loss_block(theta, examples, targets, order, at, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
+        sum_L += _loss_block(theta, examples, targets, order, at, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
+        sum_L += _loss_block(theta, examples, targets, order, at, 1)
     # (7a) continued
     L = -sum_L / real(N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], work: Array) -> float:
+def _loss(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64]) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, order.size, _loss_arrays(work))
+    return _loss_batch(theta, examples, targets, order, 0, order.size, order.size)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _gradients_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:128].reshape(4, 32),  # X
-        work[128:160],  # y
-        work[160:320].reshape(5, 32),  # A1
-        work[320:480].reshape(5, 32),  # H1
-        work[480:672].reshape(6, 32),  # A2
-        work[672:864].reshape(6, 32),  # H2
-        work[864:896],  # max_Z
-        work[896:992].reshape(3, 32),  # Z
-        work[992:1088].reshape(3, 32),  # exp_Z
-        work[1088:1120],  # sum_exp_Z
-        work[1120:1216].reshape(3, 32),  # dZ
-        work[1216:1408].reshape(6, 32),  # dA2
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
-    block: int,
+    theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, N: int, gradient: Array, block: int
 ) -> Real:
     """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    b1 = parameters.b1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    W3 = parameters.W3
-    b3 = parameters.b3
-    dW1 = derivatives.W1
-    db1 = derivatives.b1
-    dW2 = derivatives.W2
-    db2 = derivatives.b2
-    dW3 = derivatives.W3
-    db3 = derivatives.b3
-    X, y, A1, H1, A2, H2, max_Z, Z, exp_Z, sum_exp_Z, dZ, dA2 = arrays
+    W1 = _part(theta, 0, (5, 4))
+    b1 = _part(theta, 20, (5,))
+    W2 = _part(theta, 25, (6, 5))
+    b2 = _part(theta, 55, (6,))
+    W3 = _part(theta, 61, (3, 6))
+    b3 = _part(theta, 79, (3,))
+    dW1 = _part(gradient, 0, (5, 4))
+    db1 = _part(gradient, 20, (5,))
+    dW2 = _part(gradient, 25, (6, 5))
+    db2 = _part(gradient, 55, (6,))
+    dW3 = _part(gradient, 61, (3, 6))
+    db3 = _part(gradient, 79, (3,))
+    X = _local(theta, (4, 32))
+    y = _local(theta, (32,))
+    A1 = _local(theta, (5, 32))
+    H1 = _local(theta, (5, 32))
+    A2 = _local(theta, (6, 32))
+    H2 = _local(theta, (6, 32))
+    Z_0 = _local(theta, (32,))
+    Z_1 = _local(theta, (32,))
+    Z_2 = _local(theta, (32,))
+    max_Z = _local(theta, (32,))
+    sum_exp_Z = _local(theta, (32,))
+    dZ_0 = _local(theta, (32,))
+    dZ_1 = _local(theta, (32,))
+    dZ_2 = _local(theta, (32,))
+    dA2 = _local(theta, (6, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(4):
@@ -460,31 +460,47 @@ def _gradients_block(
             A2[k, n] = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(A2[k, n], real(0))
-    # start of (6a)
+    # (11)  db3[c] = sum_n dZ[c,n]
+    sum_db3_0 = db3[0]
+    sum_db3_1 = db3[1]
+    sum_db3_2 = db3[2]
     for n in range(block):
-        max_Z[n] = real(-np.inf)
-    for c in range(3):
-        for n in range(block):
-            # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
-            Z[c, n] = H2[0, n] * W3[c, 0] + H2[1, n] * W3[c, 1] + H2[2, n] * W3[c, 2]
-            Z[c, n] += H2[3, n] * W3[c, 3] + H2[4, n] * W3[c, 4] + H2[5, n] * W3[c, 5] + b3[c]
-            # (6a)  max_Z[n] = max_c Z[c,n]
-            max_Z[n] = np.maximum(max_Z[n], Z[c, n])
-    # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
-    for c in range(3):
-        for n in range(block):
-            exp_Z[c, n] = _exp(Z[c, n] - max_Z[n])
-    for n in range(block):
+        # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
+        Z_0[n] = H2[0, n] * W3[0, 0] + H2[1, n] * W3[0, 1] + H2[2, n] * W3[0, 2]
+        Z_0[n] += H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5] + b3[0]
+        Z_1[n] = H2[0, n] * W3[1, 0] + H2[1, n] * W3[1, 1] + H2[2, n] * W3[1, 2]
+        Z_1[n] += H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5] + b3[1]
+        Z_2[n] = H2[0, n] * W3[2, 0] + H2[1, n] * W3[2, 1] + H2[2, n] * W3[2, 2]
+        Z_2[n] += H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5] + b3[2]
+        # (6a)  max_Z[n] = max_c Z[c,n]
+        max_Z[n] = Z_0[n]
+        max_Z[n] = np.maximum(max_Z[n], Z_1[n])
+        max_Z[n] = np.maximum(max_Z[n], Z_2[n])
+        # (6b)  exp_Z[c,n] = exp(Z[c,n] - max_Z[n])
+        exp_Z_0 = _exp(Z_0[n] - max_Z[n])
+        exp_Z_1 = _exp(Z_1[n] - max_Z[n])
+        exp_Z_2 = _exp(Z_2[n] - max_Z[n])
         # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
-        sum_exp_Z[n] = exp_Z[0, n] + exp_Z[1, n] + exp_Z[2, n]
-        # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
-        sum_L = _add(sum_L, (Z[0, n] if y[n] == real(0) else Z[1, n] if y[n] == real(1) else Z[2, n]) - max_Z[n] - _log(sum_exp_Z[n]))
-    for c in range(3):
-        for n in range(block):
-            # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
-            p = exp_Z[c, n] / sum_exp_Z[n]
-            # (9)  dZ[c,n] = (P[c,n] - [y[n] = c])/N
-            dZ[c, n] = (p - (real(1) if real(c) == y[n] else real(0))) / real(N)
+        sum_exp_Z[n] = exp_Z_0 + exp_Z_1 + exp_Z_2
+        # (6d)  P[c,n] = exp_Z[c,n]/sum_exp_Z[n]
+        p_0 = exp_Z_0 / sum_exp_Z[n]
+        p_1 = exp_Z_1 / sum_exp_Z[n]
+        p_2 = exp_Z_2 / sum_exp_Z[n]
+        # (9)  dZ[c,n] = (P[c,n] - [y[n] = c])/N
+        dZ_0[n] = (p_0 - (real(1) if y[n] == real(0) else real(0))) / real(N)
+        dZ_1[n] = (p_1 - (real(1) if y[n] == real(1) else real(0))) / real(N)
+        dZ_2[n] = (p_2 - (real(1) if y[n] == real(2) else real(0))) / real(N)
+        # (11) continued
+        sum_db3_0 = _add(sum_db3_0, dZ_0[n])
+        sum_db3_1 = _add(sum_db3_1, dZ_1[n])
+        sum_db3_2 = _add(sum_db3_2, dZ_2[n])
+    # (11) continued
+    db3[0] = sum_db3_0
+    db3[1] = sum_db3_1
+    db3[2] = sum_db3_2
+    # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+    for n in range(block):
+        sum_L = _add(sum_L, (Z_0[n] if y[n] == real(0) else Z_1[n] if y[n] == real(1) else Z_2[n]) - max_Z[n] - _log(sum_exp_Z[n]))
     for k in range(6):
         # (10)  dW3[c,k] = sum_n H2[k,n] dZ[c,n]
         sum_dW3_0 = dW3[0, k]
@@ -494,11 +510,11 @@ def _gradients_block(
         sum_db2 = db2[k]
         for n in range(block):
             # (10) continued
-            sum_dW3_0 = _add(sum_dW3_0, H2[k, n] * dZ[0, n])
-            sum_dW3_1 = _add(sum_dW3_1, H2[k, n] * dZ[1, n])
-            sum_dW3_2 = _add(sum_dW3_2, H2[k, n] * dZ[2, n])
+            sum_dW3_0 = _add(sum_dW3_0, dZ_0[n] * H2[k, n])
+            sum_dW3_1 = _add(sum_dW3_1, dZ_1[n] * H2[k, n])
+            sum_dW3_2 = _add(sum_dW3_2, dZ_2[n] * H2[k, n])
             # (12)  dH2[k,n] = sum_c W3[c,k] dZ[c,n]
-            dH2 = W3[0, k] * dZ[0, n] + W3[1, k] * dZ[1, n] + W3[2, k] * dZ[2, n]
+            dH2 = dZ_0[n] * W3[0, k] + dZ_1[n] * W3[1, k] + dZ_2[n] * W3[2, k]
             # (13)  dA2[k,n] = dH2[k,n] where(A2[k,n] <= 0, 0, 1)
             dA2[k, n] = real(0) if A2[k, n] <= real(0) else dH2
             # (15) continued
@@ -529,18 +545,6 @@ def _gradients_block(
             for n in range(block):
                 sum_dW2 = _add(sum_dW2, H1[j, n] * dA2[k, n])
             dW2[k, j] = sum_dW2
-    # (11)  db3[c] = sum_n dZ[c,n]
-    sum_db3_0 = db3[0]
-    sum_db3_1 = db3[1]
-    sum_db3_2 = db3[2]
-    for n in range(block):
-        sum_db3_0 = _add(sum_db3_0, dZ[0, n])
-        sum_db3_1 = _add(sum_db3_1, dZ[1, n])
-        sum_db3_2 = _add(sum_db3_2, dZ[2, n])
-    # (11) continued
-    db3[0] = sum_db3_0
-    db3[1] = sum_db3_1
-    db3[2] = sum_db3_2
     for j in range(5):
         # (18)  dW1[j,i] = sum_n X[i,n] dA1[j,n]
         sum_dW1_0 = dW1[j, 0]
@@ -572,27 +576,18 @@ def _gradients_block(
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
+    theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, stop: int, N: int, gradient: Array
 ) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
-    dW1 = derivatives.W1
-    db1 = derivatives.b1
-    dW2 = derivatives.W2
-    db2 = derivatives.b2
-    dW3 = derivatives.W3
-    db3 = derivatives.b3
+    dW1 = _part(gradient, 0, (5, 4))
+    db1 = _part(gradient, 20, (5,))
+    dW2 = _part(gradient, 25, (6, 5))
+    db2 = _part(gradient, 55, (6,))
+    dW3 = _part(gradient, 61, (3, 6))
+    db3 = _part(gradient, 79, (3,))
     # start of (10), (11), (14), (15), (18), (19)
     for c in range(3):
         for k in range(6):
@@ -611,11 +606,11 @@ def _gradients_batch(
         db1[j] = real(0)
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1)
     # (7a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -628,32 +623,19 @@ def _gradients_chunks(
     targets: Labels,
     order: npt.NDArray[np.int64],
     start: int,
-    N: int,
     gradient: Array,
+    N: int,
     chunks: Array,
     parts: Array,
-    works: Array,
 ) -> float:
     """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
 
-    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the
-    number of threads.
+    chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
     """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
-        parts[k] = _gradients_batch(
-            theta,
-            _views(theta),
-            examples,
-            targets,
-            order,
-            start + first,
-            start + min(first + 1024, N),
-            N,
-            _views(chunks[k]),
-            _gradients_arrays(works[k]),
-        )
+        parts[k] = _gradients_batch(theta, examples, targets, order, start + first, start + min(first + 1024, N), N, chunks[k])
     total = 0.0
     for p in range(82):
         gradient[p] = 0
@@ -665,11 +647,9 @@ def _gradients_chunks(
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+def _gradients(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(
-        theta, _views(theta), examples, targets, order, 0, order.size, order.size, _views(gradient), _gradients_arrays(work)
-    )
+    return _gradients_batch(theta, examples, targets, order, 0, order.size, order.size, gradient)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -867,15 +847,13 @@ def _train(
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
     gradient: Array,
-    work: Array,
-    threads: tuple[Array, Array, Array] | None,
+    threads: tuple[Array, Array] | None,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
-    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -883,10 +861,10 @@ def _train(
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
             if threads is not None:
-                chunks, parts, works = threads
-                total += N * _gradients_chunks(theta, examples, targets, order, start, N, gradient, chunks, parts, works)
+                chunks, parts = threads
+                total += N * _gradients_chunks(theta, examples, targets, order, start, gradient, N, chunks, parts)
             else:
-                total += N * _gradients_batch(theta, parameters, examples, targets, order, start, start + N, N, derivatives, arrays)
+                total += N * _gradients_batch(theta, examples, targets, order, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -913,9 +891,8 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 3), theta.dtype)
-    work = np.empty(832, theta.dtype)
     if N > 0:
-        _predict(theta, examples, np.arange(N, dtype=np.int64), P, work)
+        _predict(theta, examples, np.arange(N, dtype=np.int64), P)
     return P
 
 
@@ -923,17 +900,15 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(736, theta.dtype)
-    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
+    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64))
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
-    work = np.empty(1408, theta.dtype)
-    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
+    gradient = np.empty(82, theta.dtype)
+    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient)
     return L, _unpack(gradient)
 
 
@@ -980,7 +955,7 @@ def train(
     threads = None
     if N >= 25576:  # fewer are faster in one thread
         count = (N + 1023) // 1024
-        threads = np.empty((count, 82), dtype), np.empty(count), np.empty((count, 1408), dtype)
+        threads = np.empty((count, 82), dtype), np.empty(count)
     steps = _train(
         theta,
         examples,
@@ -1000,7 +975,6 @@ def train(
         np.random.default_rng(seed),
         order,
         np.empty_like(theta),
-        np.empty(1408, dtype),
         threads,
         losses,
     )
@@ -1014,19 +988,48 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (5, 4),
-        "b1": (5,),
-        "W2": (6, 5),
-        "b2": (6,),
-        "W3": (3, 6),
-        "b3": (3,),
-    }
+    shapes = (
+        (5, 4),  # W1
+        (5,),  # b1
+        (6, 5),  # W2
+        (6,),  # b2
+        (3, 6),  # W3
+        (3,),  # b3
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, W2, b2, W3, b3)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3, a4, a5 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (5, 4)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (5,)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (6, 5)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (6,)
+        and a3.flags.c_contiguous
+        and type(a4) is np.ndarray
+        and a4.dtype is a0.dtype
+        and a4.shape == (3, 6)
+        and a4.flags.c_contiguous
+        and type(a5) is np.ndarray
+        and a5.dtype is a0.dtype
+        and a5.shape == (3,)
+        and a5.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -1039,12 +1042,12 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:20].reshape(5, 4),
-        b1=theta[20:25],
-        W2=theta[25:55].reshape(6, 5),
-        b2=theta[55:61],
-        W3=theta[61:79].reshape(3, 6),
-        b3=theta[79:82],
+        theta[0:20].reshape(5, 4),
+        theta[20:25],
+        theta[25:55].reshape(6, 5),
+        theta[55:61],
+        theta[61:79].reshape(3, 6),
+        theta[79:82],
     )
 
 
@@ -1099,13 +1102,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += not 0 <= x <= 2
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is INTEGER
+        and X.shape[1:] == (4,)
+        and y.shape == (len(X),)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0])
+    return _without_nan("X", examples), _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:

@@ -35,6 +35,8 @@ Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
+INTEGER = np.dtype(np.int64)
 Float32: type[Any] = np.float32
 
 
@@ -98,17 +100,18 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -151,16 +154,17 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
     real = type(x)
     s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
     z = s * s
+    zz = z * z
     if isinstance(x, Float32):
         high, low = real(0.693359375), real(-0.00021219444)
         q = real(0.23330468) * z + real(0.28550822)
-        q = (q * z + real(0.40000123)) * z + real(0.6666667)
+        q = q * zz + (real(0.40000123) * z + real(0.6666667))
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
         q = real(0.14616449685043406)
-        q = (q * z + real(0.15331721600556042)) * z + real(0.18182889125261723)
-        q = (q * z + real(0.2222221113479508)) * z + real(0.28571428625975487)
-        q = (q * z + real(0.39999999999899505)) * z + real(0.666666666666667)
+        q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
+        q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
+        q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
     square = real(0.5) * f * f
     y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
     if real(0) < x < real(np.inf):
@@ -900,13 +904,17 @@ def _train(
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
-            examples = X_batch[0 : 8 * N].reshape(N, 8)
-            targets = y_batch[0 : 8 * N].reshape(N, 8)
-            for n in range(N):
-                for t in range(8):
-                    examples[n, t] = X[order[start + n], t]
-                for t in range(8):
-                    targets[n, t] = y[order[start + n], t]
+            if shuffle:
+                examples = X_batch[0 : 8 * N].reshape(N, 8)
+                targets = y_batch[0 : 8 * N].reshape(N, 8)
+                for n in range(N):
+                    for t in range(8):
+                        examples[n, t] = X[order[start + n], t]
+                    for t in range(8):
+                        targets[n, t] = y[order[start + n], t]
+            else:
+                examples = X[start : start + N]
+                targets = y[start : start + N]
             total += N * _gradients(theta, examples, targets, gradient, work)
             steps += 1
             if sgd is not None:
@@ -952,7 +960,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
+    gradient = np.empty(1546, theta.dtype)
     work = np.empty(508 + 1984 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
@@ -1032,25 +1040,78 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "E1": (10, 16),
-        "E2": (8, 16),
-        "Wq3": (16, 16),
-        "bq3": (16,),
-        "Wk3": (16, 16),
-        "bk3": (16,),
-        "Wv3": (16, 16),
-        "bv3": (16,),
-        "Wo3": (16, 16),
-        "bo3": (16,),
-        "W5": (10, 16),
-        "b5": (10,),
-    }
+    shapes = (
+        (10, 16),  # E1
+        (8, 16),  # E2
+        (16, 16),  # Wq3
+        (16,),  # bq3
+        (16, 16),  # Wk3
+        (16,),  # bk3
+        (16, 16),  # Wv3
+        (16,),  # bv3
+        (16, 16),  # Wo3
+        (16,),  # bo3
+        (10, 16),  # W5
+        (10,),  # b5
+    )
     _demand_type("p", p, (tuple, list), "Parameters(E1, E2, Wq3, bq3, Wk3, bk3, Wv3, bv3, Wo3, bo3, W5, b5)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (10, 16)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (8, 16)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (16, 16)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (16,)
+        and a3.flags.c_contiguous
+        and type(a4) is np.ndarray
+        and a4.dtype is a0.dtype
+        and a4.shape == (16, 16)
+        and a4.flags.c_contiguous
+        and type(a5) is np.ndarray
+        and a5.dtype is a0.dtype
+        and a5.shape == (16,)
+        and a5.flags.c_contiguous
+        and type(a6) is np.ndarray
+        and a6.dtype is a0.dtype
+        and a6.shape == (16, 16)
+        and a6.flags.c_contiguous
+        and type(a7) is np.ndarray
+        and a7.dtype is a0.dtype
+        and a7.shape == (16,)
+        and a7.flags.c_contiguous
+        and type(a8) is np.ndarray
+        and a8.dtype is a0.dtype
+        and a8.shape == (16, 16)
+        and a8.flags.c_contiguous
+        and type(a9) is np.ndarray
+        and a9.dtype is a0.dtype
+        and a9.shape == (16,)
+        and a9.flags.c_contiguous
+        and type(a10) is np.ndarray
+        and a10.dtype is a0.dtype
+        and a10.shape == (10, 16)
+        and a10.flags.c_contiguous
+        and type(a11) is np.ndarray
+        and a11.dtype is a0.dtype
+        and a11.shape == (10,)
+        and a11.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -1063,18 +1124,18 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        E1=theta[0:160].reshape(10, 16),
-        E2=theta[160:288].reshape(8, 16),
-        Wq3=theta[288:544].reshape(16, 16),
-        bq3=theta[544:560],
-        Wk3=theta[560:816].reshape(16, 16),
-        bk3=theta[816:832],
-        Wv3=theta[832:1088].reshape(16, 16),
-        bv3=theta[1088:1104],
-        Wo3=theta[1104:1360].reshape(16, 16),
-        bo3=theta[1360:1376],
-        W5=theta[1376:1536].reshape(10, 16),
-        b5=theta[1536:1546],
+        theta[0:160].reshape(10, 16),
+        theta[160:288].reshape(8, 16),
+        theta[288:544].reshape(16, 16),
+        theta[544:560],
+        theta[560:816].reshape(16, 16),
+        theta[816:832],
+        theta[832:1088].reshape(16, 16),
+        theta[1088:1104],
+        theta[1104:1360].reshape(16, 16),
+        theta[1360:1376],
+        theta[1376:1536].reshape(10, 16),
+        theta[1536:1546],
     )
 
 
@@ -1116,13 +1177,49 @@ def _examples(X: npt.ArrayLike) -> Labels:
     return np.require(array, np.int64, ["C", "A", "W"])
 
 
+@njit(error_model="numpy")
+def _right(examples: Labels, targets: Labels) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += not 0 <= x < 10
+    for x in targets.flat:
+        wrong += not 0 <= x <= 9
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Labels, Labels] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is INTEGER
+        and y.dtype is INTEGER
+        and X.shape[1:] == (8,)
+        and y.shape == (len(X), 8)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Labels, Labels]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
+    ready = _ready(X, y)
+    examples, targets = _examined(X, y) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Labels, Labels]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
     examples = _examples(X)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, examples, _targets(y, examples.shape[0])
+    return examples, _targets(y, examples.shape[0])
 
 
 def _targets(y: npt.ArrayLike, N: int) -> Labels:

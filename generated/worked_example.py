@@ -26,13 +26,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
 Real = np.floating[Any] | float
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add, division by reciprocals; NaN and infinity keep their meaning
+REAL_TYPES = np.dtype(np.float64), np.dtype(np.float32)
 Float32: type[Any] = np.float32
 
 
@@ -80,28 +84,128 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
+    rr = r * r
     if isinstance(x, Float32):
         q = real(0.0013926176)
-        q = (q * r + real(0.008363173)) * r + real(0.041666556)
-        q = (q * r + real(0.16666578)) * r + real(0.5)
+        q = q * rr + (real(0.008363173) * r + real(0.041666556))
+        q = q * rr + (real(0.16666578) * r + real(0.5))
     else:
         q = real(2.5100375832561234e-08) * r + real(2.7620075879983367e-07)
-        q = (q * r + real(2.7557268480310024e-06)) * r + real(2.4801521322368692e-05)
-        q = (q * r + real(0.00019841269863040545)) * r + real(0.0013888888917196719)
-        q = (q * r + real(0.008333333333330065)) * r + real(0.041666666666624164)
-        q = (q * r + real(0.16666666666666669)) * r + real(0.5000000000000001)
-    return k, r + (r * r * q + ((most - r) - less))
+        q = q * rr + (real(2.7557268480310024e-06) * r + real(2.4801521322368692e-05))
+        q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
+        q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
+        q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
+    return k, r + (rr * q + ((most - r) - less))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _decayed(x: Real) -> Real:
+    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
+    real = type(x)
+    k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
+    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _sigmoid(x: Real) -> Real:
-    """1 / (1 + exp(-x)), within 2 ulp. It is 0 below -709.4 (float32: -88.3), where 1 / (1 + exp(-x)) is subnormal."""
+    """1 / (1 + exp(-x)), within 2 ulp: 1 - e / (1 + e), or e times that, with e = exp(-|x|), which _softplus(-|x|) has as well."""
     real = type(x)
-    k, e = _reduced(max(-x, real(-40)), real(0))
-    s = _power(k)
-    small, large = (s * e, s) if s > real(1) else (s, s * e)
-    y = real(1) / ((real(1) + small) + large)
-    return real(0) if x < (real(-88.3) if isinstance(x, Float32) else real(-709.4)) else y
+    e = _decayed(-abs(x))
+    start = e if x < real(0) else real(1)
+    return start - start * (e / (real(1) + e))
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _softplus(x: Real) -> Real:
+    """log(1 + exp(x)) for x at most 0, within 2 ulp: with e = exp(x) from 0 to 1, log(1 + e) needs no exponent of 1 + e."""
+    real = type(x)
+    e = _decayed(x)
+    s = e / (real(2) + e)  # log(1 + e) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = e - s e
+    z = s * s
+    zz = z * z
+    if isinstance(x, Float32):
+        q = real(0.2322433)
+        q = q * zz + (real(0.21706575) * z + real(0.28592357))
+        q = q * zz + (real(0.39999706) * z + real(0.6666667))
+    else:
+        q = real(0.1616404561194353) * z + real(0.08800738486144674)
+        q = q * zz + (real(0.12001072809590713) * z + real(0.13314144209654935))
+        q = q * zz + (real(0.15385570064958623) * z + real(0.18181789436132859))
+        q = q * zz + (real(0.22222222717427864) * z + real(0.2857142856710876))
+        q = q * zz + (real(0.40000000000014585) * z + real(0.6666666666666666))
+    return e - s * (e - z * q)
+
+
+# -- arrays of kernels whose shapes are known when they are compiled
+
+
+def _local(like: Array, shape: tuple[int, ...]) -> Array:
+    """An array of the same type in memory of the kernel's own, which nothing else reaches; what is in it is arbitrary."""
+    return np.empty(shape, like.dtype)
+
+
+def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
+    """The entries of a vector from `start` on, as an array."""
+    return vector[start : start + math.prod(shape)].reshape(shape)
+
+
+@overload(_local, prefer_literal=True, inline="always")
+def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(like: Any, shape: Any) -> Any:
+        return _on_stack(like, shape)
+
+    return made
+
+
+@overload(_part, prefer_literal=True, inline="always")
+def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(vector, types.Array) or not isinstance(start, types.IntegerLiteral) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(vector: Any, start: Any, shape: Any) -> Any:
+        return _in_vector(vector, start, shape)
+
+    return made
+
+
+@intrinsic(prefer_literal=True)
+def _on_stack(_: Any, like: Any, shape: Any) -> Any:
+    kind, extents = _kind(like, shape)
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
+        return _array(context, builder, kind, extents, memory)
+
+    return kind(like, shape), build
+
+
+@intrinsic(prefer_literal=True)
+def _in_vector(_: Any, vector: Any, start: Any, shape: Any) -> Any:
+    kind, extents = _kind(vector, shape)
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        memory = make_array(vector)(context, builder, arguments[0]).data
+        return _array(context, builder, kind, extents, cgutils.gep(builder, memory, start.literal_value))
+
+    return kind(vector, start, shape), build
+
+
+def _kind(like: Any, shape: Any) -> tuple[Any, list[int]]:
+    """The type of an array and its extents, from the types of what the intrinsics are handed."""
+    return types.Array(like.dtype, len(shape), "C"), [extent.literal_value for extent in shape]
+
+
+def _array(context: Any, builder: Any, kind: Any, extents: list[int], memory: Any) -> Any:
+    """An array in memory that lives longer than it does."""
+    item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    strides = [item * math.prod(extents[axis + 1 :]) for axis in range(len(extents))]
+    constant = [[context.get_constant(types.intp, n) for n in numbers] for numbers in (extents, strides, [item])]
+    array = make_array(kind)(context, builder)
+    populate_array(array, data=memory, shape=constant[0], strides=constant[1], itemsize=constant[2][0], meminfo=None)
+    return array._getvalue()
 
 
 # -- kernels: they trust their arguments, which the public functions below have checked
@@ -113,105 +217,60 @@ def _add(total: Real, x: Real) -> Real:
     return total + x
 
 
-@njit(error_model="numpy")
-def _views(theta: Array) -> Parameters:
-    """The parameters, or their derivatives, as views of one vector."""
-    return Parameters(
-        theta[0:2].reshape(1, 2),
-        theta[2:3],
-        theta[3:4].reshape(1, 1),
-        theta[4:5],
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _predict_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:64].reshape(2, 32),  # X
-        work[64:96].reshape(1, 32),  # H1
-        work[96:128].reshape(1, 32),  # Yhat
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _predict_block(
-    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, arrays: tuple[Array, ...], block: int
-) -> None:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int) -> None:
     """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
-    W1 = parameters.W1
-    b1 = parameters.b1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    X, H1, Yhat = arrays
+    W1 = _part(theta, 0, (1, 2))
+    b1 = _part(theta, 2, (1,))
+    W2 = _part(theta, 3, (1, 1))
+    b2 = _part(theta, 4, (1,))
+    X = _local(theta, (2, 32))
+    Yhat = _local(theta, (1, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
             X[i, n] = examples[example, i]
-    for j in range(1):
-        for n in range(block):
-            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
-            # (2a)  H1[j,n] = sigmoid(A1[j,n])
-            H1[j, n] = _sigmoid(a1)
-    for c in range(1):
-        for n in range(block):
-            # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-            z = H1[0, n] * W2[c, 0] + b2[c]
-            # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat[c, n] = _sigmoid(z)
+    for n in range(block):
+        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
+        # (2a)  H1[j,n] = sigmoid(A1[j,n])
+        h1_0 = _sigmoid(a1_0)
+        # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
+        z_0 = h1_0 * W2[0, 0] + b2[0]
+        # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
+        Yhat[0, n] = _sigmoid(z_0)
     for n in range(block):
         for c in range(1):
             out[order[start + n], c] = Yhat[c, n]
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _predict_batch(
-    parameters: Parameters, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array, arrays: tuple[Array, ...]
-) -> None:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
     """Yhat for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(parameters, examples, order, at, out, arrays, 32)
+        _predict_block(theta, examples, order, at, out, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(parameters, examples, order, at, out, arrays, 4)
+        _predict_block(theta, examples, order, at, out, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(parameters, examples, order, at, out, arrays, 1)
+        _predict_block(theta, examples, order, at, out, 1)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array, work: Array) -> None:
+def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array) -> None:
     """Yhat for a batch of examples."""
-    _predict_batch(_views(theta), examples, order, 0, order.size, out, _predict_arrays(work))
+    _predict_batch(theta, examples, order, 0, order.size, out)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _loss_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:64].reshape(2, 32),  # X
-        work[64:96].reshape(1, 32),  # Y
-        work[96:128].reshape(1, 32),  # H1
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
-def _loss_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    arrays: tuple[Array, ...],
-    block: int,
-) -> Real:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, block: int) -> Real:
     """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    b1 = parameters.b1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    X, Y, H1 = arrays
+    W1 = _part(theta, 0, (1, 2))
+    b1 = _part(theta, 2, (1,))
+    W2 = _part(theta, 3, (1, 1))
+    b2 = _part(theta, 4, (1,))
+    X = _local(theta, (2, 32))
+    Y = _local(theta, (1, 32))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
@@ -219,91 +278,59 @@ def _loss_block(
         for c in range(1):
             Y[c, n] = targets[example, c]
     sum_L = real(0)
-    for j in range(1):
-        for n in range(block):
-            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
-            # (2a)  H1[j,n] = sigmoid(A1[j,n])
-            H1[j, n] = _sigmoid(a1)
-    for c in range(1):
-        for n in range(block):
-            # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-            z = H1[0, n] * W2[c, 0] + b2[c]
-            # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat = _sigmoid(z)
-            # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
-            sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
+    for n in range(block):
+        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
+        # (2a)  H1[j,n] = sigmoid(A1[j,n])
+        h1_0 = _sigmoid(a1_0)
+        # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
+        z_0 = h1_0 * W2[0, 0] + b2[0]
+        # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
+        Yhat_0 = _sigmoid(z_0)
+        # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
+        sum_L = _add(sum_L, (Yhat_0 - Y[0, n]) ** 2)
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _loss_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    arrays: tuple[Array, ...],
-) -> float:
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _loss_batch(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int) -> float:
     """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 32)
+        sum_L += _loss_block(theta, examples, targets, order, at, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 4)
+        sum_L += _loss_block(theta, examples, targets, order, at, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, parameters, examples, targets, order, at, arrays, 1)
+        sum_L += _loss_block(theta, examples, targets, order, at, 1)
     # (5) continued
     L = sum_L / real(2 * N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], work: Array) -> float:
+def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64]) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, _views(theta), examples, targets, order, 0, order.size, order.size, _loss_arrays(work))
+    return _loss_batch(theta, examples, targets, order, 0, order.size, order.size)
 
 
-@njit(error_model="numpy", fastmath=FAST)
-def _gradients_arrays(work: Array) -> tuple[Array, ...]:
-    """The arrays of _gradients_block: parts of a workspace, with room for 32 examples."""
-    return (
-        work[0:64].reshape(2, 32),  # X
-        work[64:96].reshape(1, 32),  # Y
-        work[96:128].reshape(1, 32),  # H1
-        work[128:160].reshape(1, 32),  # dZ
-        work[160:192].reshape(1, 32),  # dA1
-    )
-
-
-@njit(error_model="numpy", fastmath=FAST, forceinline=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
-    block: int,
+    theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, N: int, gradient: Array, block: int
 ) -> Real:
     """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler."""
     real = theta.dtype.type
-    W1 = parameters.W1
-    b1 = parameters.b1
-    W2 = parameters.W2
-    b2 = parameters.b2
-    dW1 = derivatives.W1
-    db1 = derivatives.b1
-    dW2 = derivatives.W2
-    db2 = derivatives.b2
-    X, Y, H1, dZ, dA1 = arrays
+    W1 = _part(theta, 0, (1, 2))
+    b1 = _part(theta, 2, (1,))
+    W2 = _part(theta, 3, (1, 1))
+    b2 = _part(theta, 4, (1,))
+    dW1 = _part(gradient, 0, (1, 2))
+    db1 = _part(gradient, 2, (1,))
+    dW2 = _part(gradient, 3, (1, 1))
+    db2 = _part(gradient, 4, (1,))
+    X = _local(theta, (2, 32))
+    Y = _local(theta, (1, 32))
+    dA1_0 = _local(theta, (32,))
     for n in range(block):
         example = order[start + n]
         for i in range(2):
@@ -311,44 +338,39 @@ def _gradients_block(
         for c in range(1):
             Y[c, n] = targets[example, c]
     sum_L = real(0)
-    for j in range(1):
-        for n in range(block):
-            # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
-            # (2a)  H1[j,n] = sigmoid(A1[j,n])
-            H1[j, n] = _sigmoid(a1)
-    for c in range(1):
-        for n in range(block):
-            # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-            z = H1[0, n] * W2[c, 0] + b2[c]
-            # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
-            Yhat = _sigmoid(z)
-            # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
-            sum_L = _add(sum_L, (Yhat - Y[c, n]) ** 2)
-            # (6)  dYhat[c,n] = (Yhat[c,n] - Y[c,n])/N
-            dYhat = (Yhat - Y[c, n]) / real(N)
-            # (7)  dZ[c,n] = (1 - Yhat[c,n]) Yhat[c,n] dYhat[c,n]
-            dZ[c, n] = (real(1) - Yhat) * Yhat * dYhat
-    for j in range(1):
-        # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
-        sum_dW2_0 = dW2[0, j]
-        for n in range(block):
-            sum_dW2_0 = _add(sum_dW2_0, H1[j, n] * dZ[0, n])
-            # (10)  dH1[j,n] = sum_c W2[c,j] dZ[c,n]
-            dH1 = W2[0, j] * dZ[0, n]
-            # (11)  dA1[j,n] = (1 - H1[j,n]) H1[j,n] dH1[j,n]
-            dA1[j, n] = (real(1) - H1[j, n]) * dH1 * H1[j, n]
-        # (8) continued
-        dW2[0, j] = sum_dW2_0
+    # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
+    sum_dW2_0_0 = dW2[0, 0]
     # (9)  db2[c] = sum_n dZ[c,n]
     sum_db2_0 = db2[0]
     # (13)  db1[j] = sum_n dA1[j,n]
     sum_db1_0 = db1[0]
     for n in range(block):
+        # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
+        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
+        # (2a)  H1[j,n] = sigmoid(A1[j,n])
+        h1_0 = _sigmoid(a1_0)
+        # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
+        z_0 = h1_0 * W2[0, 0] + b2[0]
+        # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
+        Yhat_0 = _sigmoid(z_0)
+        # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
+        sum_L = _add(sum_L, (Yhat_0 - Y[0, n]) ** 2)
+        # (6)  dYhat[c,n] = (Yhat[c,n] - Y[c,n])/N
+        dYhat_0 = (Yhat_0 - Y[0, n]) / real(N)
+        # (7)  dZ[c,n] = (1 - Yhat[c,n]) Yhat[c,n] dYhat[c,n]
+        dZ_0 = (real(1) - Yhat_0) * Yhat_0 * dYhat_0
+        # (8) continued
+        sum_dW2_0_0 = _add(sum_dW2_0_0, dZ_0 * h1_0)
         # (9) continued
-        sum_db2_0 = _add(sum_db2_0, dZ[0, n])
+        sum_db2_0 = _add(sum_db2_0, dZ_0)
+        # (10)  dH1[j,n] = sum_c W2[c,j] dZ[c,n]
+        dH1_0 = dZ_0 * W2[0, 0]
+        # (11)  dA1[j,n] = (1 - H1[j,n]) H1[j,n] dH1[j,n]
+        dA1_0[n] = (real(1) - h1_0) * dH1_0 * h1_0
         # (13) continued
-        sum_db1_0 = _add(sum_db1_0, dA1[0, n])
+        sum_db1_0 = _add(sum_db1_0, dA1_0[n])
+    # (8) continued
+    dW2[0, 0] = sum_dW2_0_0
     # (9) continued
     db2[0] = sum_db2_0
     # (13) continued
@@ -357,30 +379,21 @@ def _gradients_block(
     for i in range(2):
         sum_dW1_0 = dW1[0, i]
         for n in range(block):
-            sum_dW1_0 = _add(sum_dW1_0, X[i, n] * dA1[0, n])
+            sum_dW1_0 = _add(sum_dW1_0, dA1_0[n] * X[i, n])
         dW1[0, i] = sum_dW1_0
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
-    theta: Array,
-    parameters: Parameters,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    stop: int,
-    N: int,
-    derivatives: Parameters,
-    arrays: tuple[Array, ...],
+    theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int, gradient: Array
 ) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1."""
     real = theta.dtype.type
-    dW1 = derivatives.W1
-    db1 = derivatives.b1
-    dW2 = derivatives.W2
-    db2 = derivatives.b2
+    dW1 = _part(gradient, 0, (1, 2))
+    db1 = _part(gradient, 2, (1,))
+    dW2 = _part(gradient, 3, (1, 1))
+    db2 = _part(gradient, 4, (1,))
     # start of (8), (9), (12), (13)
     for c in range(1):
         for j in range(1):
@@ -394,11 +407,11 @@ def _gradients_batch(
         db1[j] = real(0)
     sum_L = 0.0
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 32)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 32)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 4)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, parameters, examples, targets, order, at, N, derivatives, arrays, 1)
+        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1)
     # (5) continued
     L = sum_L / real(2 * N)
     return float(L)
@@ -411,32 +424,19 @@ def _gradients_chunks(
     targets: Array,
     order: npt.NDArray[np.int64],
     start: int,
-    N: int,
     gradient: Array,
+    N: int,
     chunks: Array,
     parts: Array,
-    works: Array,
 ) -> float:
     """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
 
-    chunks take the derivatives, parts the losses, works are workspaces. All are added in one order, whatever the
-    number of threads.
+    chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
     """
     count = (N + 1023) // 1024
     for k in prange(count):
         first = 1024 * k
-        parts[k] = _gradients_batch(
-            theta,
-            _views(theta),
-            examples,
-            targets,
-            order,
-            start + first,
-            start + min(first + 1024, N),
-            N,
-            _views(chunks[k]),
-            _gradients_arrays(works[k]),
-        )
+        parts[k] = _gradients_batch(theta, examples, targets, order, start + first, start + min(first + 1024, N), N, chunks[k])
     total = 0.0
     for p in range(5):
         gradient[p] = 0
@@ -448,11 +448,9 @@ def _gradients_chunks(
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array, work: Array) -> float:
+def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(
-        theta, _views(theta), examples, targets, order, 0, order.size, order.size, _views(gradient), _gradients_arrays(work)
-    )
+    return _gradients_batch(theta, examples, targets, order, 0, order.size, order.size, gradient)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -650,15 +648,13 @@ def _train(
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
     gradient: Array,
-    work: Array,
-    threads: tuple[Array, Array, Array] | None,
+    threads: tuple[Array, Array] | None,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
-    parameters, derivatives, arrays = _views(theta), _views(gradient), _gradients_arrays(work)
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -666,10 +662,10 @@ def _train(
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
             if threads is not None:
-                chunks, parts, works = threads
-                total += N * _gradients_chunks(theta, examples, targets, order, start, N, gradient, chunks, parts, works)
+                chunks, parts = threads
+                total += N * _gradients_chunks(theta, examples, targets, order, start, gradient, N, chunks, parts)
             else:
-                total += N * _gradients_batch(theta, parameters, examples, targets, order, start, start + N, N, derivatives, arrays)
+                total += N * _gradients_batch(theta, examples, targets, order, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -696,9 +692,8 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     Yhat = np.empty((N, 1), theta.dtype)
-    work = np.empty(128, theta.dtype)
     if N > 0:
-        _predict(theta, examples, np.arange(N, dtype=np.int64), Yhat, work)
+        _predict(theta, examples, np.arange(N, dtype=np.int64), Yhat)
     return Yhat
 
 
@@ -706,17 +701,15 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(128, theta.dtype)
-    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64), work)
+    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64))
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    gradient = np.empty_like(theta)
-    work = np.empty(192, theta.dtype)
-    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient, work)
+    gradient = np.empty(5, theta.dtype)
+    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient)
     return L, _unpack(gradient)
 
 
@@ -763,7 +756,7 @@ def train(
     threads = None
     if N >= 419431:  # fewer are faster in one thread
         count = (N + 1023) // 1024
-        threads = np.empty((count, 5), dtype), np.empty(count), np.empty((count, 192), dtype)
+        threads = np.empty((count, 5), dtype), np.empty(count)
     steps = _train(
         theta,
         examples,
@@ -783,7 +776,6 @@ def train(
         np.random.default_rng(seed),
         order,
         np.empty_like(theta),
-        np.empty(192, dtype),
         threads,
         losses,
     )
@@ -797,17 +789,38 @@ def train(
 
 def _pack(p: Parameters) -> Array:
     """The parameters as one new vector; refuses other shapes and types."""
-    shapes = {
-        "W1": (1, 2),
-        "b1": (1,),
-        "W2": (1, 1),
-        "b2": (1,),
-    }
+    shapes = (
+        (1, 2),  # W1
+        (1,),  # b1
+        (1, 1),  # W2
+        (1,),  # b2
+    )
     _demand_type("p", p, (tuple, list), "Parameters(W1, b1, W2, b2)")
     if len(p) != len(shapes):
-        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(shapes)}) is needed")
+        raise TypeError(f"p holds {len(p)} arrays: Parameters({', '.join(Parameters._fields)}) is needed")
+    every: Any = p
+    a0, a1, a2, a3 = every
+    if (
+        type(a0) is np.ndarray
+        and a0.dtype in REAL_TYPES
+        and a0.shape == (1, 2)
+        and a0.flags.c_contiguous
+        and type(a1) is np.ndarray
+        and a1.dtype is a0.dtype
+        and a1.shape == (1,)
+        and a1.flags.c_contiguous
+        and type(a2) is np.ndarray
+        and a2.dtype is a0.dtype
+        and a2.shape == (1, 1)
+        and a2.flags.c_contiguous
+        and type(a3) is np.ndarray
+        and a3.dtype is a0.dtype
+        and a3.shape == (1,)
+        and a3.flags.c_contiguous
+    ):
+        return np.frombuffer(bytearray().join(every), a0.dtype)  # sooner done than np.concatenate
     dtype = _real_type(np.asarray(p[0]).dtype)
-    for (name, shape), array in zip(shapes.items(), p, strict=True):
+    for name, array, shape in zip(Parameters._fields, p, shapes, strict=True):
         if type(array) is np.ndarray and array.shape == shape and array.dtype == dtype:
             continue
         if np.ma.isMaskedArray(array) or np.shape(array) != shape:
@@ -820,10 +833,10 @@ def _pack(p: Parameters) -> Array:
 def _unpack(theta: Array) -> Parameters:
     """The parameters as views of one vector."""
     return Parameters(
-        W1=theta[0:2].reshape(1, 2),
-        b1=theta[2:3],
-        W2=theta[3:4].reshape(1, 1),
-        b2=theta[4:5],
+        theta[0:2].reshape(1, 2),
+        theta[2:3],
+        theta[3:4].reshape(1, 1),
+        theta[4:5],
     )
 
 
@@ -878,13 +891,49 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
+@njit(error_model="numpy")
+def _right(examples: Array, targets: Array) -> bool:
+    """Whether no entry has to be refused."""
+    wrong = 0
+    for x in examples.flat:
+        wrong += math.isnan(x)
+    for x in targets.flat:
+        wrong += math.isnan(x)
+    return wrong == 0
+
+
+def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array] | None:
+    """X and y, where kernels can take them as they are: nothing has to be converted or refused."""
+    if (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype is dtype
+        and y.dtype is dtype
+        and X.shape[1:] == (2,)
+        and y.shape == (len(X), 1)
+        and len(X) >= 1
+        and X.flags.carray
+        and y.flags.carray
+        and _right(X, y)
+    ):
+        return X, y
+    return None
+
+
 def _batch(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array, Array]:
     """The arguments of a kernel that needs targets; refuses an empty batch, whose loss is undefined."""
     theta = _pack(p)
-    examples = _examples(X, theta.dtype)
+    ready = _ready(X, y, theta.dtype)
+    examples, targets = _examined(X, y, theta.dtype) if ready is None else ready
+    return theta, examples, targets
+
+
+def _examined(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """X and y as kernels take them, or an error that says what is wrong with them and where."""
+    examples = _examples(X, dtype)
     if examples.shape[0] == 0:
         raise ValueError("X holds no examples: the loss of an empty batch is undefined")
-    return theta, _without_nan("X", examples), _targets(y, examples.shape[0], theta.dtype)
+    return _without_nan("X", examples), _targets(y, examples.shape[0], dtype)
 
 
 def _targets(y: npt.ArrayLike, N: int, dtype: np.dtype[Any]) -> Array:

@@ -23,6 +23,7 @@ NUMPY_MATH = SimpleNamespace(
     expm1=np.expm1,
     erf=special.erf,
     erfc=special.erfc,
+    prod=math.prod,
     sqrt=math.sqrt,
     pi=math.pi,
     isfinite=math.isfinite,

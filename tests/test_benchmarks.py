@@ -21,7 +21,7 @@ from benchmarks.peers.by_hand import ByHand
 from benchmarks.peers.module import Module
 from benchmarks.problem import Problem, problem
 from benchmarks.process import Failed, Process
-from benchmarks.results import Call, Limit, Results, Row, Start, read, resumed
+from benchmarks.results import Call, Limit, Made, Results, Row, Start, read, resumed
 from benchmarks.spec import network
 from benchmarks.workloads import WORKLOADS, Case, cases, workload
 from tests.modules import interpreted
@@ -229,6 +229,9 @@ def measured() -> Results:
     results.add(Start("a", OURS, False, 5.0, {"generate": 1.0, "first step": 4.0}, "1"))
     results.add(Start("a", OURS, True, 0.5, {"generate": 0.25, "first step": 0.25}, "1"))
     results.add(Call("a", 4, "float64", 6.0, 1.5, "1"))
+    cold = {"train, cold": 4.0, "gradients, cold": 1.0, "predict, cold": 2.0}
+    results.add(Made("xor", {"command": 1.5, "import chainrule": 0.6, "generate": 0.5, "import": 0.05, "train": 0.25, **cold}, "1"))
+    results.add(Made("100 layers", {"generate": 6.5}, "1"))
     for name, value, unit in LIMITS:
         results.add(Limit(name, 1, value, unit, "1"))
     return results
@@ -271,6 +274,8 @@ def test_the_report_is_made_of_the_figures_alone() -> None:
         "| a | 4 | float64 | 0.5 | 60 | - | 2 | **30** |",  # two threads: twice as fast as one
         "| a | `chainrule` | 5.00 | 0.50 | generate 1.00, first step 4.00 | generate 0.25, first step 0.25 |",
         "| a | 4 | float64 | 6 | 1.5 | 4.5 |",
+        "| xor | 0.50 | 1.50 | 4.0 | 1.0 | 2.0 | 0.30 | 1.40 |",  # ready: import and first step
+        "| 100 | 6.5 | 65 |",
         "- `jax_scan`, d 32 float64: failed: no memory",
         "![ratios of times, one thread](performance.svg)",
         "is 2.0 % of the median for a typical figure",

@@ -14,6 +14,7 @@ from chainrule.sample import sample
 from chainrule.verify import verify_at
 from codegen.cache import imported
 from derive import Network, differentiate
+from tests.allocations import allocates_in_its_loop
 from tests.modules import interpreted, network, text_of
 from tests.random_networks import networks
 
@@ -24,6 +25,9 @@ NETS = {
     "xw": network(2, [(13, "silu"), (1, "sigmoid")], "binary_cross_entropy", "xw"),
     "many classes": network(4, [(11, "elu"), (12, "identity")], "softmax_cross_entropy"),
 }
+
+THREADED = network(4, [(32, "tanh"), (16, "tanh"), (4, "identity")], "mean_squared_error")
+MANY = 4 * 1024 + 37  # examples, enough for chunks
 
 
 def data(net: Network, module: Any, examples: int, dtype: type = np.float64) -> tuple[Any, Any, Any]:
@@ -74,14 +78,24 @@ def test_either_way_where_it_would_not_have_been_chosen(net: Network, examples: 
     assert verify_at(differentiate(net.program()), net.program(), module, sample(net, module, examples, seed), seed).holds
 
 
-def test_threads_give_the_same_bits() -> None:
-    """So many examples that `train` computes them in chunks."""
-    net = network(4, [(32, "tanh"), (16, "tanh"), (4, "identity")], "mean_squared_error")
-    text = text_of(net)
+@pytest.fixture(scope="module")
+def chunked() -> Any:
+    """A module that computes large batches in chunks."""
+    text = text_of(THREADED)
     assert "parallel=True" in text
-    module = imported("threads", text, "<threads>")
-    examples = 4 * 1024 + 37
-    p, X, y = data(net, module, examples)
+    return imported("threads", text, "<threads>")
+
+
+def test_chunks_take_no_memory_in_the_loop(chunked: Any) -> None:
+    p, X, y = data(THREADED, chunked, MANY)
+    assert not allocates_in_its_loop(chunked, p, X, y, MANY)
+    assert chunked._gradients_chunks.signatures
+
+
+def test_threads_give_the_same_bits(chunked: Any) -> None:
+    """So many examples that `train` computes them in chunks."""
+    module, examples = chunked, MANY
+    p, X, y = data(THREADED, module, examples)
     most = numba.get_num_threads()
     found: list[Any] = []
     try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import codegen
 from derive import Network
 from tests import random_networks
+from tests.allocations import allocates_in_its_loop
 from tests.modules import interpreted, network, parameters
 
 Case = tuple[Any, random_networks.Point, Network]
@@ -160,16 +161,7 @@ def test_training_is_reproducible_and_goes_on(case: Case) -> None:
 
 def test_training_allocates_nothing_in_its_loop(case: Case) -> None:
     module, point, _ = case
-    runtime: Any = importlib.import_module("numba.core.runtime")
-    runtime._nrt_python.memsys_enable_stats()
-
-    def allocations(epochs: int) -> int:
-        before = runtime.rtsys.get_allocation_stats().alloc
-        module.train(at_point(module, point), point.X, point.y, epochs=epochs, batch_size=2, learning_rate=0.1)
-        return runtime.rtsys.get_allocation_stats().alloc - before
-
-    allocations(1)  # compiles
-    assert allocations(1) == allocations(50)
+    assert not allocates_in_its_loop(module, at_point(module, point), point.X, point.y, 2)
 
 
 @pytest.mark.parametrize("convention", ["rows", "columns", "xw"])
@@ -252,6 +244,10 @@ def test_infinite_logits(logits: Any, dtype: type) -> None:
         ("binary_cross_entropy_with_logits", "identity", -1e4, 0, 0, 0),
         ("binary_cross_entropy_with_logits", "identity", -1e4, 1, 1e4, -1),
         ("binary_cross_entropy", "sigmoid", 1e4, 0, 100, 1),  # the logarithm is clamped at -100, as PyTorch does
+        ("binary_cross_entropy", "sigmoid", -1e4, 1, 100, -1),
+        ("binary_cross_entropy", "sigmoid", 1e4, 1, 0, 0),
+        ("binary_cross_entropy", "sigmoid", -60, 1, 60, -1),  # PyTorch takes the logarithm of a rounded probability
+        ("binary_cross_entropy", "sigmoid", NAN, 1, NAN, NAN),
         ("binary_cross_entropy", "identity", 1, 0, 100, 1e12),
         ("mean_squared_error", "relu", 0, -1, 1, 0),  # the derivative of ReLU at 0 is 0
         ("mean_squared_error", "leaky_relu", 0, -1, 1, 0.02),
@@ -268,6 +264,27 @@ def test_one_unit_at_extremes(kind: str, activation: str, z: float, y: float, lo
     value, found = module.gradients(parameters(module, [[0]], [z], dtype=dtype), np.zeros((1, 1)), np.array([y]))
     np.testing.assert_allclose(value, loss, rtol=1e-6, atol=1e-30)
     np.testing.assert_allclose(found.b1, [gradient], rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", {"formula": "-target * log(prediction) - (1 - target) * log(1 - prediction)"}])
+def test_the_loss_of_a_probability_is_that_of_its_logit(loss: object, dtype: type) -> None:
+    """To the last digits, also where the probability is rounded; the built-in loss is clamped at 100, the formula is not."""
+    module = interpreted(network(1, [(1, "sigmoid")], loss))
+    z = np.array([-1e4, -101, -99, -60, -38, -36, -18, -5, -0.5, -1e-9, 0, 1e-9, 0.7, 3, 17, 20, 37, 45, 99, 101, 1e4], dtype)
+    p = parameters(module, [[1]], [0], dtype=dtype)
+    limits = np.finfo(dtype)
+    for y in (0.0, 1.0, 0.25):
+        expected = [float(y * exact_loss(-v, loss) + (1 - y) * exact_loss(v, loss)) for v in z]
+        found = [module.loss(p, np.array([[v]]), np.array([[y]])) for v in z]
+        np.testing.assert_allclose(found, expected, rtol=4 * limits.eps, atol=2 * limits.smallest_subnormal)
+
+
+def exact_loss(x: float, loss: object) -> mpmath.mpf:
+    """-log(1 - sigmoid(x)) with 50 digits."""
+    with mpmath.workdps(50):
+        value = mpmath.log1p(mpmath.exp(mpmath.mpf(float(x))))
+        return min(value, mpmath.mpf(100)) if loss == "binary_cross_entropy" else value
 
 
 # -- what X may be -------------------------------------------------------------------------------------------------------

@@ -373,3 +373,4 @@ def test_a_document_says_where_the_bounds_of_pytorch_give_another_gradient(last:
     text = render(derive.differentiate(net.program()), net, "markdown")
     assert "bounds hold" in text
     assert ("no denominator is left to bound" in text) is cancels
+    assert ("No logarithm of a probability is computed" in text) is cancels

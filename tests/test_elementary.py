@@ -14,7 +14,7 @@ import pytest
 import sympy as sp
 
 from codegen.cache import imported
-from codegen.elementary import CALLS, SOURCE, copies
+from codegen.elementary import CALLS, SOFTPLUS, SOURCE, copies
 from codegen.printer import code
 from derive.index import Axis, Tensor
 from tests.modules import network, text_of
@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 Real = type[np.float64] | type[np.float32]
 Exact = Callable[[mpmath.mpf], mpmath.mpf]
 
-NAMES = sorted(CALLS.values())
+NAMES = sorted([*CALLS.values(), SOFTPLUS])
 MP = mpmath.mp.clone()
 MP.dps = 50
 
@@ -51,6 +51,7 @@ EXACT: dict[str, Exact] = {
     "_exp": MP.exp,
     "_expm1": MP.expm1,
     "_sigmoid": lambda x: 1 / (1 + MP.exp(-x)),
+    "_softplus": lambda x: MP.log1p(MP.exp(x)),
     "_tanh": MP.tanh,
     "_log": MP.log,
     "_log1p": MP.log1p,
@@ -60,12 +61,13 @@ EXACT: dict[str, Exact] = {
 RANGES = {  # of float64; the logarithms take any positive number
     "_exp": (-745.5, 709.9),
     "_expm1": (-45.0, 709.9),
-    "_sigmoid": (-709.3, 45.0),
+    "_sigmoid": (-745.1, 45.0),
+    "_softplus": (-745.1, 0.0),
     "_tanh": (-25.0, 25.0),
     "_erf": (-7.0, 7.0),
     "_erfc": (-7.0, 27.3),
 }
-RANGES_32 = {"_exp": (-104.0, 88.8), "_expm1": (-25.0, 88.8), "_sigmoid": (-88.2, 25.0), "_erfc": (-5.0, 10.1)}
+RANGES_32 = {"_exp": (-104.0, 88.8), "_expm1": (-25.0, 88.8), "_sigmoid": (-103.2, 25.0), "_softplus": (-103.2, 0.0), "_erfc": (-5.0, 10.1)}
 
 
 def points(name: str, dtype: Real) -> Array:
@@ -111,6 +113,7 @@ ENDS: dict[str, list[tuple[float, float]]] = {
     "_exp": [(-INF, 0), (-1e4, 0), (0, 1), (1e4, INF), (3e38, INF), (INF, INF)],
     "_expm1": [(-INF, -1), (-1e4, -1), (0, 0), (1e4, INF), (INF, INF)],
     "_sigmoid": [(-INF, 0), (-1e4, 0), (0, 0.5), (1e4, 1), (INF, 1)],
+    "_softplus": [(-INF, 0), (-1e4, 0), (-3e38, 0), (-0.0, np.log(2)), (0, np.log(2))],
     "_tanh": [(-INF, -1), (-1e4, -1), (0, 0), (1e4, 1), (INF, 1)],
     "_log": [(-INF, NAN), (-1, NAN), (-0.0, -INF), (0, -INF), (1, 0), (INF, INF)],
     "_log1p": [(-INF, NAN), (-2, NAN), (-1, -INF), (0, 0), (INF, INF)],
@@ -168,6 +171,13 @@ POLYNOMIALS: dict[str, tuple[Exact, tuple[Any, Any], tuple[Any, Any], int, int]]
         (MP.mpf(0), (3 - 2 * root(MP.mpf(2))) ** 2),
         4,
         7,
+    ),
+    "_softplus": (
+        near_zero(lambda z: (MP.atanh(root(z)) / root(z) - 1) * 2 / z, lambda z: 2 * z / 5 + MP.mpf(2) / 3),
+        (MP.mpf(0), MP.mpf(1) / 9),
+        (MP.mpf(0), MP.mpf(1) / 9),
+        5,
+        10,
     ),
     "_erfc": (scaled_erfc, (MP.mpf(-1), MP.mpf(1) / 2), (MP.mpf(-1), MP.mpf(3) / 4), 13, 23),
     "_erf": (

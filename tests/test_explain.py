@@ -35,9 +35,9 @@ def module(name: str) -> Module:
 
 
 def lines(name: str, kernel: str) -> str:
-    """The code of a kernel, of a block where it has one."""
-    functions = module(name).kernels
-    return "\n".join(line for key, f in functions.items() if key in (kernel, f"{kernel}_block", f"{kernel}_batch") for line in f.lines)
+    """The code of a kernel and of its parts, of a block where it has one."""
+    parts = [kernel, *(f"{kernel}_{part}" for part in ("block", "batch", "sweep", "products"))]
+    return "\n".join(line for key, f in module(name).kernels.items() if key in parts for line in f.lines)
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -89,9 +89,13 @@ def test_a_network_in_blocks() -> None:
     assert (first.number, first.tactic) == ("1", "loops over j, n")
     assert "not by BLAS: 2 x 16 = 32 known entries, fewer than 1024" in first.why
     assert "sum over i written out: 2 terms, at most 8" in first.why
-    assert "loops over j, n shared with (2)" in first.why
+    assert "loops over j, n shared with (2), (3)" in first.why
     (third,) = [e for e in gradients.equations if e.number == "3"]
-    assert "loop over j: 4 terms at a time" in third.why
+    assert "Z: an array for each of 2 numbers of an example, at most 4, and no loop over them" in third.why
+    (prediction,) = [e for e in gradients.equations if e.tensor == "P"]
+    assert "P: a variable for each of 2 numbers of an example, at most 4, and no loop over them" in prediction.why
+    (loss,) = [e for e in gradients.equations if e.tensor == "L"]
+    assert "a sum of elementary functions, which nothing waits for: in a loop of its own" in loss.why
     (gradient,) = [e for e in gradients.equations if e.tensor == "dW1"]
     assert "2 sums in one loop, one for each position of i" in gradient.why
     assert "sum over n: kept in a variable" in gradient.why

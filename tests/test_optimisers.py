@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from derive.formulas.optimisers import OPTIMISERS, Optimiser
 from derive.index import Tensor
 from derive.language import FormulaError
 from derive.update import step, updated
+from tests.allocations import allocations
 from tests.modules import interpreted, network, text_of
 
 Torch = Callable[..., Any]
@@ -137,15 +137,8 @@ def test_compiled_steps_are_those_of_torch_and_allocate_nothing(compiled: Any, n
     oracle, options = ORACLES[name]
     optimizer = getattr(compiled, name)(**options)
     assert difference(trained(compiled, optimizer), by_torch(compiled, oracle, options)) < 1e-12
-    runtime: Any = importlib.import_module("numba.core.runtime")
-    runtime._nrt_python.memsys_enable_stats()
-
-    def allocations(epochs: int) -> int:
-        before = runtime.rtsys.get_allocation_stats().alloc
-        trained(compiled, optimizer, epochs=epochs)
-        return runtime.rtsys.get_allocation_stats().alloc - before
-
-    assert allocations(1) == allocations(50)
+    once, often = (allocations(lambda n=n: trained(compiled, optimizer, epochs=n)) for n in (1, 50))
+    assert once == often
 
 
 def test_only_the_chosen_optimiser_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

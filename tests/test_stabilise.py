@@ -203,5 +203,19 @@ def test_declared_floors(before: Expr, after: Expr) -> None:
     assert last(before, {}, FLOORS) == after
 
 
+def test_a_floored_logarithm_of_a_logistic_function_is_a_softplus() -> None:
+    """And the one of its complement, with the same log(1 + exp(-|x|)): of the argument, not of the rounded value."""
+    logistic = Equation(S, (n,), 1 / (1 + exp(-x)))
+    part = Log1p(exp(-sp.Abs(x)))
+    after = y * AtLeast(-AtLeast(-x, sp.S.Zero) - part, LOWEST) + (1 - y) * AtLeast(-AtLeast(x, sp.S.Zero) - part, LOWEST)
+    before = y * log(S[n]) + (1 - y) * log(1 - S[n])
+    assert [(rule, uses) for rule, _, uses, _ in stable_forms(before, {S: logistic}, FLOORS)] == [
+        ("stabilise: floors", ()),
+        ("stabilise: logarithm of a quotient", ("S",)),
+        ("stabilise: softplus form", ()),
+    ]
+    assert last(before, {S: logistic}, FLOORS) == after
+
+
 def test_without_a_floor_a_denominator_stays() -> None:
     assert last(1 / P[n, c], {}, Floors(sp.Integer(-100))) == 1 / P[n, c]

@@ -16,7 +16,7 @@ from derive.documents.setup_tables import axes, axis_row, tensor_rows
 from derive.documents.symbols import index_letter, shape_latex
 from derive.documents.words import activation_of, operator, spoken
 from derive.formulas.losses import TARGETS
-from derive.functions import AtLeast
+from derive.functions import AtLeast, Log1p
 from derive.index import Entry
 from derive.layer_spec import Layer
 from derive.network import Network
@@ -130,8 +130,9 @@ def gradient_words() -> Text:
 
 
 def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
-    """The declared bounds, and what they differ in from PyTorch's where no denominator is left to bound."""
+    """The declared bounds, and what they differ in from PyTorch's where nothing that is rounded is left to bound."""
     computed = [e.body for e in derivation.computed.equations]
+    bounded = [a for e in computed for a in e.atoms(AtLeast)]
     for name, floors in derivation.forward.floors.items():
         parts: list[str] = []
         if floors.log is not None:
@@ -140,10 +141,15 @@ def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
             parts.append(rf"\frac{{1}}{{u}} \to \frac{{1}}{{\max\left({notation.index(floors.denominator, ())}, u\right)}}")
         bounds = [x for part in parts for x in (Math(part), " and ")][:-1]
         yield ("When ", Math(name), " and its gradient are computed, bounds hold: ", *bounds, f", {floors.reason}.")
-        if floors.denominator is not None and not any(floors.denominator in a.args for e in computed for a in e.atoms(AtLeast)):
+        if floors.denominator is not None and not any(floors.denominator in a.args for a in bounded):
             yield (
                 "In what is computed here no denominator is left to bound: it has cancelled, and the gradient is right even where a "
                 "probability is rounded to 0 or 1. PyTorch multiplies the factors one by one, and gives 0 there.",
+            )
+        if floors.log is not None and not any(floors.log in a.args and isinstance(a.args[0], sp.log | Log1p) for a in bounded):
+            yield (
+                "No logarithm of a probability is computed here: its definition is put in, and up to the bound the loss is right even where "
+                "a probability is rounded to 0 or 1. PyTorch takes the logarithm of the rounded one, and gives the bound there.",
             )
 
 

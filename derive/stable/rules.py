@@ -48,8 +48,7 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[Rule]:
     yield "comparison of an exponential", alone(comparisons), "exp(u) is rounded to 1 where u is near 0"
     if floors is not None:
         yield "floors", alone(lambda e: floored(e, floors)), floors.reason
-    else:
-        yield "logarithm of a quotient", lambda e: of_quotients(e, definitions), "the logarithm of a rounded 0 is lost, its terms are not"
+    yield "logarithm of a quotient", lambda e: of_quotients(e, definitions), "the logarithm of a rounded 0 is lost, its terms are not"
     yield "tanh of a logarithm", alone(tanh_of_logarithms), "tanh(log(v)) = (v^2 - 1)/(v^2 + 1) needs neither"
     yield "shift by the maximum", alone(shifted), "exp of a large number overflows; the shift leaves the value unchanged"
     yield "softplus form", alone(of_sums), "the exponent of the largest term leaves the logarithm; no exponential that stays can overflow"

@@ -20,6 +20,8 @@ def njit(
     boundscheck: bool | None = None,
     error_model: str = "python",
     forceinline: bool = False,
+    no_cpython_wrapper: bool = False,
+    no_cfunc_wrapper: bool = False,
     fastmath: bool | set[str] = False,
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 

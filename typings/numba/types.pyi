@@ -6,3 +6,12 @@ int64: Type
 intp: Type
 boolean: Type
 void: Type
+
+class Array(Type):
+    def __init__(self, dtype: object, ndim: int, layout: str) -> None: ...
+    def __call__(self, *arguments: object) -> object: ...
+
+class BaseTuple(Type): ...
+
+class IntegerLiteral(Type):
+    literal_value: int
