@@ -19,7 +19,7 @@ from rich.console import Console
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import FileFormat, Request, Text, document, explain, format_of, generate, prove
+from chainrule.commands import FileFormat, Proof, Request, Text, agree, document, explain, format_of, generate, prove
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.numbers import Mismatch
@@ -32,7 +32,7 @@ from codegen import ModuleError
 from codegen.explain import text
 from derive import Network, SpecError
 from derive.build import Examples
-from derive.documents import Detail
+from derive.documents import Detail, Gradients
 from derive.documents.numbers import Sheet
 from derive.network import Convention
 from derive.spec_errors import Problem
@@ -108,15 +108,22 @@ def prove_command(
     convention: Written = None,
     examples: Of = "batch",
     equation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Check this equation alone; its number in the document.")] = None,
+    conventions: Annotated[
+        bool, typer.Option("--conventions", help="Compare the equations of the convention with those of the two others instead.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Prove every step of a derivation: one line a step.
 
-    Further lines check each chain of steps, each gradient and the whole network.
+    Further lines check each chain of steps, each gradient and the whole network. With --conventions: that every equation says of each
+    entry what it says in rows, columns and xw, where gradients are transposed as what they belong to is.
     """
-    network = _network(spec)
+    network, number = _network(spec), equation and equation.strip("()")
     with shown(err) as report:
-        proof = prove(network, convention, examples, report, equation and equation.strip("()"))
+        if conventions:
+            proof = Proof(network.name, agree(network, convention, examples, report, number).verdicts)
+        else:
+            proof = prove(network, convention, examples, report, number)
     _print_record(proof.record()) if as_json else tables.proof(out, proof)
     _exit(proof.holds)
 
@@ -137,6 +144,12 @@ def derive_command(
     detail: Annotated[
         Detail | None, typer.Option(help="How much is shown: the results on a page, or every step; steps by default, not for a solution.")
     ] = None,
+    notation: Annotated[
+        Gradients, typer.Option(help="A gradient is introduced as dL/dW and named G_W from then on, or is dL/dW wherever it stands.")
+    ] = "named",
+    conventions: Annotated[
+        bool, typer.Option("--conventions", help="Set the other conventions beside this one, and prove that they agree.")
+    ] = False,
     numbers: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Put numbers beside the formulas: FILE.toml, FILE.npz, or seed=0,examples=2.")
     ] = None,
@@ -164,7 +177,7 @@ def derive_command(
     elif learning_rate is not None or decimals is not None:
         raise InputError("--learning-rate and --decimals belong to numbers: right would be --numbers, --exercise or --solution with them")
     shown_detail = detail or ("summary" if solution else "steps")
-    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved)
+    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved, notation, conventions)
     network = _network(spec)
     with shown(err) as report:
         made = document(network, request, file, report)

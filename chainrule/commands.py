@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote
 
 import codegen
@@ -19,9 +19,9 @@ from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from chainrule.worksheet import Wanted, worksheet
 from codegen.explain import KernelPlan
-from derive import Network
+from derive import Agreement, Network
 from derive.build import Examples
-from derive.documents import Detail, Format, Module
+from derive.documents import Detail, Format, Gradients, Module
 from derive.names import OTHER_MODULES
 from derive.network import Convention
 from derive.program import Derivation
@@ -80,10 +80,29 @@ def prove(
     return Proof(network.name, tuple(verdicts))
 
 
+def agree(
+    network: Network, convention: Convention | None, examples: Examples, report: Report = silent, equation: str | None = None
+) -> Agreement:
+    """Derive the network in every convention, and compare the equations of its own, or of another that is asked for, with the others'.
+
+    Raises InputError for the number of an equation that there is not.
+    """
+    own = convention or network.convention
+    derivations: dict[str, Derivation] = {}
+    for name in (own, *(c for c in get_args(Convention) if c != own)):
+        report(f"deriving {network.name} in {name}")
+        derivations[name] = derive.differentiate(network.program(name, examples))
+    known = [e.number for e in derivations[own].equations]
+    if equation is not None and equation not in known:
+        raise InputError(f"{network.name} has no equation {equation} to compare: right would be one of {', '.join(known)}")
+    report(f"comparing the conventions of {network.name}")
+    return Agreement(derivations, tuple(derive.prove_conventions(derivations, equation=equation)))
+
+
 @dataclass(frozen=True)
 class Request:
-    """What a document is to be: its format, its notation, how much it shows, the numbers beside its formulas, the module that it links to,
-    whether the proof is run for it."""
+    """What a document is to be: its format, its convention, how much it shows, the numbers beside its formulas, the module that it links
+    to, whether the proof is run for it, how gradients are written, whether the other conventions are set beside."""
 
     form: FileFormat = "markdown"
     convention: Convention | None = None
@@ -92,6 +111,8 @@ class Request:
     numbers: Wanted | None = None
     module: Path | None = None
     proved: bool = False
+    notation: Gradients = "named"
+    conventions: bool = False
 
 
 def document(network: Network, request: Request, output: Path | None, report: Report = silent) -> Text:
@@ -102,9 +123,9 @@ def document(network: Network, request: Request, output: Path | None, report: Re
     """
     if request.form == "pdf" and output is None:
         raise InputError("a PDF goes into a file: right would be -o and a name that ends in .pdf")
-    short = request.detail == "summary" or (request.numbers is not None and request.numbers.sheet != "numbers")
-    if short and (request.module is not None or request.proved):
-        raise InputError("--module and --prove belong to a document with all steps: leave them out, or --detail summary and --exercise")
+    sheet = request.numbers is not None and request.numbers.sheet != "numbers"
+    if sheet and (request.module is not None or request.proved or request.conventions):
+        raise InputError("--module, --prove and --conventions do not belong on an exercise: leave them out, or --exercise and --solution")
     report(f"deriving {network.name}")
     written = network.model_copy(update={"convention": request.convention or network.convention})
     if request.numbers is not None:
@@ -114,9 +135,10 @@ def document(network: Network, request: Request, output: Path | None, report: Re
         derivation, numbers = derive.differentiate(written.program(examples=request.examples)), None
     module = None if request.module is None else _module(network, request, output)
     verdicts = prove(network, request.convention, request.examples, report).verdicts if request.proved else ()
+    agreement = agree(network, request.convention, request.examples, report) if request.conventions else None
     report(f"writing up {network.name}")
     form: Format = "latex" if request.form == "pdf" else request.form
-    text = derive.document(derivation, written, form, request.detail, numbers, module, verdicts)
+    text = derive.document(derivation, written, form, request.detail, numbers, module, verdicts, request.notation, agreement)
     if request.form == "pdf":
         report(f"setting {network.name} in TeX")
     return put(Text(network.name, request.form, pdf(text) if request.form == "pdf" else text, output))

@@ -181,7 +181,7 @@ class BlockFunctions:
             return
         n = unused(self._copied[0].rows.place[0], set(self._taken))
         yield f"{INDENT}for {n} in range(block):"
-        yield f"{INDENT * 2}example = order[start + {n}]"
+        yield f"{INDENT * 2}example = {_example(n)}"
         for d in self._copied:
             taken = {*self._taken, n}
             each = [unused(letter, taken) for letter in d.rows.place[1:]]
@@ -194,7 +194,7 @@ class BlockFunctions:
             axes, letters = tensor.axes[:-1], set(self._taken)
             n, *each = (unused(a.name, letters) for a in (tensor.axes[-1], *axes))
             yield f"{INDENT}for {n} in range(block):"
-            target, source = ", ".join([f"order[start + {n}]", *each]), ", ".join([*each, n])
+            target, source = ", ".join([_example(n), *each]), ", ".join([*each, n])
             yield from _nested(each, [str(a.extent) for a in axes], f"out[{target}] = {tensor.name}[{source}]")
 
 
@@ -206,6 +206,11 @@ def local(tensor: Tensor) -> str:
 def part(vector: str, view: View) -> str:
     """`_part(theta, 0, (16, 2))`, or the entry for a tensor of no axes."""
     return f"_part({vector}, {view.start.fixed}, {tuple_text(shape(view.tensor))})" if view.tensor.axes else place(vector, view)
+
+
+def _example(n: str) -> str:
+    """The place of an example; without a sign, so that the compiler need not ask whether it is counted from the end."""
+    return f"np.uint64(order[np.uint64(start + {n})])"
 
 
 def _nested(letters: Sequence[str], extents: Sequence[str], statement: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import sympy as sp
 from sympy import Basic, Expr
@@ -13,6 +13,10 @@ from sympy.core.relational import Relational
 
 from derive.family import Family, gradient_of
 from derive.index import Axis, Entry, Index, InRange, Tensor, free_indices, tensors
+
+if TYPE_CHECKING:
+    from derive.documents.notebook import Shown
+    from derive.documents.symbols import Gradients
 
 ProductKind = Literal["jvp", "jacobian", "hvp"]
 
@@ -257,6 +261,15 @@ class Derivation:
         return (*self.forward.given, *(t for product in self.products for t in product.directions))
 
     # A notebook asks for these; imported where they are used, because documents are written from programs.
+
+    def shown(self, notation: Gradients = "named") -> Shown:
+        """The derivation as a notebook shows it, with gradients that are named G_W, or with dL/dW wherever one stands ("partial").
+
+        Raises ValueError for any other notation.
+        """
+        from derive.documents.notebook import Shown
+
+        return Shown(self, notation)
 
     def _repr_html_(self) -> str:
         from derive.documents.notebook import as_html

@@ -267,7 +267,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
     H2 = _local(theta, (6, 32))
     P = _local(theta, (3, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(4):
             X[i, n] = examples[example, i]
     for j in range(5):
@@ -306,7 +306,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
         P[2, n] = exp_Z_2 / sum_exp_Z
     for n in range(block):
         for c in range(3):
-            out[order[start + n], c] = P[c, n]
+            out[np.uint64(order[np.uint64(start + n)]), c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -346,7 +346,7 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, order: npt.NDArr
     max_Z = _local(theta, (32,))
     sum_exp_Z = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
@@ -443,7 +443,7 @@ def _gradients_block(
     dZ_2 = _local(theta, (32,))
     dA2 = _local(theta, (6, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]

@@ -259,7 +259,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
     H1 = _local(theta, (5, 32))
     P = _local(theta, (3, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(4):
             X[i, n] = examples[example, i]
     for j in range(5):
@@ -289,7 +289,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
         P[2, n] = exp_Z_2 / sum_exp_Z
     for n in range(block):
         for c in range(3):
-            out[order[start + n], c] = P[c, n]
+            out[np.uint64(order[np.uint64(start + n)]), c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -326,7 +326,7 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, order: npt.NDArr
     max_Z = _local(theta, (32,))
     sum_exp_Z = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
@@ -407,7 +407,7 @@ def _gradients_block(
     dZ_1 = _local(theta, (32,))
     dZ_2 = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(4):
             X[i, n] = examples[example, i]
         y[n] = targets[example]

@@ -260,7 +260,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
     Z_1 = _local(theta, (32,))
     P = _local(theta, (2, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
@@ -292,7 +292,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
         P[1, n] = exp_Z_1 / sum_exp_Z
     for n in range(block):
         for c in range(2):
-            out[order[start + n], c] = P[c, n]
+            out[np.uint64(order[np.uint64(start + n)]), c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -327,7 +327,7 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, order: npt.NDArr
     max_Z = _local(theta, (32,))
     sum_exp_Z = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         y[n] = targets[example]
@@ -409,7 +409,7 @@ def _gradients_block(
     dZ_0 = _local(theta, (32,))
     dZ_1 = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         y[n] = targets[example]

@@ -227,7 +227,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
     X = _local(theta, (2, 32))
     Yhat = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
     for n in range(block):
@@ -247,7 +247,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
         Yhat[0, n] = _sigmoid(z_0)
     for n in range(block):
         for c in range(1):
-            out[order[start + n], c] = Yhat[c, n]
+            out[np.uint64(order[np.uint64(start + n)]), c] = Yhat[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -278,7 +278,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArra
     X = _local(theta, (2, 32))
     Y = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         for c in range(1):
@@ -343,7 +343,7 @@ def _gradients_block(
     X = _local(theta, (2, 32))
     Y = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         for c in range(1):

@@ -231,7 +231,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
     X = _local(theta, (2, 32))
     P = _local(theta, (1, 32))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
     for n in range(block):
@@ -249,7 +249,7 @@ def _predict_block(theta: Array, examples: Array, order: npt.NDArray[np.int64], 
         P[0, n] = _sigmoid(z_0)
     for n in range(block):
         for c in range(1):
-            out[order[start + n], c] = P[c, n]
+            out[np.uint64(order[np.uint64(start + n)]), c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -282,7 +282,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, order: npt.NDArra
     Y = _local(theta, (1, 32))
     Z_0 = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         for c in range(1):
@@ -346,7 +346,7 @@ def _gradients_block(
     Y = _local(theta, (1, 32))
     Z_0 = _local(theta, (32,))
     for n in range(block):
-        example = order[start + n]
+        example = np.uint64(order[np.uint64(start + n)])
         for i in range(2):
             X[i, n] = examples[example, i]
         for c in range(1):

@@ -20,6 +20,7 @@ from derive.documents.products import products
 from derive.documents.setup import setup
 from derive.documents.signs import parenthesised
 from derive.documents.summary import summary
+from derive.documents.symbols import Gradients
 from derive.documents.words import activation_of, explain, heading, operator
 from derive.documents.worksheet import worksheet
 from derive.formulas.optimisers import OPTIMISERS
@@ -36,13 +37,15 @@ TITLES: dict[Sheet, str] = {
 }
 
 
-def compose(derivation: Derivation, network: Network, detail: Detail = "steps", numbers: Numbers | None = None) -> Document:
+def compose(
+    derivation: Derivation, network: Network, detail: Detail = "steps", numbers: Numbers | None = None, gradients: Gradients = "named"
+) -> Document:
     """The document of a derivation; the same arguments give the same document.
 
     detail: the results alone, every step, or every delta and where each transpose comes from. numbers: what stands beside the formulas;
-    an exercise leaves out the steps, which are its answers.
+    an exercise leaves out the steps, which are its answers. gradients: whether they are named G_W where they are used, or written as dL/dW.
     """
-    how = notation(derivation)
+    how = notation(derivation, gradients)
     beside = None if numbers is None else figures(numbers, how)
     title = "The gradients of " if numbers is None else TITLES[numbers.sheet]
     if beside is not None and (detail == "summary" or beside.blank):
@@ -97,10 +100,10 @@ def _gradient(
         if step is not derived.steps[-1]:
             yield Formula((Row(left, how.index(step.after, indices)),))
     name = how.name(equation.tensor)
-    rows = [Row(left, f"{how.entry(equation.tensor, indices)} = {how.index(equation.body, indices)}")]
+    rows = [how.equal(left, how.entry(equation.tensor, indices), how.index(equation.body, indices))]
     form = how.matrix(equation.body, indices)
     if form is not None:
-        rows.append(Row(how.derivative(of), in_shape(f"{name} = {form}", of)))
+        rows.append(how.equal(how.derivative(of), name, in_shape(form, of)))
     rows += beside.beside(equation) if beside else []
     yield Formula(tuple(rows), equation.number)
     if detail == "indices":

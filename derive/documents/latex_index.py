@@ -109,7 +109,7 @@ class IndexPrinter:
             case Size():
                 return self.symbols.size(e.axis)
             case Partial():
-                return rf"\frac{{\partial {self._plain(e.of)}}}{{\partial {self._plain(e.by)}}}"
+                return self._partial(e)
             case Delta():
                 return rf"\delta_{{{joined([self._plain(a) for a in e.args])}}}"
             case InRange():
@@ -138,6 +138,12 @@ class IndexPrinter:
             return parenthesised(self._whole(e))
         return self._plain(e)
 
+    def _partial(self, e: Partial) -> str:
+        """A derivative; of a gradient or by one, that has its name, since fractions within fractions say little."""
+        gradients = any(self.symbols.symbol(entry.tensor).by is not None for entry in (e.of, e.by))
+        named = replace(self, symbols=replace(self.symbols, style="named")) if gradients else self
+        return rf"\frac{{\partial {named._plain(e.of)}}}{{\partial {named._plain(e.by)}}}"
+
     def _binder(self, e: Binder) -> str:
         named = replace(self, names={**self.names, **letters(e.bound, set(self.names.values()), "'")})
         entries = sorted(e.body.atoms(Entry), key=lambda entry: (-sum(i in e.bound for i in entry.indices), str(entry)))
@@ -157,7 +163,7 @@ class IndexPrinter:
             return rf"\sqrt{{{self._whole(base)}}}"
         if isinstance(base, sp.tanh | sp.log):
             return rf"{FUNCTIONS[type(base)]}^{{{self._plain(exponent)}}}{parenthesised(self._whole(base.args[0]))}"
-        entry = isinstance(base, Entry) and not self.symbols.symbol(base.tensor).superscript
+        entry = isinstance(base, Entry) and self.symbols.symbol(base.tensor).closed
         atom = entry or base.is_Symbol or (base.is_Integer and base.is_positive)
         return f"{self._plain(base) if atom else parenthesised(self._whole(base))}^{{{self._plain(exponent)}}}"
 
@@ -201,13 +207,17 @@ class IndexPrinter:
         body = [f for f in above if f not in scalars]
         top, bottom = fraction(coefficient)
         together = any(f.has(Entry, Binder) for f in below) and not any(f.has(Sum, Partial, sp.Piecewise) for f in body)
+        apart: Sequence[Expr] = ()
         if together:
-            scalars, body = scalars + body, []
+            fractions: list[Expr] = [f for f in body if isinstance(f, Entry) and self.symbols.symbol(f.tensor).by is not None]
+            within = [f for f in body if f not in fractions]  # a fraction bar stands in no other one
+            apart, body = (fractions, []) if within else ((), fractions)
+            scalars += within
         top += self._factors(scalars, alone=not top and bool(below or bottom))
         bottom += self._factors(below, alone=not bottom)
         tail = self._factors(body, alone=False)
         front = [rf"\frac{{{' '.join(top) or '1'}}}{{{' '.join(bottom)}}}"] if bottom else top
-        return " ".join(front + tail)
+        return " ".join(self._factors(apart, alone=False) + front + tail)
 
     def _factors(self, factors: Sequence[Expr], *, alone: bool) -> list[str]:
         """Factors in a row; one that stands alone above or below a fraction bar needs no brackets."""

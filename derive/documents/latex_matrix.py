@@ -92,7 +92,7 @@ class MatrixPrinter:
                 return self.instead[tensor].latex, self.instead[tensor].tightness
             case Leaf(tensor):
                 symbol = self.symbols.symbol(tensor)
-                return symbol.latex(), PRODUCT if symbol.superscript else ATOM
+                return symbol.latex(), ATOM if symbol.closed else PRODUCT
             case Number(expression):
                 return self._number(expression), PRODUCT if expression.is_Mul else ATOM
             case Ones():
@@ -101,6 +101,8 @@ class MatrixPrinter:
                 return self._plain(scalar)
             case Identity():
                 return "I", ATOM
+            case Transpose(Power() as of):  # two signs cannot stand in one place
+                return rf"{parenthesised(self._plain(of)[0])}^\top", ATOM
             case Transpose(of):
                 return rf"{self._at(of, ATOM)}^\top", ATOM
             case Product(factors):

@@ -66,7 +66,7 @@ def formula(block: Formula) -> str:
     """The rows of a displayed formula: one environment, every row on its own line."""
     lines: list[str] = []
     for row in block.rows:
-        note = rf" \quad {text(row.note)}" if row.note else ""
+        note = rf" \quad {_note(row.note)}" if row.note else ""
         first, *more = fold(row.right)
         lines.append(f"{row.left} &{row.relation} {first}")
         lines += [rf"&\quad {line}" for line in more]
@@ -75,6 +75,12 @@ def formula(block: Formula) -> str:
     number = rf" \tag{{{block.number}}}" if block.number else ""
     code = f"\n\n<sub>({block.number}) in the code: {text(block.code)}</sub>" if block.code else ""
     return f"$$\n{safe(body)}{number}\n$${code}"
+
+
+def _note(parts: Text) -> str:
+    """A note within a formula: numbers of equations as they are, words upright."""
+    number = len(parts) == 1 and re.fullmatch(r"\(\w+\)", text(parts))
+    return text(parts) if number else rf"\text{{{text(parts)}}}"
 
 
 def safe(latex: str) -> str:

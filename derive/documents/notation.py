@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import sympy as sp
 from sympy import Expr
@@ -11,7 +12,7 @@ from sympy import Expr
 from derive.documents.document import Ref, Row, Text
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter, Written
-from derive.documents.symbols import MARKS, Symbols, shape_latex
+from derive.documents.symbols import MARKS, Gradients, Symbols, fraction, shape_latex
 from derive.index import Delta, Entry, Index, InRange, Size, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
 from derive.program import Derivation, Equation, Product, Program
@@ -56,8 +57,15 @@ class Notation:
 
     def derivative(self, tensor: Tensor, indices: Sequence[Index] = ()) -> str:
         r"""\partial L / \partial of a tensor, or of its entry at indices."""
-        by = self.entry(tensor, indices) if indices else self.name(tensor)
-        return rf"\frac{{\partial L}}{{\partial {by}}}"
+        return fraction("L", self.entry(tensor, indices) if indices else self.name(tensor))
+
+    def inline(self, tensor: Tensor) -> str:
+        """The symbol of a tensor on one line, for pictures."""
+        return self.symbols.symbol(tensor).inline()
+
+    def equal(self, left: str, *sides: str) -> Row:
+        """left = side = side, without a side that only says again what stands on the left."""
+        return Row(left, " = ".join(side for side in sides if side != left))
 
     def index_row(self, equation: Equation) -> Row:
         return Row(self.entry(equation.tensor, equation.indices), self.index(equation.body, equation.indices))
@@ -77,8 +85,13 @@ def in_shape(latex: str, tensor: Tensor) -> str:
     return rf"{latex} \quad \in {shape_latex(tensor)}" if tensor.axes else latex
 
 
-def notation(derivation: Derivation) -> Notation:
-    """The notation of a derivation. A tensor that is computed in a stable form keeps the number of its mathematical equation."""
+def notation(derivation: Derivation, style: Gradients = "named") -> Notation:
+    """The notation of a derivation. A tensor that is computed in a stable form keeps the number of its mathematical equation.
+
+    style: whether a gradient is named G_W where it is used, or written as dL/dW there too. Raises ValueError for any other.
+    """
+    if style not in get_args(Gradients):
+        raise ValueError(f"no notation is called {style!r}: take {' or '.join(get_args(Gradients))}")
     forward = derivation.forward
     equations = [*(d.equation for d in derivation.stable), *derivation.equations]
     tensors = {t.name: t for t in (*derivation.given, *(e.tensor for e in equations))}
@@ -86,7 +99,8 @@ def notation(derivation: Derivation) -> Notation:
     derivatives = {p.family.of(t).name: (MARKS[p.kind], t) for p in derivation.products for t in _differentiated(p)}
     onehots = {t: _onehot(t, forward) for t in forward.targets if t.values is not None}
     numbers = {e.tensor.name: e.number for e in equations}
-    return Notation(Symbols(tensors, gradients, derivatives), onehots, numbers, 0 if any(map(_calculates, equations)) else 1)
+    symbols = Symbols(tensors, gradients, derivatives, style=style)
+    return Notation(symbols, onehots, numbers, 0 if any(map(_calculates, equations)) else 1)
 
 
 def _calculates(equation: Equation) -> bool:

@@ -206,7 +206,7 @@ class _Graph:
         return {e.tensor: "more" if start <= k < end else f"equation-{e.number}" for k, e in enumerate(self.forward.equations)}
 
     def _symbol(self, tensor: Tensor) -> Name:
-        return Name(self.how.name(tensor), tensor.name)
+        return Name(self.how.inline(tensor), tensor.name)
 
     def _name(self, tensor: Tensor) -> Name:
         return replace(self._symbol(tensor), shown=None if self.figures is None else shown(tensor, self.figures))

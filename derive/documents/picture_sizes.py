@@ -21,7 +21,12 @@ def shortened(words: str) -> str:
 
 def names_width(names: Sequence[Name]) -> float:
     """About how wide names with commas between them are, with their numbers."""
-    return sum(0.8 * FONT * width(name.latex) + shown_width(name) for name in names) + 0.8 * FONT * max(len(names) - 1, 0)
+    return sum(_name_width(name) + shown_width(name) for name in names) + 0.8 * FONT * max(len(names) - 1, 0)
+
+
+def _name_width(name: Name) -> float:
+    """About how wide a name is; a derivative, written on one line, is mostly of full letters, other names half of small ones."""
+    return (1.1 if r"\partial" in name.latex else 0.8) * FONT * width(name.latex)
 
 
 def names_height(names: Sequence[Name]) -> float:

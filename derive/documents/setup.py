@@ -94,7 +94,7 @@ def onehot_definitions(notation: Notation) -> Iterator[Formula]:
 def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
     program = derivation.forward
     yield layout_words(program, notation)
-    yield gradient_words()
+    yield gradient_words(notation)
     yield (
         Math(r"\odot"),
         " and ",
@@ -114,8 +114,22 @@ def _conventions(derivation: Derivation, notation: Notation) -> Iterator[Text]:
     yield from _floors(derivation, notation)
 
 
-def gradient_words() -> Text:
-    """The shape of a gradient and its two symbols."""
+def gradient_words(notation: Notation) -> Text:
+    """The shape of a gradient and its two symbols: which of them is used, and which other texts use."""
+    if notation.symbols.style == "partial":
+        return (
+            "A gradient has the shape of what it belongs to: ",
+            Math(r"\frac{\partial L}{\partial T}"),
+            " has the entries ",
+            Math(r"\frac{\partial L}{\partial T_{ab}}"),
+            ". Where the gradient of a matrix has a name, as in other texts, that is ",
+            Math(r"G_T"),
+            ", and ",
+            Math(r"g_t"),
+            " where it is the gradient by a vector or a number; in the code it is ",
+            Code("dT"),
+            ".",
+        )
     return (
         "A gradient has the shape of what it belongs to. ",
         Math(r"G_T := \frac{\partial L}{\partial T}"),
@@ -148,8 +162,8 @@ def _floors(derivation: Derivation, notation: Notation) -> Iterator[Text]:
             )
         if floors.log is not None and not any(floors.log in a.args and isinstance(a.args[0], sp.log | Log1p) for a in bounded):
             yield (
-                "No logarithm of a probability is computed here: its definition is put in, and up to the bound the loss is right even where "
-                "a probability is rounded to 0 or 1. PyTorch takes the logarithm of the rounded one, and gives the bound there.",
+                "No logarithm of a probability is computed here: its definition is put in, and up to the bound the loss is right even "
+                "where a probability is rounded to 0 or 1. PyTorch takes the logarithm of the rounded one, and gives the bound there.",
             )
 
 

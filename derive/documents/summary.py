@@ -39,7 +39,7 @@ def short_setup(derivation: Derivation, network: Network, how: Notation) -> Sect
     blocks: list[Block] = [
         Paragraph(network_words(network)),
         Table((("Symbol",), ("Meaning",), ("Shape",)), tuple(rows), 1),
-        Paragraph((*layout_words(forward, how), " ", *_onehots(how), *gradient_words())),
+        Paragraph((*layout_words(forward, how), " ", *_onehots(how), *gradient_words(how))),
     ]
     return Section(("Set-up",), tuple(blocks))
 

@@ -5,27 +5,45 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from derive.index import Axis, Tensor
 
 MARKS = {"jvp": r"\dot", "hvp": r"\mathring", "jacobian": "J"}  # over the letter of a tensor, or in its place
 GREEK = ("alpha", "beta", "gamma", "delta", "eta", "theta", "lambda", "mu", "sigma")
 LETTERS = {"Yhat": r"\hat{Y}", "yhat": r"\hat{y}", "Xhat": r"\hat{X}", **{name: rf"\{name}" for name in GREEK}}
+Gradients = Literal["named", "partial"]  # G_W, introduced as dL/dW; or dL/dW wherever it stands
 STEP = re.compile(r"([A-Za-z]+\d*)_(\d+)")  # the value of a recurrence at a step: H2_1
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """A letter with what stands beside it: W and 1 for W_1, G and W_1 for G_{W_1}, Z and max for Z^max."""
+    """A letter with what stands beside it: W and 1 for W_1, G and W_1 for G_{W_1}, Z and max for Z^max.
+
+    by: what the loss is differentiated by, where the symbol is a fraction; its letter is then L.
+    """
 
     letter: str
     subscript: str = ""
     superscript: str = ""
+    by: Symbol | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can be raised to a power or transposed without brackets."""
+        return not self.superscript and self.by is None
 
     def latex(self, indices: str = "") -> str:
         """The symbol, or its entry at these indices: W_{1,ji}."""
+        if self.by is not None and not self.superscript:
+            return fraction(self.letter, self.by.latex(indices))
         below = ",".join(part for part in (self.subscript, indices) if part)
-        return self.letter + _script("_", below) + _script("^", self.superscript)
+        letter = self.letter if self.by is None else rf"\left({fraction(self.letter, self.by.latex())}\right)"
+        return letter + _script("_", below) + _script("^", self.superscript)
+
+    def inline(self) -> str:
+        """The symbol without a fraction bar, for places where there is one line."""
+        return self.latex() if self.by is None else rf"\partial {self.letter}/\partial {self.by.latex()}"
 
 
 @dataclass(frozen=True)
@@ -34,38 +52,36 @@ class Symbols:
 
     tensors: every tensor of the derivation by name; gradients: by the name of a gradient's tensor, the tensor that it belongs to;
     derivatives: by the name of a product's tensor, the mark of the product and the tensor that it belongs to; extents: the numbers that
-    are written in place of some sizes.
+    are written in place of some sizes; style: how a gradient is written.
     """
 
     tensors: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
     derivatives: Mapping[str, tuple[str, Tensor]] = field(default_factory=dict[str, tuple[str, Tensor]])
     extents: Mapping[str, int] = field(default_factory=dict[str, int])
+    style: Gradients = "named"
 
     def size(self, axis: Axis) -> str:
         """The extent of an axis: its letter, or a number."""
         return str(self.extents[axis.size]) if axis.size in self.extents else size_letter(axis)
 
     def symbol(self, tensor: Tensor) -> Symbol:
-        """A gradient is G (a matrix) or g (a vector, a number) with its tensor below; everything else is what its name says."""
-        return self._by_name(tensor.name)
+        """A gradient is G (a matrix) or g (a vector, a number) with its tensor below, or a fraction; all else is what its name says."""
+        return self._by_name(tensor.name, self.style)
 
-    def derivative(self, tensor: Tensor) -> str:
-        """A gradient in Leibniz' notation, dL/dW_1; any other tensor as its symbol."""
-        by = self.gradients.get(tensor.name)
-        return self.symbol(tensor).latex() if by is None else rf"\frac{{\partial L}}{{\partial {self.symbol(by).latex()}}}"
-
-    def _by_name(self, name: str) -> Symbol:
+    def _by_name(self, name: str, style: Gradients) -> Symbol:
         if name in self.derivatives:
             mark, of = self.derivatives[name]
-            symbol = self._by_name(of.name)
+            symbol = self._by_name(of.name, "named")  # a mark stands over a letter
             return Symbol(mark, symbol.latex()) if mark.isalpha() else replace(symbol, letter=f"{mark}{{{symbol.letter}}}")
         by = self.gradients.get(name)
+        if by is not None and style == "partial":
+            return Symbol("L", by=self.symbol(by))
         if by is not None:
             return Symbol("G" if len(by.axes) > 1 else "g", self.symbol(by).latex())
         if (step := STEP.fullmatch(name)) is not None:
             return replace(named(step[1]), superscript=f"({step[2]})")
-        return self._part(self._words(name)) if "_" in name else named(name)
+        return self._part(self._words(name), style) if "_" in name else named(name)
 
     def _words(self, name: str) -> list[str]:
         """A name at its underscores, the values of steps whole: tanh_C2_1 is tanh and C2_1."""
@@ -78,9 +94,9 @@ class Symbols:
                 found.append(word)
         return found
 
-    def _part(self, words: Sequence[str]) -> Symbol:
+    def _part(self, words: Sequence[str], style: Gradients) -> Symbol:
         """A shared part is named after what it does and what it reads: sum_exp_Z is Z with `sum exp` above."""
-        read = [self._by_name(word) for word in words if word in self.tensors]
+        read = [self._by_name(word, style) for word in words if word in self.tensors]
         done = r"\ ".join(escape(word) for word in words if word not in self.tensors)
         if not read:
             whole = r"\ ".join(map(escape, words))
@@ -155,6 +171,11 @@ SPECIAL = {
 def escape(text: str) -> str:
     """Plain text as LaTeX text."""
     return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def fraction(above: str, below: str) -> str:
+    """A partial derivative."""
+    return rf"\frac{{\partial {above}}}{{\partial {below}}}"
 
 
 def _script(mark: str, content: str) -> str:

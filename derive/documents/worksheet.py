@@ -50,9 +50,9 @@ def _backward(derivation: Derivation, how: Notation, figures: Figures) -> Iterat
 def _gradient_row(equation: Equation, of: Tensor, how: Notation, figures: Figures) -> Row:
     """dL/dW = G_W = its formula, or a blank to write that into."""
     if figures.blank:
-        return Row(how.derivative(of), in_shape(f"{how.name(equation.tensor)} = {FORMULA}", of))
+        return how.equal(how.derivative(of), how.name(equation.tensor), in_shape(FORMULA, of))
     form = how.matrix(equation.body, equation.indices)
     if form is not None:
-        return Row(how.derivative(of), in_shape(f"{how.name(equation.tensor)} = {form}", of))
+        return how.equal(how.derivative(of), how.name(equation.tensor), in_shape(form, of))
     entry = how.entry(equation.tensor, equation.indices)
-    return Row(how.derivative(of, equation.indices), f"{entry} = {how.index(equation.body, equation.indices)}")
+    return how.equal(how.derivative(of, equation.indices), entry, how.index(equation.body, equation.indices))

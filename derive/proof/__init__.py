@@ -17,6 +17,7 @@ reach every branch, and a branch that no point has reached is named in the verdi
 """
 
 from derive.proof.check import prove
+from derive.proof.conventions import Agreement, prove_conventions
 from derive.proof.verdict import Verdict
 
-__all__ = ["Verdict", "prove"]
+__all__ = ["Agreement", "Verdict", "prove", "prove_conventions"]
