@@ -199,6 +199,18 @@ def _middle(cell: Interval) -> float:
 # -- where it is 0 -----------------------------------------------------------------------------------------------------------------------
 
 
+def branch_places(e: Expr) -> tuple[Expr, ...]:
+    """Where a function of X changes branch, or has an absolute value or a sign of 0; what is no root of a polynomial is left out."""
+    inner = (node.args[0] for node in sp.preorder_traversal(e) if isinstance(node, sp.Abs | sp.sign))
+    found: dict[Expr, None] = {}
+    for difference in (*(c.lhs - c.rhs for c in _conditions(e)), *inner):
+        try:
+            found |= dict.fromkeys(_zeros(difference))
+        except NoEnclosure:
+            continue
+    return tuple(sorted(found, key=float))
+
+
 def _dead(slope: Expr) -> Iterator[tuple[Expr, Expr]]:
     """The intervals between the places where branches change on which the slope is the number 0, the longest ones."""
     places = sorted(dict.fromkeys(p for condition in _conditions(slope) for p in _roots(condition)), key=float)
@@ -222,8 +234,11 @@ def _conditions(e: Expr) -> list[Relational]:
 
 
 def _roots(condition: Relational) -> list[Expr]:
-    """Where the sides are equal; nowhere for sides that are no polynomials with rational coefficients."""
-    difference = condition.lhs - condition.rhs
+    """Where the sides are equal. Raises NoEnclosure for sides that are no polynomials with rational coefficients."""
+    return _zeros(condition.lhs - condition.rhs)
+
+
+def _zeros(difference: Expr) -> list[Expr]:
     polynomial = sp.Poly(difference, X) if difference.is_polynomial(X) else None
     if polynomial is None or not (polynomial.domain.is_QQ or polynomial.domain.is_ZZ):
         raise NoEnclosure("condition")

@@ -16,8 +16,9 @@ from derive.bounds import X, bound
 from derive.documents import render
 from derive.documents.document import Document
 from derive.documents.markdown import render_markdown
-from derive.documents.meaning import factors, meaning, products, rounded_up
+from derive.documents.meaning import factors, meaning, products
 from derive.documents.notation import notation
+from derive.documents.signs import rounded_up
 from derive.evaluate import evaluate
 from derive.formulas.activations import ACTIVATIONS
 from derive.functions import Sigmoid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import re
 import shutil
 import subprocess
@@ -132,6 +133,17 @@ def named(made: Sheeted) -> Mapping[str, tuple[str, Array]]:
 
 
 # -- what a document in numbers shows ----------------------------------------------------------------------------------
+
+
+def test_a_gradient_that_is_zero_but_for_rounding_is_no_mismatch() -> None:
+    """A bias of the keys moves all scores of a row alike, so softmax takes no notice of it."""
+    layers = [{"kind": "embedding", "embedding_dim": 2}, {"kind": "attention"}, {"kind": "dense", "units": 2}]
+    network = Network(name="keys", inputs={"shape": [3], "tokens": 3}, loss="softmax_cross_entropy", layers=layers)
+    made = worksheet.worksheet(network, "batch", Wanted(source="seed=0,examples=2"))
+    values = made.numbers.worked.values
+    assert 0 < np.abs(values["dbk2"]).max() < 1e-12
+    largest = min(np.abs(values[name]).max() for name in values if values[name].any() and name != "dbk2")
+    assert figures(made.numbers, notation(made.derivation)).rounding.decimals <= max(4, 1 - math.floor(math.log10(largest)))
 
 
 @pytest.mark.parametrize("name", SHEETS)

@@ -54,7 +54,7 @@ def compose(
         return Document((title, network.name), tuple(summary(derivation, network, how)))
     sections = [
         setup(derivation, network, how),
-        network_picture(derivation, how),
+        network_picture(derivation, how, beside),
         *([given_numbers(beside)] if beside else []),
         forward_pass(derivation, how, beside),
         *chain(derivation, how),

@@ -80,11 +80,26 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The numbers of a tensor in a picture, as LaTeX: the rows of a matrix, or words in the place of an array that is too large."""
+
+    relation: str
+    rows: tuple[tuple[str, ...], ...] = ()
+    words: str = ""
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether there is more than one number."""
+        return sum(map(len, self.rows)) > 1
+
+
+@dataclass(frozen=True)
 class Name:
-    """A tensor in a picture: its symbol as LaTeX and its name in the code."""
+    """A tensor in a picture: its symbol as LaTeX, its name in the code, and its numbers where it has some."""
 
     latex: str
     code: str
+    shown: Shown | None = None
 
 
 Role = Literal["equation", "input", "parameter", "target", "given", "result", "more"]
@@ -95,7 +110,7 @@ class Node:
     """An equation, what is given to some equation, or what is left when all are computed.
 
     key: its own among the nodes; number: the equation's; words: what it computes; group: the layer that it belongs to; names: the tensors
-    that a node stands for which is no equation.
+    that a node stands for which is no equation; value: what an equation computes, where its words alone do not tell it from another one.
     """
 
     key: str
@@ -104,6 +119,7 @@ class Node:
     number: str = ""
     group: str = ""
     names: tuple[Name, ...] = ()
+    value: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -118,13 +134,52 @@ class Edge:
 
 @dataclass(frozen=True)
 class Picture:
-    """A graph. Inputs, equations and what stands for several stand one below the other, everything else beside its neighbour."""
+    """A graph. Inputs, equations and what stands for several stand one below the other, everything else beside its neighbour.
+
+    title: what it shows, for below it and for those who cannot see it.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    title: str = "The computation graph, forward and backward"
 
 
-Block = Paragraph | Items | Table | Formula | Picture
+CurveRole = Literal["forward", "backward", "bound", "dead"]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through points, in the units of its plot; `words`: LaTeX that stands above its right end."""
+
+    role: CurveRole
+    points: tuple[Point, ...]
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A function and its derivative between two numbers; height: the lowest and the highest point.
+
+    samples: some numbers, each with the value of the function and of its derivative, where no curve can be drawn.
+    """
+
+    title: str
+    curves: tuple[Curve, ...]
+    width: Point
+    height: Point
+    samples: tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Plots beside one another, and what their lines mean."""
+
+    plots: tuple[Plot, ...]
+    title: str
+
+
+Block = Paragraph | Items | Table | Formula | Picture | Plots
 
 
 @dataclass(frozen=True)

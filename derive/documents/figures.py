@@ -52,9 +52,10 @@ class Rounding:
 
 
 def rounding(arrays: Iterable[Given]) -> Rounding:
-    """As many decimals as show two digits of the largest number of every array that is not zero, from 4 to 8."""
+    """As many decimals as show two digits of the largest number of every array that is not zero, but for rounding, from 4 to 8."""
     largest = [float(np.abs(array).max()) for array in arrays if array.size and np.abs(array).max() > 0]
-    needed = max((1 - math.floor(math.log10(size)) for size in largest), default=FEWEST)
+    least = NOISE * max(largest, default=0.0)
+    needed = max((1 - math.floor(math.log10(size)) for size in largest if size > least), default=FEWEST)
     return Rounding(min(max(needed, FEWEST), MOST))
 
 

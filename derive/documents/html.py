@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from derive.documents.document import Code, Document, Link, Math, Part, Ref, Row, Section, Text
 from derive.documents.layout import fold
 from derive.documents.mathml import inline, mathml
-from derive.documents.svg import svg
+from derive.documents.svg import svg, svg_plots
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=True,
     )
-    environment.filters.update(text=text, plain=plain, formula=formula, svg=svg, kind=lambda block: type(block).__name__)
+    environment.filters.update(
+        text=text, plain=plain, formula=formula, svg=svg, svg_plots=svg_plots, kind=lambda block: type(block).__name__
+    )
     return environment
 
 

@@ -6,9 +6,10 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.documents.document import Code, Document, Formula, Link, Math, Part, Ref, Text
+from derive.documents.document import Code, Document, Formula, Link, Math, Part, Plots, Ref, Text
 from derive.documents.layout import fold
 from derive.documents.mermaid import mermaid
+from derive.documents.signs import decimal_latex
 
 
 def render_markdown(document: Document) -> str:
@@ -21,7 +22,9 @@ def render_markdown(document: Document) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(text=text, cell=cell, formula=formula, mermaid=mermaid, kind=lambda block: type(block).__name__)
+    environment.filters.update(
+        text=text, cell=cell, formula=formula, mermaid=mermaid, samples=samples, kind=lambda block: type(block).__name__
+    )
     return environment.get_template("document.md.j2").render(document=document)
 
 
@@ -47,6 +50,16 @@ def _part(part: Part) -> str:
             return f"[{text((words,))}]({url})"
         case _:
             return re.sub(r"([\\`*_\[\]<>#|$~^&])", r"\\\1", part)
+
+
+def samples(block: Plots) -> str:
+    """Values of the functions and of their derivatives: Markdown has no drawings that GitHub shows, so curves become a table."""
+    at = [x for x, _, _ in block.plots[0].samples]
+    lines = [["$x$", *(f"${x:g}$" for x in at)], ["---"] * (len(at) + 1)]
+    for plot in block.plots:
+        for words, place in ((cell((plot.title,)), 1), ("derivative", 2)):
+            lines.append([words, *(f"${decimal_latex(format(sample[place], '.4g'))}$" for sample in plot.samples)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def formula(block: Formula) -> str:

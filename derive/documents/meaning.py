@@ -1,4 +1,4 @@
-"""What the formulas say of this network: where gradients vanish, explode or die, what is kept for the backward pass, and what it costs."""
+"""What the formulas say of this network: where gradients vanish, explode or die, what stabilisation changed, what is kept, and costs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from derive.bounds import LARGEST, Bound, X, bound
 from derive.documents.document import Block, Items, Math, Paragraph, Ref, Section, Table, Text
 from derive.documents.local import slope
 from derive.documents.notation import Notation
+from derive.documents.plots import plots
+from derive.documents.signs import rounded_up
+from derive.documents.stability import stability
 from derive.documents.words import heading
 from derive.index import Binder, Entry, Tensor, free_indices
 from derive.operation_cost import words
@@ -47,7 +50,7 @@ class Product:
 
 def meaning(derivation: Derivation, how: Notation) -> Section:
     """The section of a document."""
-    blocks = (*_gradients(derivation, how), *_kept(derivation, how), *_cost(derivation))
+    blocks = (*_gradients(derivation, how), *stability(derivation, how), *_kept(derivation, how), *_cost(derivation))
     return Section(("What the formulas say",), blocks)
 
 
@@ -93,6 +96,7 @@ def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
         )
         header: tuple[Text, ...] = (("Equation",), ("At most",), ("Exactly 0",), ("Falls to 0",))
         yield Table(header, tuple(_row(f, f.found, how) for f in functions if f.found is not None), 0)
+    yield from plots(derivation)
     passed = list(dict.fromkeys(f.equation.number for f in every if f.found is None and not f.linear))
     if passed:
         refs = [part for k, number in enumerate(passed) for part in ([", "] if k else []) + [Ref(number)]]
@@ -131,17 +135,6 @@ def _row(factor: Factor, found: Bound, how: Notation) -> tuple[Text, ...]:
         tuple(dead) or ("nowhere",),
         (" and ".join(sides) or "no",),
     )
-
-
-def rounded_up(x: float) -> str:
-    """Four significant digits, never below the number by more than its own rounding."""
-    if x == 0:
-        return "0"
-    exponent = math.floor(math.log10(x)) - 3
-    scaled = math.ceil(x * (1 - 1e-9) / 10.0**exponent)
-    shown = f"{scaled * 10.0**exponent:.4g}"
-    mantissa, _, power = shown.partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa
 
 
 def products(derivation: Derivation, every: tuple[Factor, ...]) -> dict[Tensor, Product]:

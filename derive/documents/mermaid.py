@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from derive.documents.document import Name, Node, Picture
+from derive.documents.document import Name, Node, Picture, Shown
 
 SHAPES = {"equation": ("[", "]"), "more": ("[", "]"), "target": ("[[", "]]")}  # anything else is round
 STYLES = (
@@ -13,6 +13,15 @@ STYLES = (
     "classDef equation fill:#ffffff,stroke:#5d6470,color:#1d1f24",
 )
 CLASSES = {"equation": "equation", "more": "equation", "target": "target"}
+
+ALMOST = "\N{ALMOST EQUAL TO}"
+PLAIN = {
+    r"\Vert \cdot \Vert \approx": "length " + ALMOST,
+    r"\times": "\N{MULTIPLICATION SIGN}",
+    r"\cdot": "\N{MULTIPLICATION SIGN}",
+    "{": "",
+    "}": "",
+}
 
 
 def mermaid(picture: Picture) -> str:
@@ -46,7 +55,8 @@ def _words(node: Node) -> str:
     if node.names:
         return _codes(node.names)
     group = f"{node.group}: " if node.group else ""
-    return escape(f"({node.number}) {group}{node.words}" if node.number else node.words)
+    value = f", {node.value.code}" if node.value else ""
+    return escape(f"({node.number}) {group}{node.words}{value}" if node.number else node.words)
 
 
 def _beside(names: Sequence[Name]) -> str:
@@ -54,7 +64,23 @@ def _beside(names: Sequence[Name]) -> str:
 
 
 def _codes(names: Sequence[Name]) -> str:
-    return ", ".join(escape(name.code) for name in names)
+    return ", ".join(escape(name.code + (_numbers(name.shown) if name.shown else "")) for name in names)
+
+
+def _numbers(shown: Shown) -> str:
+    """The numbers of a matrix as rows between brackets: [1, 2; 3, 4]."""
+    if not shown.rows:
+        return f": {_plain(shown.words)}"
+    inside = "; ".join(", ".join(map(_plain, row)) for row in shown.rows)
+    relation = "=" if shown.relation == "=" else ALMOST
+    return f" {relation} [{inside}]" if shown.is_matrix else f" {relation} {inside}"
+
+
+def _plain(latex: str) -> str:
+    """A number as text: 1.5 \N{MULTIPLICATION SIGN} 10^7."""
+    for command, text in PLAIN.items():
+        latex = latex.replace(command, text)
+    return latex
 
 
 def escape(text: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from derive.documents.document import Edge, Name, Node, Paragraph, Picture, Role, Section
+import numpy as np
+
+from derive.documents.document import Edge, Name, Node, Paragraph, Picture, Role, Section, Shown
 from derive.documents.notation import Notation
+from derive.documents.numbers import Figures
 from derive.documents.words import heading
 from derive.index import Tensor
 from derive.program import Derivation, Equation, Program
@@ -16,6 +20,7 @@ from derive.program import Derivation, Equation, Program
 LAYERS, EQUATIONS = 12, 24  # of more, those in the middle are left out,
 ENDS = 8  # and about so many equations are shown at the beginning and at the end
 TOGETHER = 3  # parameters in one node
+ROWS, COLUMNS = 4, 4  # of a larger array its shape and length are shown
 
 LEGEND = (
     "An arrow with a solid line (blue) carries a value to an equation that reads it, one with a dashed line (orange) the gradient of the "
@@ -23,18 +28,34 @@ LEGEND = (
     "numbers; round ones are given; targets (green) have a double line, and no gradient."
 )
 
+NUMBERS = "Beside every symbol stand its numbers, rounded as everywhere in this document."
+LARGE = (
+    f"Of an array with more than {ROWS} rows or {COLUMNS} columns, or with more than two axes, the shape is shown and the length, which is "
+    "the root of the sum of the squares of its numbers; of labels, the shape alone."
+)
 
-def network_picture(derivation: Derivation, how: Notation) -> Section:
-    """The section with the computation graph, forward and backward."""
-    return Section(("Computation graph",), (Paragraph((LEGEND,)), picture(derivation, how)))
+
+def network_picture(derivation: Derivation, how: Notation, figures: Figures | None = None) -> Section:
+    """The section with the computation graph, forward and backward; with numbers, unless these are what an exercise asks for."""
+    figures = None if figures is None or figures.blank else figures
+    made = picture(derivation, how, figures)
+    legend = f"{LEGEND} {NUMBERS}" if figures else LEGEND
+    if figures and any(name.shown and name.shown.words for part in (*made.nodes, *made.edges) for name in names_of(part)):
+        legend += f" {LARGE}"
+    return Section(("Computation graph",), (Paragraph((legend,)), made))
 
 
-def picture(derivation: Derivation, how: Notation) -> Picture:
-    """The graph of the forward equations with a gradient on every edge that has one.
+def names_of(part: Node | Edge) -> tuple[Name, ...]:
+    """The tensors that a node or an edge names."""
+    return part.names if isinstance(part, Node) else (*part.forward, *part.backward)
+
+
+def picture(derivation: Derivation, how: Notation, figures: Figures | None = None) -> Picture:
+    """The graph of the forward equations with a gradient on every edge that has one, and with the numbers of both where there are any.
 
     Of a deep network the equations in the middle are one node that says how many they are.
     """
-    graph = _Graph(derivation, how)
+    graph = _Graph(derivation, how, figures)
     return Picture(tuple(graph.nodes()), tuple(graph.edges()))
 
 
@@ -58,10 +79,17 @@ def group_of(equation: Equation) -> str:
     return words if mark else ""
 
 
+def _words(equation: Equation) -> tuple[str, str]:
+    """The layer of an equation and what it does there."""
+    words, group = heading(equation), group_of(equation)
+    return group, words.removeprefix(f"{group}: ") if group else words
+
+
 @dataclass(frozen=True)
 class _Graph:
     derivation: Derivation
     how: Notation
+    figures: Figures | None
 
     @property
     def forward(self) -> Program:
@@ -101,10 +129,10 @@ class _Graph:
     def _equation(self, equation: Equation) -> Iterator[Node]:
         """What is given to an equation, the equation, and what it computes if nothing reads that."""
         yield from (node for node, _ in self._given(equation))
-        words = heading(equation)
-        group = group_of(equation)
+        group, words = _words(equation)
         key = f"equation-{equation.number}"
-        yield Node(key, "equation", words.removeprefix(f"{group}: ") if group else words, equation.number, group)
+        value = self._symbol(equation.tensor) if self._alike[group, words] > 1 else None
+        yield Node(key, "equation", words, equation.number, group, value=value)
         if not self.forward.reading(equation.tensor):
             yield Node(f"result-{equation.number}", "result", names=(self._name(equation.tensor),))
 
@@ -114,8 +142,9 @@ class _Graph:
         for tensor in sorted((t for t in equation.reads if t in self._roles), key=lambda t: self._places[t]):
             roles[self._roles[tensor]].append(tensor)
         for role, read in roles.items():
-            for k in range(0, len(read), TOGETHER):
-                some = read[k : k + TOGETHER]
+            together = TOGETHER if self.figures is None else 1
+            for k in range(0, len(read), together):
+                some = read[k : k + together]
                 yield Node(f"{role}-{equation.number}-{k}", role, names=tuple(map(self._name, some))), some
 
     def _more(self, start: int, end: int) -> Node:
@@ -142,6 +171,11 @@ class _Graph:
     def _ordered(self, equation: Equation) -> list[Tensor]:
         """The inputs and values that an equation reads, in the order of computation."""
         return sorted((t for t in equation.reads if t not in self._roles), key=lambda t: self._places[t])
+
+    @cached_property
+    def _alike(self) -> Counter[tuple[str, str]]:
+        """How many equations have the same words in the same layer."""
+        return Counter(map(_words, self.forward.equations))
 
     @cached_property
     def _roles(self) -> dict[Tensor, Role]:
@@ -171,5 +205,23 @@ class _Graph:
         start, end = self._split()
         return {e.tensor: "more" if start <= k < end else f"equation-{e.number}" for k, e in enumerate(self.forward.equations)}
 
-    def _name(self, tensor: Tensor) -> Name:
+    def _symbol(self, tensor: Tensor) -> Name:
         return Name(self.how.inline(tensor), tensor.name)
+
+    def _name(self, tensor: Tensor) -> Name:
+        return replace(self._symbol(tensor), shown=None if self.figures is None else shown(tensor, self.figures))
+
+
+def shown(tensor: Tensor, figures: Figures) -> Shown:
+    """The numbers of a tensor: all of them, or its shape and length where these are too many for a picture."""
+    array, exact = figures.worked.values[tensor.name], tensor.name in figures.exact
+    array = array + figures.how.first if tensor.values is not None else array
+    relation = "=" if exact else r"\approx"
+    table = array.reshape(-1, 1) if array.ndim < 2 else array
+    if table.ndim == 2 and table.shape[0] <= ROWS and table.shape[1] <= COLUMNS:
+        return Shown(relation, tuple(tuple(figures.rounding.text(float(x), exact=exact) for x in row) for row in table))
+    size = r" \times ".join(map(str, array.shape))
+    if tensor.values is not None:
+        return Shown("", words=size)
+    length = float(np.sqrt(np.sum(np.square(array.astype(np.float64)))))
+    return Shown("", words=rf"{size}, \Vert \cdot \Vert \approx {figures.rounding.text(length)}")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from derive.documents.document import Edge, Name, Node, Picture
-from derive.documents.layout import width
+from derive.documents.picture_sizes import FONT, LINE, names_height, names_width, shortened
 
 # Lengths are in pixels of a text of FONT pixels, from the upper left corner to the right and down.
-FONT = 14.0
 LETTER = 0.54 * FONT  # the width of a letter in a word, about
 BOX, SIDE, BETWEEN = 32.0, 28.0, 10.0  # the height of an equation and of what stands on its left, and the space between two of those
 GAP, HEADING = 36.0, 20.0  # the space below an equation, and what the name of a layer takes more
 ROOM = 11.0  # from the middle of a node to an arrow forward, and on the other side to that back
 PORT, CORNER, PAD = 20.0, 10.0, 10.0
-LONGEST = 30  # letters of a word
 
 Point = tuple[float, float]
 Direction = Literal["forward", "backward"]
@@ -76,21 +74,6 @@ class Layout:
     labels: tuple[Label, ...]
 
 
-def shortened(words: str) -> str:
-    """Words that are not too long for a box."""
-    return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
-
-
-def names_width(names: Sequence[Name]) -> float:
-    """About how wide names with commas between them are."""
-    return sum(map(_name_width, names)) + 0.8 * FONT * max(len(names) - 1, 0)
-
-
-def _name_width(name: Name) -> float:
-    """About how wide a name is; a derivative, written on one line, is mostly of full letters, other names half of small ones."""
-    return (1.1 if r"\partial" in name.latex else 0.8) * FONT * width(name.latex)
-
-
 def place(picture: Picture) -> Layout:
     """The layout of a picture; the same picture has the same one."""
     return _Column(picture).layout()
@@ -120,7 +103,8 @@ class _Column:
         self.ports = self._ports()
 
     def layout(self) -> Layout:
-        across = max(map(self._wide, self.rows))
+        beside = max((names_width(n) for e in self.near for n in (e.forward, e.backward) if any(x.shown for x in n)), default=0.0)
+        across = max((*map(self._wide, self.rows), 2 * (beside + ROOM + 7)))
         sides = [pair for pairs in self.side.values() for pair in pairs]
         side = max((names_width(n.names) + 20 for n, _ in sides), default=0.0)
         channel = max((names_width((*e.backward, *e.forward)) + 52 for _, e in sides), default=0.0)
@@ -128,16 +112,20 @@ class _Column:
         boxes, bands, bottom = self._boxes(middle, across)
         placed, arrows, labels = list(boxes.values()), list[Arrow](), list[Label]()
         for key, pairs in self.side.items():
-            for k, (node, edge) in enumerate(pairs):
-                box = boxes[key]
-                y = box.y + (k - (len(pairs) - 1) / 2) * (SIDE + BETWEEN)
+            box = boxes[key]
+            top = box.y - (sum(_side(*pair) for pair in pairs) + BETWEEN * (len(pairs) - 1)) / 2
+            for node, edge in pairs:
+                height, label = _side(node, edge), names_height(edge.backward)
+                y = top + height / 2
+                top += height + BETWEEN
                 w = names_width(node.names) + 20
-                placed.append(Placed(node, PAD + side - w / 2, y, w, SIDE))
+                placed.append(Placed(node, PAD + side - w / 2, y, w, max(SIDE, names_height(node.names) + 8)))
                 here, there = (PAD + side, box.x - box.width / 2) if node.role != "result" else (box.x - box.width / 2, PAD + side)
-                arrows.append(Arrow("forward", ((here, y - 7), (there, y - 7))))
+                ahead, back = y - label / 2 + 1, y + 6  # the forward arrow runs above the label of the other
+                arrows.append(Arrow("forward", ((here, ahead), (there, ahead))))
                 if edge.backward:
-                    arrows.append(Arrow("backward", ((there, y + 6), (here, y + 6))))
-                    labels.append(Label("backward", edge.backward, (here + there) / 2, y + 7, "middle", over=True))
+                    arrows.append(Arrow("backward", ((there, back), (here, back))))
+                    labels.append(Label("backward", edge.backward, (here + there) / 2, back + 1, "middle", over=True))
         for edge in self.near:
             self._straight(edge, boxes, arrows, labels)
         right = self._far(boxes, middle + across / 2 + PAD, arrows, labels)
@@ -147,7 +135,8 @@ class _Column:
         if node.names:
             return names_width(node.names) + 28
         words = len(shortened(node.words) if node.role == "equation" else node.words)
-        return max(LETTER * (words + (len(node.number) + 3 if node.number else 0)) + 20, 130)
+        value = names_width((node.value,)) + LETTER if node.value else 0.0
+        return max(LETTER * (words + (len(node.number) + 3 if node.number else 0)) + value + 20, 130)
 
     def _boxes(self, middle: float, across: float) -> tuple[dict[str, Placed], list[Band], float]:
         boxes: dict[str, Placed] = {}
@@ -155,10 +144,11 @@ class _Column:
         y, group = 4.0, ""
         for k, node in enumerate(self.rows):
             new = node.group not in ("", group)
-            y += (GAP if k else 0) + (HEADING if new else 0)
-            stack = len(self.side[node.key])
+            y += (self._gap(self.rows[k - 1]) if k else 0) + (HEADING if new else 0)
+            stack = sum(_side(*pair) + BETWEEN for pair in self.side[node.key])
             ports = max((at for (key, _), at in self.ports.items() if key == node.key), default=-1) + 1
-            needed = max(BOX if node.role in ("equation", "more") else SIDE, stack * (SIDE + BETWEEN) - BETWEEN + 2, ports * PORT)
+            least = BOX if node.role in ("equation", "more") else max(SIDE, names_height(node.names) + 8)
+            needed = max(least, stack - BETWEEN + 2, ports * PORT)
             own = across if node.role in ("equation", "more") else self._wide(node)
             boxes[node.key] = Placed(node, middle, y + needed / 2, own, needed)
             if new:
@@ -170,10 +160,16 @@ class _Column:
             group = node.group
         return boxes, bands, y + 6
 
+    def _gap(self, node: Node) -> float:
+        """The space below a node: what stands beside the arrows there, one line of which it has room for as it is."""
+        near = [names_height(n) for e in self.near if e.start == node.key for n in (e.forward, e.backward)]
+        far = [sum(names_height(n) for n in (e.forward, e.backward)) - LINE for e in self.far.get(node.key, ())]
+        return GAP + max((*near, *far, LINE)) - LINE
+
     def _straight(self, edge: Edge, boxes: Mapping[str, Placed], arrows: list[Arrow], labels: list[Label]) -> None:
         start, end = boxes[edge.start], boxes[edge.end]
         top, bottom = start.y + start.height / 2, end.y - end.height / 2
-        y = top + 8 + (GAP - 8) / 2
+        y = top + 8 + (self._gap(start.node) - 8) / 2
         arrows.append(Arrow("forward", ((start.x - ROOM, top), (start.x - ROOM, bottom))))
         if edge.forward:
             labels.append(Label("forward", edge.forward, start.x - ROOM - 7, y, "end"))
@@ -226,12 +222,18 @@ class _Column:
             arrows.append(Arrow("forward", ((x, y - 4), (side, y - 4))))
             if edge.backward:
                 arrows.append(Arrow("backward", ((side, y + 4), (x + 8, y + 4)), head=False))
-        y = box.y + box.height / 2 + GAP / 2
+        y = box.y + box.height / 2 + self._gap(box.node) / 2
         at = x + 8 * back + 6
+        ahead, behind = (names_height(n) for n in (edges[0].forward, edges[0].backward))
         if edges[0].forward:
-            labels.append(Label("forward", edges[0].forward, at, y - (9 if back else 0), "start"))
+            labels.append(Label("forward", edges[0].forward, at, y - (behind / 2 + 1 if back else 0), "start"))
         if back:
-            labels.append(Label("backward", edges[0].backward, at, y + 9, "start"))
+            labels.append(Label("backward", edges[0].backward, at, y + ahead / 2 + 1, "start"))
+
+
+def _side(node: Node, edge: Edge) -> float:
+    """The height of what stands beside an equation."""
+    return max(SIDE, names_height(node.names) + 8, names_height(edge.backward) + 12)
 
 
 def _lanes(ways: Mapping[str, tuple[int, int]]) -> dict[str, int]:

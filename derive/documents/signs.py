@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import sympy as sp
@@ -96,3 +97,23 @@ def lower_bound(e: Expr) -> tuple[Expr, Expr] | None:
             return bound, x
         case _:
             return None
+
+
+def rounded_up(x: float) -> str:
+    """Four significant digits, never below the number by more than its own rounding."""
+    if x == 0:
+        return "0"
+    exponent = math.floor(math.log10(x)) - 3
+    scaled = math.ceil(x * (1 - 1e-9) / 10.0**exponent)
+    shown = f"{scaled * 10.0**exponent:.4g}"
+    mantissa, _, power = shown.partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa
+
+
+def decimal_latex(text: str) -> str:
+    """A number as Python or mpmath write it, as LaTeX: 1.5e-07 is 1.5 times a power of ten."""
+    if text in ("nan", "+inf", "-inf"):
+        return {"nan": r"\mathrm{NaN}", "+inf": r"\infty", "-inf": r"-\infty"}[text]
+    mantissa, _, power = text.partition("e")
+    mantissa = mantissa.removesuffix(".0")
+    return rf"{mantissa} \cdot 10^{{{int(power)}}}" if power else mantissa

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
-from derive.documents.document import Name, Picture
+from derive.documents.document import Name, Picture, Plots, Shown
 from derive.documents.mathml import mathml
-from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, names_width, place, shortened
+from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, place
+from derive.documents.picture_sizes import BRACKET, COLUMN, ROW, SIGN, column_widths, names_height, names_width, shortened, shown_width
+from derive.documents.plot_layout import Drawn, draw
 
 SHIFT, SMALLER = 4.0, 0.76  # how far scripts stand below or above, in pixels, and how much smaller they are
 HEAD = 7.0  # the length of an arrow's head
@@ -22,8 +25,24 @@ def svg(picture: Picture) -> Markup:
     """The picture at its size, or as wide as the page where that is narrower."""
     layout = place(picture)
     size = f'viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" width="{layout.width:.0f}" height="{layout.height:.0f}"'
-    lines = [f'<svg class="picture" {size} role="img" aria-label="The computation graph, forward and backward">']
+    numbered = any(name.shown for node in picture.nodes for name in node.names)
+    lines = [f'<svg class="picture{" numbered" if numbered else ""}" {size} role="img" aria-label="{escape(picture.title)}">']
     return Markup("\n".join([*lines, *_parts(layout), "</svg>"]))
+
+
+def svg_plots(plots: Plots) -> Markup:
+    """Plots beside one another, as many in a line as there is room for."""
+    return Markup("\n").join(_plot(plot.title, draw(plot)) for plot in plots.plots)
+
+
+def _plot(title: str, drawn: Drawn) -> Markup:
+    size = f'viewBox="0 0 {drawn.width:.0f} {drawn.height:.0f}" width="{drawn.width:.0f}" height="{drawn.height:.0f}"'
+    lines = [f'<svg class="picture plot" {size} role="img" aria-label="{escape(title)} and its derivative">']
+    lines += [f'<path class="{s.role}" d="M{" L".join(f"{x:.1f} {y:.1f}" for x, y in s.points)}"/>' for s in drawn.strokes]
+    for words in drawn.words:
+        text = symbol(words.text) if words.formula else escape(words.text)
+        lines.append(f'<text class="{words.role}" x="{words.x:.1f}" y="{words.y + 5:.1f}" text-anchor="{words.anchor}">{text}</text>')
+    return Markup("\n".join([*lines, "</svg>"]))
 
 
 def _parts(layout: Layout) -> Iterator[str]:
@@ -35,7 +54,7 @@ def _parts(layout: Layout) -> Iterator[str]:
     for placed in layout.nodes:
         yield from _node(placed)
     for label in layout.labels:
-        yield _label(label)
+        yield from _label(label)
 
 
 def _arrow(arrow: Arrow) -> Iterator[str]:
@@ -59,22 +78,64 @@ def _node(placed: Placed) -> Iterator[str]:
         yield _box(placed, 3)
     words = escape(shortened(node.words) if node.role == "equation" else node.words)
     number = f'<tspan class="number">({escape(node.number)})</tspan> ' if node.number else ""
-    inside = _names(node.names) if node.names else f"{number}{words}"
+    value = f", {symbol(node.value.latex)}" if node.value else ""
+    if any(name.shown for name in node.names):
+        yield from _numbered(node.names, node.role, placed.x - names_width(node.names) / 2, placed.y)
+        return
+    inside = _names(node.names) if node.names else f"{number}{words}{value}"
     yield f'<text class="{node.role}" x="{placed.x:.1f}" y="{placed.y + 5:.1f}" text-anchor="middle">{inside}</text>'
 
 
 def _box(placed: Placed, inset: float) -> str:
     w, h = placed.width - 2 * inset, placed.height - 2 * inset
-    round_ = 4 if placed.node.role in ("equation", "more") else h / 2
+    round_ = 4 if placed.node.role in ("equation", "more") else min(h, 28) / 2
     place_ = f'x="{placed.x - w / 2:.1f}" y="{placed.y - h / 2:.1f}" width="{w:.1f}" height="{h:.1f}"'
     return f'<rect class="{placed.node.role}" {place_} rx="{round_:.1f}"/>'
 
 
-def _label(label: Label) -> str:
-    wide = names_width(label.names) + 2  # the line below is covered
-    under = f'<rect class="over" x="{label.x - wide / 2:.1f}" y="{label.y - 7:.1f}" width="{wide:.1f}" height="16"/>' if label.over else ""
+def _label(label: Label) -> Iterator[str]:
+    wide, high = names_width(label.names) + 2, names_height(label.names)  # the line below is covered
+    place_ = f'x="{label.x - wide / 2:.1f}" y="{label.y - high / 2 + 1:.1f}" width="{wide:.1f}" height="{high:g}"'
+    under = f'<rect class="over" {place_}/>' if label.over else ""
+    if any(name.shown for name in label.names):
+        left = label.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[label.anchor] * (wide - 2)
+        yield under
+        yield from _numbered(label.names, label.direction, left, label.y)
+        return
     where = f'x="{label.x:.1f}" y="{label.y + 5:.1f}" text-anchor="{label.anchor}"'
-    return f'{under}<text class="{label.direction}" {where}>{_names(label.names)}</text>'
+    yield f'{under}<text class="{label.direction}" {where}>{_names(label.names)}</text>'
+
+
+def _numbered(names: Sequence[Name], role: str, left: float, y: float) -> Iterator[str]:
+    """Names with their numbers, from the left end on, half-way up."""
+    for k, name in enumerate(names):
+        comma = "," if k < len(names) - 1 else ""
+        shown, end = name.shown, left + names_width((name,))
+        start = end - shown_width(name)
+        sign = {"": ":", "=": " =", r"\approx": " \N{ALMOST EQUAL TO}"}[shown.relation] if shown else ""
+        yield f'<text class="{role}" x="{left:.1f}" y="{y + 5:.1f}">{symbol(name.latex)}{sign}</text>'
+        if shown:
+            yield from _matrix(shown, role, start + SIGN, end, y)
+        if comma:
+            yield f'<text class="{role}" x="{end:.1f}" y="{y + 5:.1f}">{comma}</text>'
+        left = end + 0.8 * FONT
+
+
+def _matrix(shown: Shown, role: str, left: float, right: float, y: float) -> Iterator[str]:
+    """Rows of numbers, each column flush right, between brackets."""
+    if not shown.rows:
+        yield f'<text class="{role} small" x="{left:.1f}" y="{y + 4:.1f}">{symbol(shown.words)}</text>'
+        return
+    top, bottom = y - ROW * len(shown.rows) / 2, y + ROW * len(shown.rows) / 2
+    if shown.is_matrix:
+        for x, end in ((left, left + 3), (right, right - 3)):
+            corners = " L".join(f"{px:.1f} {py:.1f}" for px, py in ((end, top), (x, top), (x, bottom), (end, bottom)))
+            yield f'<path class="bracket {role}" d="M{corners}"/>'
+    ends = list(accumulate(column_widths(shown), initial=left + (BRACKET if shown.is_matrix else 0)))[1:]
+    for k, row in enumerate(shown.rows):
+        for end, entry in zip(ends, row, strict=True):
+            place_ = f'x="{end - COLUMN / 2:.1f}" y="{top + ROW * (k + 0.5) + 4:.1f}" text-anchor="end"'
+            yield f'<text class="{role} small" {place_}>{symbol(entry)}</text>'
 
 
 # -- symbols -----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ TASK = (
 def worksheet(derivation: Derivation, network: Network, how: Notation, figures: Figures) -> Iterator[Section]:
     """Symbols, task, numbers, forward pass, backward pass, update."""
     yield short_setup(derivation, network, how)
-    yield network_picture(derivation, how)
+    yield network_picture(derivation, how, figures)
     if figures.numbers.sheet != "numbers":
         yield Section(("Task",), (Paragraph((TASK,)),))
     yield given_numbers(figures)
