@@ -188,7 +188,7 @@ def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: igno
 @intrinsic(prefer_literal=False)
 def _prefer_wide_vectors(_: Any) -> Any:
     def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
         return context.get_dummy_value()
 
     return types.void(), build
