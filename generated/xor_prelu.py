@@ -138,100 +138,6 @@ def _softplus(x: Real) -> Real:
     return e - s * (e - z * q)
 
 
-# -- arrays of kernels whose shapes are known when they are compiled
-
-
-def _local(like: Array, shape: tuple[int, ...]) -> Array:
-    """An array of the same type in memory of the kernel's own, which nothing else reaches; what is in it is arbitrary."""
-    return np.empty(shape, like.dtype)
-
-
-def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
-    """The entries of a vector from `start` on, as an array."""
-    return vector[start : start + math.prod(shape)].reshape(shape)
-
-
-def _wide_vectors() -> None:
-    """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
-
-
-@overload(_wide_vectors, inline="always")
-def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made() -> None:
-        _prefer_wide_vectors()
-
-    return made
-
-
-@overload(_local, prefer_literal=True, inline="always")
-def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
-        return None
-
-    def made(like: Any, shape: Any) -> Any:
-        return _on_stack(like, shape)
-
-    return made
-
-
-@overload(_part, prefer_literal=True, inline="always")
-def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(vector, types.Array) or not isinstance(start, types.IntegerLiteral) or not isinstance(shape, types.BaseTuple):
-        return None
-
-    def made(vector: Any, start: Any, shape: Any) -> Any:
-        return _in_vector(vector, start, shape)
-
-    return made
-
-
-@intrinsic(prefer_literal=False)
-def _prefer_wide_vectors(_: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
-        return context.get_dummy_value()
-
-    return types.void(), build
-
-
-@intrinsic(prefer_literal=True)
-def _on_stack(_: Any, like: Any, shape: Any) -> Any:
-    kind, extents = _kind(like, shape)
-
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
-        memory.align = 64  # a line of the cache: no vector lies in two
-        return _array(context, builder, kind, extents, memory)
-
-    return kind(like, shape), build
-
-
-@intrinsic(prefer_literal=True)
-def _in_vector(_: Any, vector: Any, start: Any, shape: Any) -> Any:
-    kind, extents = _kind(vector, shape)
-
-    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        memory = make_array(vector)(context, builder, arguments[0]).data
-        return _array(context, builder, kind, extents, cgutils.gep(builder, memory, start.literal_value))
-
-    return kind(vector, start, shape), build
-
-
-def _kind(like: Any, shape: Any) -> tuple[Any, list[int]]:
-    """The type of an array and its extents, from the types of what the intrinsics are handed."""
-    return types.Array(like.dtype, len(shape), "C"), [extent.literal_value for extent in shape]
-
-
-def _array(context: Any, builder: Any, kind: Any, extents: list[int], memory: Any) -> Any:
-    """An array in memory that lives longer than it does."""
-    item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    strides = [item * math.prod(extents[axis + 1 :]) for axis in range(len(extents))]
-    constant = [[context.get_constant(types.intp, n) for n in numbers] for numbers in (extents, strides, [item])]
-    array = make_array(kind)(context, builder)
-    populate_array(array, data=memory, shape=constant[0], strides=constant[1], itemsize=constant[2][0], meminfo=None)
-    return array._getvalue()
-
-
 # -- kernels: they trust their arguments, which the public functions below have checked
 
 
@@ -1162,3 +1068,97 @@ def _count(name: str, value: int) -> int:
     if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
         raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
     return int(value)
+
+
+# -- arrays of kernels whose shapes are known when they are compiled
+
+
+def _local(like: Array, shape: tuple[int, ...]) -> Array:
+    """An array of the same type in memory of the kernel's own, which nothing else reaches; what is in it is arbitrary."""
+    return np.empty(shape, like.dtype)
+
+
+def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
+    """The entries of a vector from `start` on, as an array."""
+    return vector[start : start + math.prod(shape)].reshape(shape)
+
+
+def _wide_vectors() -> None:
+    """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
+
+
+@overload(_wide_vectors, inline="always")
+def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made() -> None:
+        _prefer_wide_vectors()
+
+    return made
+
+
+@overload(_local, prefer_literal=True, inline="always")
+def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(like: Any, shape: Any) -> Any:
+        return _on_stack(like, shape)
+
+    return made
+
+
+@overload(_part, prefer_literal=True, inline="always")
+def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(vector, types.Array) or not isinstance(start, types.IntegerLiteral) or not isinstance(shape, types.BaseTuple):
+        return None
+
+    def made(vector: Any, start: Any, shape: Any) -> Any:
+        return _in_vector(vector, start, shape)
+
+    return made
+
+
+@intrinsic(prefer_literal=False)
+def _prefer_wide_vectors(_: Any) -> Any:
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
+@intrinsic(prefer_literal=True)
+def _on_stack(_: Any, like: Any, shape: Any) -> Any:
+    kind, extents = _kind(like, shape)
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
+        memory.align = 64  # a line of the cache: no vector lies in two
+        return _array(context, builder, kind, extents, memory)
+
+    return kind(like, shape), build
+
+
+@intrinsic(prefer_literal=True)
+def _in_vector(_: Any, vector: Any, start: Any, shape: Any) -> Any:
+    kind, extents = _kind(vector, shape)
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        memory = make_array(vector)(context, builder, arguments[0]).data
+        return _array(context, builder, kind, extents, cgutils.gep(builder, memory, start.literal_value))
+
+    return kind(vector, start, shape), build
+
+
+def _kind(like: Any, shape: Any) -> tuple[Any, list[int]]:
+    """The type of an array and its extents, from the types of what the intrinsics are handed."""
+    return types.Array(like.dtype, len(shape), "C"), [extent.literal_value for extent in shape]
+
+
+def _array(context: Any, builder: Any, kind: Any, extents: list[int], memory: Any) -> Any:
+    """An array in memory that lives longer than it does."""
+    item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    strides = [item * math.prod(extents[axis + 1 :]) for axis in range(len(extents))]
+    constant = [[context.get_constant(types.intp, n) for n in numbers] for numbers in (extents, strides, [item])]
+    array = make_array(kind)(context, builder)
+    populate_array(array, data=memory, shape=constant[0], strides=constant[1], itemsize=constant[2][0], meminfo=None)
+    return array._getvalue()
