@@ -95,7 +95,7 @@ def test_a_spoilt_example_spoils_its_own_prediction_only(case: Case) -> None:
     np.testing.assert_allclose(found[others], good[others], rtol=1e-13)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(random_networks.networks(), st.integers(1, 7), st.integers(0, 1000))
 def test_any_network(net: Network, examples: int, seed: int) -> None:
     module, point = interpreted(net), random_networks.point(net, examples, seed)

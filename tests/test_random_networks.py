@@ -26,7 +26,7 @@ def check_gradients(network: Network, examples: int, seed: int) -> None:
         assert worst_error({name: values["d" + name] for name in gradients}, gradients) <= TOLERANCE
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(networks(), st.integers(1, 7), st.integers(0, 10**6))
 def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
     check_gradients(network, examples, seed)
@@ -39,13 +39,13 @@ def check_verified(network: Network, examples: int, seed: int) -> None:
     assert done.holds, done
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(networks(max_layers=4), st.integers(1, 4), st.integers(0, 10**6))
 def test_modules_are_verified(network: Network, examples: int, seed: int) -> None:
     check_verified(network, examples, seed)
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(networks(max_layers=3))
 def test_every_step_is_proved(network: Network) -> None:
     assert not [v for v in prove(differentiate(network.program())) if not v.holds]
