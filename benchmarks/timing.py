@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from benchmarks.workloads import Case
 
 PEER = {peer.name: peer for peer in PEERS}
 LOADING, RUNNING = 240.0, 60.0  # seconds before a peer is given up
+REST = 0.25  # seconds before a run with several threads: those of the library before wait in a loop, on the same processors, for a while
 LONG = 1.0  # seconds of a run that nothing done once can be much of
 
 
@@ -103,13 +105,16 @@ class Bench:
         steps = case.batches if what == "step" else 1  # in what is counted: an epoch, or a prediction
         counts: dict[str, int] = {}
         times: dict[str, list[float]] = {peer: [] for peer in ready}
+        rest = REST if case.threads > 1 else 0.0
         for peer in ready:
+            time.sleep(rest)
             with self._noting(peer, missing):
                 counts[peer] = self._count(peer, what)
         for round_ in range(self.effort.rounds):
             names = [p for p in ready if p not in missing]
             shift = round_ % max(1, len(names))  # nobody always runs after the same one
             for peer in names[shift:] + names[:shift]:
+                time.sleep(rest)
                 with self._noting(peer, missing):
                     times[peer].append(self._seconds(peer, what, counts[peer]))
         times = {p: t for p, t in times.items() if p not in missing}
