@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -51,37 +51,38 @@ def chain(program: Program) -> tuple[Dense, ...]:
 
     None at all for any other network: one in which a layer reads or computes anything else, or a later one reads an earlier value.
     """
-    if len(program.inputs) != 1 or program.inputs[0].values is not None or len(_sizes(program.inputs[0])) != 1:
+    value, learned = program.inputs[0], frozenset(program.parameters)
+    if len(program.inputs) != 1 or value.values is not None or len(_sizes(value)) != 1:
         return ()
     layers: list[Dense] = []
-    value, prediction = program.inputs[0], program.outputs[0]
-    passed: list[Tensor] = []  # values that no equation after the layer of its own may read
-    rest = list(program.equations)
-    while rest and value != prediction:
-        equation = rest.pop(0)
-        if (dense := _dense(equation, value, program)) is not None:
-            passed = [program.inputs[0], *(e.tensor for e in program.equations[: -len(rest) - 1])]
+    start = 0  # the equation that begins the last layer
+    for place, equation in enumerate(program.equations):
+        if value == program.outputs[0]:
+            break
+        if (dense := _dense(equation, value, learned)) is not None:
             layers.append(dense)
-        elif layers and (kind := _activation(equation, value, program)) is not None:
+            start = place
+        elif layers and (kind := _activation(equation, value, learned)) is not None:
             layers[-1] = replace(layers[-1], value=equation.tensor, activations=(*layers[-1].activations, kind))
         else:
             return ()
         value = equation.tensor
-    return () if any(tensor in passed for equation in rest for tensor in equation.reads) else tuple(layers)
+    earlier = {program.inputs[0], *(e.tensor for e in program.equations[:start])}
+    return () if any(t in earlier for e in program.equations[start + 1 :] for t in e.reads) else tuple(layers)
 
 
-def _dense(equation: Equation, value: Tensor, program: Program) -> Dense | None:
+def _dense(equation: Equation, value: Tensor, learned: Set[Tensor]) -> Dense | None:
     """The layer of `sum_i W[j, i] value[i] + b[j]`, the axes in any order, with or without a bias."""
     unit = [i for i in equation.indices if i.axis.extent is not None]
     terms = sp.Add.make_args(equation.body)
     sums = [t for t in terms if isinstance(t, Sum)]
-    biases = [t.tensor for t in terms if isinstance(t, Entry) and t.tensor in program.parameters and t.indices == tuple(unit)]
+    biases = [t.tensor for t in terms if isinstance(t, Entry) and t.tensor in learned and t.indices == tuple(unit)]
     if len(unit) != 1 or len(sums) != 1 or len(biases) > 1 or len(terms) != 1 + len(biases):
         return None
     product, bound = sums[0].open()
     factors = sp.Mul.make_args(product)
     read = {f.tensor: f.indices for f in factors if isinstance(f, Entry)}
-    weights = [t for t in read if t in program.parameters]
+    weights = [t for t in read if t in learned]
     if len(factors) != 2 or len(bound) != 1 or list(map(len, (read, weights))) != [2, 1] or value not in read:
         return None
     others = [i for i in equation.indices if i not in unit]
@@ -95,10 +96,10 @@ def _over(places: Sequence[sp.Expr], indices: Sequence[Index]) -> bool:
     return len(places) == len(indices) and all(i in places for i in indices)
 
 
-def _activation(equation: Equation, value: Tensor, program: Program) -> str | None:
+def _activation(equation: Equation, value: Tensor, learned: Set[Tensor]) -> str | None:
     """The kind of activation that an equation applies to a value, with nothing but learned numbers beside it."""
-    learned = all(t == value or t in program.parameters for t in equation.reads)
-    return activation_of(equation) if learned and value in equation.reads and equation.tensor.axes == value.axes else None
+    alone = value in equation.reads and all(t == value or t in learned for t in equation.reads)
+    return activation_of(equation) if alone and equation.tensor.axes == value.axes else None
 
 
 def _sizes(tensor: Tensor) -> list[int]:
