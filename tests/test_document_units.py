@@ -158,7 +158,7 @@ def test_of_many_layers_the_first_and_the_last_are_drawn() -> None:
     assert [c.words for c in drawn(dense(2, 3, 3, 3, 3, 3, 3)).columns if not c.units] == [("2 more", "layers")]
 
 
-@pytest.mark.parametrize("sizes", [(1, 1), (784, *[1000] * 30), (9_000_000, 7, 1), (3, 3, 3, 3, 3, 3)])
+@pytest.mark.parametrize("sizes", [(1, 1), (784, *[1000] * 30), (1_000_000, 7, 1), (3, 3, 3, 3, 3, 3)])
 def test_a_picture_is_small_and_nothing_stands_on_anything_else(sizes: tuple[int, ...]) -> None:
     picture = drawn(dense(*sizes, activation="gelu_tanh"))
     drawing = arrange(picture)
