@@ -20,7 +20,7 @@ import derive
 from derive.build import Examples
 from derive.documents import render
 from derive.documents.compose import compose
-from derive.documents.document import Block, Document, Formula, Items, Math, Paragraph, Picture, Plots, Ref, Table
+from derive.documents.document import Block, Document, Formula, Items, Math, Paragraph, Picture, Plots, Ref, Table, Units
 from derive.documents.latex import render_latex
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter
@@ -222,7 +222,7 @@ def parts(document: Document) -> list[object]:
                 found += [part for row in rows for cell in row for part in cell]
             case Formula(rows):
                 found += [part for row in rows for part in row.note]
-            case Picture() | Plots():
+            case Picture() | Units() | Plots():
                 pass  # they hold symbols and the headings of equations
     return found
 

@@ -144,6 +144,30 @@ class Picture:
     title: str = "The computation graph, forward and backward"
 
 
+@dataclass(frozen=True)
+class Column:
+    """A layer of units, or several layers that are left out, which have no units.
+
+    names: the values of its units; units: the positions of those that are shown, None for those that are not; words: the lines below;
+    weights: what the lines stand for that come to it, and what is added.
+    """
+
+    names: tuple[Name, ...]
+    units: tuple[int | None, ...]
+    words: tuple[str, ...]
+    weights: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class Units:
+    """The layers of a network, from left to right, and the loss that compares the last one with the targets."""
+
+    columns: tuple[Column, ...]
+    loss: Name
+    targets: tuple[Name, ...]
+    title: str
+
+
 CurveRole = Literal["forward", "backward", "bound", "dead"]
 Point = tuple[float, float]
 
@@ -179,7 +203,7 @@ class Plots:
     title: str
 
 
-Block = Paragraph | Items | Table | Formula | Picture | Plots
+Block = Paragraph | Items | Table | Formula | Picture | Units | Plots
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from derive.documents.document import Code, Document, Link, Math, Part, Ref, Row, Section, Text
 from derive.documents.layout import fold
 from derive.documents.mathml import inline, mathml
-from derive.documents.svg import svg, svg_plots
+from derive.documents.svg import svg, svg_plots, svg_units
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,13 @@ def _environment() -> Environment:
         autoescape=True,
     )
     environment.filters.update(
-        text=text, plain=plain, formula=formula, svg=svg, svg_plots=svg_plots, kind=lambda block: type(block).__name__
+        text=text,
+        plain=plain,
+        formula=formula,
+        svg=svg,
+        svg_units=svg_units,
+        svg_plots=svg_plots,
+        kind=lambda block: type(block).__name__,
     )
     return environment
 

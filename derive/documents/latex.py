@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from derive.documents.document import Block, Code, Document, Formula, Link, Math, Part, Picture, Plots, Ref, Row, Table, Text
+from derive.documents.document import Block, Code, Document, Formula, Link, Math, Part, Picture, Plots, Ref, Row, Table, Text, Units
 from derive.documents.layout import LINE, fold, width
 from derive.documents.symbols import escape
-from derive.documents.tikz import tikz, tikz_plots
+from derive.documents.tikz import tikz, tikz_plots, tikz_units
 
 PAGE, GAP = 41.5, 1.4  # the width of the text and the space between two columns, in em
 LEFT = 5.5  # what is left for the left-hand sides
@@ -33,7 +33,15 @@ def render_latex(document: Document) -> str:
         autoescape=False,
     )
     environment.filters.update(
-        text=text, plain=plain, cells=cells, columns=columns, formula=formula, kind=kind, tikz=tikz, tikz_plots=tikz_plots
+        text=text,
+        plain=plain,
+        cells=cells,
+        columns=columns,
+        formula=formula,
+        kind=kind,
+        tikz=tikz,
+        tikz_units=tikz_units,
+        tikz_plots=tikz_plots,
     )
     return environment.get_template("document.tex.j2").render(document=document, pictured=pictured(document))
 
@@ -45,7 +53,7 @@ def kind(block: Block) -> str:
 
 def pictured(document: Document) -> bool:
     """Whether the document needs TikZ."""
-    return any(isinstance(block, Picture | Plots) for section in document.sections for block in section.blocks)
+    return any(isinstance(block, Picture | Units | Plots) for section in document.sections for block in section.blocks)
 
 
 def text(parts: Text) -> str:

@@ -18,6 +18,7 @@ ROOM = 0.06  # of the height, above and below the curves
 LOWEST = 1.0  # height: what is smaller is not magnified
 
 Role = CurveRole | Literal["axis", "tick", "title"]
+WordsRole = Role | Literal["layer", "target"]  # the last two in the picture of a network
 Anchor = Literal["start", "middle", "end"]
 
 
@@ -31,7 +32,7 @@ class Stroke:
 class Words:
     """Text or LaTeX at a point, which is its left end, middle or right end, half-way up."""
 
-    role: Role
+    role: WordsRole
     text: str
     x: float
     y: float

@@ -14,6 +14,7 @@ from derive.documents.document import Block, Code, Formula, Items, Math, Paragra
 from derive.documents.notation import Notation
 from derive.documents.setup_tables import axes, axis_row, tensor_rows
 from derive.documents.symbols import index_letter, shape_latex
+from derive.documents.units import units
 from derive.documents.words import activation_of, operator, spoken
 from derive.formulas.losses import TARGETS
 from derive.functions import AtLeast, Log1p
@@ -29,6 +30,7 @@ def setup(derivation: Derivation, network: Network, notation: Notation) -> Secti
     forward = derivation.forward
     blocks: list[Block] = [
         Paragraph(network_words(network)),
+        *units(forward, notation),
         Table((("Symbol",), ("In code",), ("Meaning",), ("Shape",), ("In numbers",)), tuple(tensor_rows(forward, network, notation)), 2),
         Paragraph(_onehot_words(notation)) if notation.onehots else Paragraph(_target_words(forward, network, notation)),
         *onehot_definitions(notation),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -32,12 +32,13 @@ def summary(derivation: Derivation, network: Network, how: Notation) -> Iterator
             yield Section((title,), (Formula(tuple(rows)),))
 
 
-def short_setup(derivation: Derivation, network: Network, how: Notation) -> Section:
-    """What is given, with its shape, and the conventions without which the equations cannot be read."""
+def short_setup(derivation: Derivation, network: Network, how: Notation, pictures: Iterable[Block] = ()) -> Section:
+    """What is given, with its shape, and the conventions without which the equations cannot be read; pictures behind the first words."""
     forward = derivation.forward
     rows = [(symbol, meaning, shape) for symbol, _, meaning, _, shape in given_rows(forward, network, how)]
     blocks: list[Block] = [
         Paragraph(network_words(network)),
+        *pictures,
         Table((("Symbol",), ("Meaning",), ("Shape",)), tuple(rows), 1),
         Paragraph((*layout_words(forward, how), " ", *_onehots(how), *gradient_words(how))),
     ]

@@ -9,16 +9,18 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
-from derive.documents.document import Name, Picture, Plots, Shown
+from derive.documents.document import Name, Picture, Plots, Shown, Units
 from derive.documents.mathml import mathml
 from derive.documents.picture_layout import Arrow, Label, Layout, Placed, Point, place
 from derive.documents.picture_sizes import BRACKET, COLUMN, ROW, SIGN, column_widths, names_height, names_width, shortened, shown_width
-from derive.documents.plot_layout import Drawn, draw
+from derive.documents.plot_layout import Drawn, Words, draw
+from derive.documents.units_layout import arrange
 
 SHIFT, SMALLER = 4.0, 0.76  # how far scripts stand below or above, in pixels, and how much smaller they are
 HEAD = 7.0  # the length of an arrow's head
 COMBINING = {"^": "\N{COMBINING CIRCUMFLEX ACCENT}", "˙": "\N{COMBINING DOT ABOVE}", "˚": "\N{COMBINING RING ABOVE}"}
 FONT = 14.0
+READABLE = 0.8  # how much smaller the picture of a network may get
 
 
 def svg(picture: Picture) -> Markup:
@@ -39,10 +41,28 @@ def _plot(title: str, drawn: Drawn) -> Markup:
     size = f'viewBox="0 0 {drawn.width:.0f} {drawn.height:.0f}" width="{drawn.width:.0f}" height="{drawn.height:.0f}"'
     lines = [f'<svg class="picture plot" {size} role="img" aria-label="{escape(title)} and its derivative">']
     lines += [f'<path class="{s.role}" d="M{" L".join(f"{x:.1f} {y:.1f}" for x, y in s.points)}"/>' for s in drawn.strokes]
-    for words in drawn.words:
-        text = symbol(words.text) if words.formula else escape(words.text)
-        lines.append(f'<text class="{words.role}" x="{words.x:.1f}" y="{words.y + 5:.1f}" text-anchor="{words.anchor}">{text}</text>')
-    return Markup("\n".join([*lines, "</svg>"]))
+    return Markup("\n".join([*lines, *map(_words, drawn.words), "</svg>"]))
+
+
+def _words(words: Words) -> str:
+    text = symbol(words.text) if words.formula else escape(words.text)
+    return f'<text class="{words.role}" x="{words.x:.1f}" y="{words.y + 5:.1f}" text-anchor="{words.anchor}">{text}</text>'
+
+
+def svg_units(units: Units) -> Markup:
+    """The picture of a network: as wide as the page where that is narrower, but no less than its words can be read at."""
+    drawn = arrange(units)
+    width, height = f"{drawn.width:.0f}", f"{drawn.height:.0f}"
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" style="min-width:{READABLE * drawn.width:.0f}px"'
+    lines = [f'<svg class="picture units" {size} role="img" aria-label="{escape(units.title)}">']
+    for bundle in drawn.bundles:
+        path = " ".join(f"M{ax:.1f} {ay:.1f} L{bx:.1f} {by:.1f}" for (ax, ay), (bx, by) in bundle.lines)
+        lines.append(f'<path class="{bundle.role}" d="{path}"/>')
+    for circle in drawn.circles:
+        place_ = f'cx="{circle.x:.1f}" cy="{circle.y:.1f}"'
+        insets = (0, 3) if circle.role == "target" else (0,)
+        lines += [f'<circle class="{circle.role}" {place_} r="{circle.radius - inset:.1f}"/>' for inset in insets]
+    return Markup("\n".join([*lines, *map(_words, drawn.words), "</svg>"]))
 
 
 def _parts(layout: Layout) -> Iterator[str]:
@@ -181,6 +201,8 @@ def _pieces(e: ElementTree.Element, at: float, size: float, *, slanted: bool) ->
         case "mi":
             text = "".join(e.itertext())
             yield text, at, size, slanted and len(text) == 1 and e.get("mathvariant") != "normal"
+        case "mspace":
+            yield " ", at, size, False
         case _ if parts:
             for part in parts:
                 yield from _pieces(part, at, size, slanted=slanted)

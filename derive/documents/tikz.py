@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from derive.documents.document import Name, Picture, Plots, Shown
+from derive.documents.document import Name, Picture, Plots, Shown, Units
 from derive.documents.picture_layout import Arrow, Label, Layout, Placed, place
 from derive.documents.picture_sizes import shortened
-from derive.documents.plot_layout import Drawn, draw
+from derive.documents.plot_layout import Drawn, Words, draw
 from derive.documents.symbols import escape
+from derive.documents.units_layout import Drawing, arrange
 
 UNIT = 0.7  # points for a pixel of the layout: letters of 10 points
 TEXT_WIDTH, TEXT_HEIGHT = 440.0, 640.0  # what there is on a page, in points
@@ -20,9 +21,7 @@ ANCHORS = {"start": "west", "middle": "center", "end": "east"}
 def tikz(picture: Picture) -> str:
     """The picture in a box of its own."""
     layout = place(picture)
-    scale = min(1.0, TEXT_WIDTH / (UNIT * layout.width), TEXT_HEIGHT / (UNIT * layout.height))
-    drawn = "\n".join([rf"\begin{{tikzpicture}}[graph, x={UNIT}pt, y=-{UNIT}pt]", *_parts(layout), r"\end{tikzpicture}"])
-    return drawn if scale == 1.0 else f"\\scalebox{{{scale:.3f}}}{{%\n{drawn}}}"
+    return _fitted(_parts(layout), layout.width, layout.height)
 
 
 def tikz_plots(plots: Plots) -> str:
@@ -35,10 +34,36 @@ def _plot(drawn: Drawn) -> Iterator[str]:
     yield rf"\useasboundingbox (0,0) rectangle ({drawn.width:.1f},{drawn.height:.1f});"
     for stroke in drawn.strokes:
         yield rf"\draw[{stroke.role} line] {' -- '.join(f'({x:.1f},{y:.1f})' for x, y in stroke.points)};"
-    for words in drawn.words:
-        text = f"${words.text}$" if words.formula else escape(words.text)
-        yield rf"\node[{words.role} words, anchor={ANCHORS[words.anchor]}] at ({words.x:.1f},{words.y:.1f}) {{{text}}};"
+    yield from map(_words, drawn.words)
     yield r"\end{tikzpicture}"
+
+
+def _words(words: Words) -> str:
+    text = f"${words.text}$" if words.formula else escape(words.text)
+    return rf"\node[{words.role} words, anchor={ANCHORS[words.anchor]}] at ({words.x:.1f},{words.y:.1f}) {{{text}}};"
+
+
+def tikz_units(units: Units) -> str:
+    """The picture of a network, at its size or small enough for a page."""
+    drawn = arrange(units)
+    return _fitted(_units(drawn), drawn.width, drawn.height)
+
+
+def _units(drawn: Drawing) -> Iterator[str]:
+    for bundle in drawn.bundles:
+        path = " ".join(f"({ax:.1f},{ay:.1f}) -- ({bx:.1f},{by:.1f})" for (ax, ay), (bx, by) in bundle.lines)
+        yield rf"\draw[{bundle.role} lines] {path};"
+    for circle in drawn.circles:
+        size = f"minimum size={2 * UNIT * circle.radius:.1f}pt"
+        yield rf"\node[{circle.role} circle, {size}] at ({circle.x:.1f},{circle.y:.1f}) {{}};"
+    yield from map(_words, drawn.words)
+
+
+def _fitted(parts: Iterable[str], width: float, height: float) -> str:
+    """A picture in a box of its own that fits on a page."""
+    scale = min(1.0, TEXT_WIDTH / (UNIT * width), TEXT_HEIGHT / (UNIT * height))
+    drawn = "\n".join([rf"\begin{{tikzpicture}}[graph, x={UNIT}pt, y=-{UNIT}pt]", *parts, r"\end{tikzpicture}"])
+    return drawn if scale == 1.0 else f"\\scalebox{{{scale:.3f}}}{{%\n{drawn}}}"
 
 
 def _parts(layout: Layout) -> Iterator[str]:

@@ -10,6 +10,7 @@ from derive.documents.numbers import Figures
 from derive.documents.numbers_sections import given_numbers, update_in_numbers
 from derive.documents.picture import network_picture
 from derive.documents.summary import result_row, short_setup, update_rule
+from derive.documents.units import units
 from derive.documents.words import heading
 from derive.index import Tensor
 from derive.network import Network
@@ -24,7 +25,7 @@ TASK = (
 
 def worksheet(derivation: Derivation, network: Network, how: Notation, figures: Figures) -> Iterator[Section]:
     """Symbols, task, numbers, forward pass, backward pass, update."""
-    yield short_setup(derivation, network, how)
+    yield short_setup(derivation, network, how, units(derivation.forward, how))
     yield network_picture(derivation, how, figures)
     if figures.numbers.sheet != "numbers":
         yield Section(("Task",), (Paragraph((TASK,)),))
