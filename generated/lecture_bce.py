@@ -98,12 +98,10 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _decayed(x: Real) -> Real:
-    """exp(x) for x at most 0, within 1 ulp; 0 where that would be subnormal, since subnormal numbers slow a processor down tenfold."""
+    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
     real = type(x)
-    low = real(-87.33) if isinstance(x, Float32) else real(-708.39)
-    k, e = _reduced(max(x, low), real(0))
-    y = (real(1) + e) * _power(k)
-    return real(0) if x < low else y
+    k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
+    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)

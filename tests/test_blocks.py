@@ -58,7 +58,7 @@ def test_blocks_compute_what_whole_batches_do(name: str, monkeypatch: pytest.Mon
             np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-13 * max(1, np.abs(other).max()))
 
 
-@pytest.mark.parametrize("types", [np.float64, np.float32])
+@pytest.mark.parametrize("types", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_compiled_blocks(types: type, monkeypatch: pytest.MonkeyPatch) -> None:
     net = NETS["columns"]
     blocks, whole = imported("blocks", text_of(net), "<blocks>"), in_whole_batches(net, monkeypatch)

@@ -45,7 +45,7 @@ def test_the_conventions_of_a_shipped_network_agree(name: str) -> None:
     assert [v.number for v in verdicts] == ["", *numbers] * 2
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(networks(max_layers=3))
 def test_the_conventions_of_random_networks_agree(network: Network) -> None:
     assert failed(derived(network)) == []

@@ -64,7 +64,7 @@ def plain(program: Program) -> Notation:
     return Notation(Symbols({t.name: t for t in (*program.given, *(e.tensor for e in program.equations))}, {}), {}, {})
 
 
-def drawn(network: Network, convention: Convention | None = None, examples: Examples | None = None) -> Units:
+def drawn(network: Network, convention: Convention | None = None, examples: Examples = "batch") -> Units:
     program = network.program(convention, examples)
     (found,) = units(program, plain(program))
     return found
