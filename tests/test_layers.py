@@ -72,7 +72,7 @@ def test_every_layer_is_tested() -> None:
 
 
 @cases
-@pytest.mark.parametrize("convention", ["rows", "columns", pytest.param("xw", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("convention", ["rows", *(pytest.param(other, marks=pytest.mark.slow) for other in ("columns", "xw"))])
 def test_gradients(case: Case, convention: Convention) -> None:
     derivation, given = derived(case, convention), drawn(case)
     loss, gradients = autograd(case, given)
