@@ -23,6 +23,7 @@ OWN = frozenset(
             "at",
             "block",
             "prange",
+            "wide",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array"),
