@@ -26,7 +26,7 @@ from derive.program import Equation, Program, needed
 SIZES = (32, 4, 1)  # examples in a block: as many blocks of the first size as there are, then of the next
 CHUNK = 1024  # examples that a thread computes at a time
 LARGEST = 2**14  # numbers in the workspace of a block: more leave the fastest memory, and so much code takes long to compile
-CALL_PAYS = 1024  # entries of a matrix from which on its products are better left to BLAS, whole batches at a time
+CALL_PAYS = 1024  # entries of a matrix from which on its products are better computed by calls, whole batches at a time
 
 Finish = Callable[[Sequence[Statement], Sequence[Tensor], set[str], Axis], tuple[Statement, ...]]
 
@@ -255,10 +255,10 @@ def whole_product(equation: Equation, extents: int) -> MatrixProduct | None:
 
 
 def _demand_small(equation: Equation) -> None:
-    """Raise NotInBlocksError where an equation is a matrix product that BLAS does better."""
+    """Raise NotInBlocksError where an equation is a matrix product that one call for the whole batch does better."""
     product = whole_product(equation, CALL_PAYS)
     if product is not None:
         known = " x ".join(map(str, known_extents(product)))
         raise NotInBlocksError(
-            f"({equation.number}) is a product of large matrices: {known} known entries, and from {CALL_PAYS} on BLAS is faster"
+            f"({equation.number}) is a product of large matrices: {known} known entries, and from {CALL_PAYS} on one call for all is faster"
         )

@@ -13,11 +13,13 @@ from derive.index import Entry
 from derive.program import Equation
 
 PRODUCT_EXTENTS = 256
+PRODUCT = "_product"  # the module's function (templates/products.py.j2)
 
-# X W.T by `_dots` (codegen/product_functions.py): 59 microseconds against 105 by BLAS at 16 x 784 and 784 x 128 in float64, 117 against
-# 147 for 32 examples, 252 against 260 for 64; in float32 33 against 48, 66 against 76, 133 against 116. With 64 terms BLAS is faster.
-FEWEST, MOST = 4, 32  # examples
-TERMS = 256
+# In tiles (templates/products.py.j2) or by BLAS, microseconds in float64 and one thread: X W.T with 784 x 128 takes 26 in tiles against 19
+# for 4 examples, 34 against 40 for 8, 105 against 157 for 32, 700 against 960 for 256; G W with 64 x 64 for 256 examples 28 against 39;
+# 256 x 256 times 256 x 512, which are 2^25 multiplications, 1340 against 1050, and there BLAS begins to gain by several threads.
+FEWEST = 8  # rows and columns of the result
+MOST = 2**25  # multiplications, from which on it is BLAS's
 
 
 def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXTENTS) -> MatrixProduct | None:
@@ -52,13 +54,15 @@ def along_examples(product: MatrixProduct) -> bool:
     return [i.axis.extent for i in inner] == [None] and left == inner + out[: product.rows] and right == inner + out[product.rows :]
 
 
-def by_dots(product: MatrixProduct) -> bool:
-    """Whether a product is better computed by sums along the rows of both factors where the examples are a few: X W.T, with many terms."""
-    out, left, right = (in_row_major_order(entry) or () for entry in (product.out, product.left, product.right))
-    rows, columns = out[: product.rows], out[product.rows :]
-    inner = left[len(rows) :]
-    terms = math.prod(i.axis.extent or 0 for i in inner)
-    return [i.axis.extent for i in rows] == [None] and left == rows + inner and right == columns + inner and terms >= TERMS
+def examples_in_tiles(product: MatrixProduct) -> range:
+    """The numbers of examples for which a product is computed in tiles; for others, it is by BLAS."""
+    out, left = (in_row_major_order(entry) or () for entry in (product.out, product.left))
+    low, multiplications = 1, math.prod(i.axis.extent or 1 for i in dict.fromkeys((*out, *left)))
+    for group in (out[: product.rows], out[product.rows :]):
+        known = math.prod(i.axis.extent or 1 for i in group)
+        if known < FEWEST:
+            low = max(low, -(-FEWEST // known)) if any(i.axis.extent is None for i in group) else MOST
+    return range(low, -(-MOST // multiplications))
 
 
 def known_extents(product: MatrixProduct) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
 from codegen.module import Module
+from codegen.products import FEWEST, MOST, PRODUCT
 from codegen.training import gathered
 from derive.index import Axis
 from derive.network import Network
@@ -85,7 +86,8 @@ def _shown(module: Module) -> dict[str, object]:
         "own_products": copies(every, PRODUCTS),
         "descent": module.descent,
         "reorders": any(f" {ADD}(" in line for line in every),
-        "products": any("np.dot(" in line for line in every),
+        "blas": any("np.dot(" in line or f"{PRODUCT}(" in line for line in every),
+        "tiles": {"fewest": FEWEST, "log2_most": MOST.bit_length() - 1} if any(f"{PRODUCT}(" in line for line in every) else None,
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
         "blocks": any(name.endswith("_block") for name in module.kernels),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from codegen.blocks import CALL_PAYS, whole_product
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
 from codegen.order import UNROLLED
-from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, TERMS, by_dots, known_extents
+from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles, known_extents
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
 from derive.index import Index, Sum, free_indices
@@ -61,7 +61,7 @@ def tactic(own: Sequence[Placed]) -> str:
     for place in _computing(own):
         over = _labels(place.path)
         if isinstance(place.leaf, MatrixProduct):
-            found["matrix product by BLAS"] = None
+            found["matrix product in tiles" if examples_in_tiles(place.leaf) else "matrix product by BLAS"] = None
         elif not isinstance(place.leaf, Demand):
             found[f"loop{'s' if len(place.path) > 1 else ''} over {over}" if over else "one statement, no loop"] = None
     return "; ".join(found)
@@ -108,16 +108,21 @@ def _parts(own: Sequence[Placed]) -> Iterator[str]:
 
 
 def _product(equation: Equation, own: Sequence[Placed], fewest: int) -> Iterator[str]:
-    """Why BLAS, or why not."""
+    """Why one call for the whole batch, or why not, and what it calls."""
     calls = [p.leaf for p in own if isinstance(p.leaf, MatrixProduct)]
     for call in calls:
-        yield f"by BLAS: {_entries(call)}, at least {fewest}"
-        if by_dots(call):
-            yield f"by sums along the rows of both matrices, without BLAS, for {FEWEST} to {MOST} examples: {TERMS} terms or more"
+        tiled = examples_in_tiles(call)
+        yield f"by one call: {_entries(call)}, at least {fewest}"
+        if not tiled:
+            yield f"by BLAS: fewer than {FEWEST} rows or columns, or {MOST} multiplications and more"
+        else:
+            size = f"{FEWEST} rows and columns or more, fewer than {MOST} multiplications"
+            yield f"in tiles for {tiled.start} to {tiled.stop - 1} examples, otherwise by BLAS: {size}"
     small = None if calls else whole_product(equation, 1)
     if small is not None:
         count = math.prod(known_extents(small))
-        yield f"not by BLAS: {_entries(small)}, " + (f"fewer than {fewest}" if count < fewest else "but it is a factor or a term of more")
+        few = f"fewer than {fewest}" if count < fewest else "but it is a factor or a term of more"
+        yield f"not by one call: {_entries(small)}, {few}"
 
 
 def _entries(product: MatrixProduct) -> str:

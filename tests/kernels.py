@@ -35,6 +35,10 @@ FAST = {"contract", "arcp", "nsz"}
 @njit(error_model="numpy", fastmath=FAST | {"reassoc"})
 def _add(total, x):
     return total + x
+
+@njit
+def _product(a, b, out):
+    np.dot(a, b, out)
 """
 
 

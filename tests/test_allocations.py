@@ -63,7 +63,7 @@ def test_blocks_take_no_memory(batch: int) -> None:
 def test_matrix_products_take_no_memory(name: str) -> None:
     """They write into arrays that are there, and read others in the order in which these lie."""
     text = text_of(PRODUCTS[name])
-    assert "np.dot(" in text
-    assert "_block(" not in text
+    assert "_product(" in text
+    assert "def _gradients_block(" not in text
     module, at = built(PRODUCTS[name])
     assert not allocates_in_its_loop(module, at.parameters, at.X, at.y, 32)

@@ -58,8 +58,10 @@ def test_plans_agree_with_the_text(name: str) -> None:
     for plan in plans(name)[:3]:
         code = lines(name, plan.kernel)
         every = [why for e in plan.equations for why in e.why]
-        assert ("np.dot(" in code) == any("BLAS" in e.tactic for e in plan.equations)
-        assert ("np.dot(" in code) == any(why.startswith("by BLAS") for why in every)
+        assert ("_product(" in code) == any("in tiles" in e.tactic for e in plan.equations)
+        assert ("_product(" in code) == any(why.startswith("in tiles for ") for why in every)
+        assert ("np.dot(" in code) == any("by BLAS" in e.tactic for e in plan.equations)
+        assert ("_product(" in code or "np.dot(" in code) == any(why.startswith("by one call") for why in every)
         assert ("_add(" in code) == any("in any order" in why for why in every)
         assert plan.examples.startswith("examples in blocks") == module(name).in_blocks(plan.kernel)
         assert (", 4):" in code.replace("N, 4):", "")) >= any("4 terms at a time" in why for why in every)
@@ -79,15 +81,15 @@ def test_the_reason_names_the_numbers() -> None:
     gradients = plans("digits")[0]
     assert gradients.examples == "whole batches"
     assert "64 x 64 known entries" in gradients.why
-    assert gradients.why.endswith("from 1024 on BLAS is faster")
-    assert "by BLAS: 64 x 64 = 4096 known entries, at least 256" in gradients.equations[0].why
+    assert gradients.why.endswith("from 1024 on one call for all is faster")
+    assert "by one call: 64 x 64 = 4096 known entries, at least 256" in gradients.equations[0].why
 
 
 def test_a_network_in_blocks() -> None:
     gradients = plans("two_layer_softmax")[0]
     first = gradients.equations[0]
     assert (first.number, first.tactic) == ("1", "loops over j, n")
-    assert "not by BLAS: 2 x 16 = 32 known entries, fewer than 1024" in first.why
+    assert "not by one call: 2 x 16 = 32 known entries, fewer than 1024" in first.why
     assert "sum over i written out: 2 terms, at most 8" in first.why
     assert "loops over j, n shared with (2), (3)" in first.why
     (third,) = [e for e in gradients.equations if e.number == "3"]

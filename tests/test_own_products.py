@@ -1,47 +1,147 @@
-"""Products of matrices without BLAS: every remainder of their tiles, and networks that would not have used them."""
+"""Products of matrices in tiles: every remainder, on processors of several kinds, and networks that would not have used them."""
 
 from __future__ import annotations
 
 import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from codegen import product_functions
+from codegen.cache import imported
 from codegen.explain import explanation
+from codegen.loops import MatrixProduct
 from codegen.nests import statements
+from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles
+from codegen.schedule import kernel
 from derive import Network, differentiate
 from tests.modules import interpreted, network, text_of
 from tests.random_networks import autograd, networks, point, worst_error
 
-dots: Any = product_functions._dots  # pyright: ignore[reportPrivateUsage]
-WIDE = network(256, [(5, "tanh"), (3, "identity")], "softmax_cross_entropy")
+WIDE = network(256, [(20, "tanh"), (3, "identity")], "softmax_cross_entropy")
+NEIGHBOURS = 7.0  # what stands before and after a matrix in memory
 
 
-@pytest.mark.parametrize("types", [np.float64, np.float32])
-def test_dots(types: Any) -> None:
+@functools.cache
+def module(convention: str = "rows") -> Any:
+    return imported(f"tiles_{convention}", text_of(WIDE.model_copy(update={"convention": convention})), "<tiles>")
+
+
+@functools.cache
+def forms() -> dict[str, Any]:
+    """out <- keep out + add a b in tiles, with the factors as they may lie in memory."""
+    in_tiles, strided = module()._in_tiles, module()._strided
+
+    @njit
+    def straight(keep: float, add: float, a: Any, b: Any, out: Any) -> None:
+        in_tiles(keep, add, strided(a), strided(b), out)
+
+    @njit
+    def left(keep: float, add: float, a: Any, b: Any, out: Any) -> None:
+        in_tiles(keep, add, strided(a.T), strided(b), out)
+
+    @njit
+    def right(keep: float, add: float, a: Any, b: Any, out: Any) -> None:
+        in_tiles(keep, add, strided(a), strided(b.T), out)
+
+    return {"straight": straight, "left": left, "right": right}
+
+
+def product(form: str, a: Any, b: Any, out: Any, keep: float = 0.0, add: float = 1.0) -> Any:
+    """The product in tiles; what lies around the factors in memory is NaN, and what lies around the result must stay as it is."""
+    given = (a.T if form == "left" else a), (b.T if form == "right" else b)
+    around = np.full(out.size + 200, NEIGHBOURS, out.dtype)
+    inside = around[100:-100].reshape(out.shape)
+    inside[:] = out
+    forms()[form](keep, add, *(amid_nan(x) for x in given), inside)
+    assert (around[:100] == NEIGHBOURS).all()
+    assert (around[-100:] == NEIGHBOURS).all()
+    return inside
+
+
+def amid_nan(x: Any) -> Any:
+    around = np.full(x.size + 200, np.nan, x.dtype)
+    around[100:-100] = x.ravel()
+    return around[100:-100].reshape(x.shape)
+
+
+def check_every_remainder(types: Any) -> None:
+    """Of rows, columns and terms, by the tiles' and the squares' sides and by how many terms are added up at a time; the sums are exact."""
     rng = np.random.default_rng(0)
-    for rows in (1, 3, 4, 5, 7, 8, 31, 32, 33, 34, 36, 39, 71):
-        for columns in (1, 3, 4, 6, 8, 11):
-            for terms in (1, 2, 19):
-                a, b = (np.asarray(rng.integers(-4, 5, (n, terms)), types) for n in (rows, columns))
-                out = np.full((rows, columns), np.nan, types)
-                dots(a, b, out)
-                assert np.array_equal(out, a @ b.T), (rows, columns, terms)  # exact: whole numbers
+    for rows in (1, 2, 3, 5, 8, 9, 13, 16):
+        for columns in (1, 7, 16, 17, 31, 32, 33, 70):
+            for terms in (1, 3, 8, 9, 16, 21, 128, 129, 300):
+                a, b = (rng.integers(-4, 5, shape).astype(types) for shape in ((rows, terms), (terms, columns)))
+                for form in forms():
+                    assert np.array_equal(product(form, a, b, np.full((rows, columns), np.nan, types)), a @ b), (form, rows, columns, terms)
+                added = product("right", a, b, np.full((rows, columns), 6, types), 0.5, 2.0)
+                assert np.array_equal(added, 3 + 2 * (a @ b)), (rows, columns, terms)
 
 
 @pytest.mark.parametrize("types", [np.float64, np.float32])
-def test_nan_and_infinity_stay_in_their_row(types: Any) -> None:
-    a: Any = np.ones((9, 40), types)
-    b, out = np.ones((6, 40), types), np.zeros_like(a[:, :6])
-    a[1, 3], a[6, 39] = np.nan, np.inf
-    dots(a, b, out)
-    assert np.isnan(out[1]).all()
-    assert np.array_equal(out[6], np.full(6, np.inf))
-    assert (out[[0, 2, 3, 4, 5, 7, 8]] == 40).all()
+def test_every_remainder(types: Any) -> None:
+    check_every_remainder(types)
+
+
+@pytest.mark.parametrize("features", ["+avx,+avx2,+fma", ""])
+def test_on_processors_with_shorter_vectors(features: str) -> None:
+    """Compiled for them, in a process of its own: Numba reads these variables when it is imported."""
+    code = (
+        "import numpy as np, tests.test_own_products as t; [t.check_every_remainder(x) for x in (np.float64, np.float32)]; print('right')"
+    )
+    chosen = {"NUMBA_CPU_NAME": "haswell" if features else "generic", "NUMBA_CPU_FEATURES": features}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **chosen},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout.strip() == "right", run.stderr
+
+
+@pytest.mark.parametrize("form", ["straight", "left", "right"])
+@pytest.mark.parametrize("types", [np.float64, np.float32])
+def test_nan_and_infinity_stay_in_their_row_and_their_column(form: str, types: Any) -> None:
+    a, b = np.ones((19, 40), types), np.ones((40, 37), types)
+    a[1, 3], a[6, 39], a[18, 0] = np.nan, np.inf, np.inf
+    found = product(form, a, b, np.zeros((19, 37), types))
+    assert np.isnan(found[1]).all()
+    assert (found[[6, 18]] == np.inf).all()
+    assert (np.delete(found, [1, 6, 18], axis=0) == 40).all()
+    a, b[39, 36], b[0, 20] = np.ones_like(a), np.nan, -np.inf
+    found = product(form, a, b, np.zeros((19, 37), types))
+    assert np.isnan(found[:, 36]).all()
+    assert (found[:, 20] == -np.inf).all()
+    assert (np.delete(found, [20, 36], axis=1) == 40).all()
+
+
+def test_a_row_has_the_same_bits_whatever_the_other_rows_are() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((33, 150)), rng.standard_normal((150, 40))
+    whole = product("right", a, b, np.zeros((33, 40)))
+    for rows in (1, 8, 12, 31):
+        assert np.array_equal(product("right", a[:rows], b, np.zeros((rows, 40))), whole[:rows])
+
+
+@pytest.mark.parametrize("convention", ["rows", "columns", "xw"])
+@pytest.mark.parametrize("examples", [7, 21])
+def test_compiled_networks(convention: str, examples: int) -> None:
+    """Of few examples, of which BLAS computes the products, and of more."""
+    net, compiled = WIDE.model_copy(update={"convention": convention}), module(convention)
+    at = point(net, examples, 1)
+    p = compiled.Parameters(*(at.parameters[name] for name in compiled.Parameters._fields))
+    _, gradient = compiled.gradients(p, at.X, at.y)
+    _, expected, _ = autograd(net, at)
+    assert worst_error(dict(zip(compiled.Parameters._fields, gradient, strict=True)), expected) < 1e-12
 
 
 @settings(max_examples=5, deadline=None, derandomize=True)
@@ -50,33 +150,44 @@ def test_networks_that_would_not_have_used_them(net: Network, examples: int, see
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("codegen.blocks.CALL_PAYS", 0)
         patch.setattr("codegen.schedule.statements", functools.partial(statements, extents=1))
-        patch.setattr("codegen.products.TERMS", 1)
-        patch.setattr("codegen.lines.FEWEST", 1)
-        module = interpreted(net)
+        patch.setattr("codegen.products.FEWEST", 1)
+        made = interpreted(net)
     at = point(net, examples, seed)
-    p = module.Parameters(*(at.parameters[name] for name in module.Parameters._fields))
-    _, gradient = module.gradients(p, at.X, at.y, **({} if at.weights is None else {"sample_weight": at.weights}))
+    p = made.Parameters(*(at.parameters[name] for name in made.Parameters._fields))
+    _, gradient = made.gradients(p, at.X, at.y, **({} if at.weights is None else {"sample_weight": at.weights}))
     _, expected, _ = autograd(net, at)
-    assert worst_error(dict(zip(module.Parameters._fields, gradient, strict=True)), expected) < 1e-10
+    assert worst_error(dict(zip(made.Parameters._fields, gradient, strict=True)), expected) < 1e-10
 
 
-@pytest.mark.parametrize(("convention", "chosen"), [("rows", True), ("columns", False), ("xw", False)])
-def test_where_they_are_chosen(convention: str, chosen: bool) -> None:
+# -- which products ------------------------------------------------------------------------------------------------------
+
+
+def test_the_rule_is_that_of_the_module() -> None:
+    """The condition in a module's text, on the shapes of a product, holds for the examples that `--explain` names."""
+    text = text_of(WIDE)
+    assert f"if min(out.shape) < {FEWEST} or out.size * a.shape[1] >= 2**25:\n            np.dot(a, b, out)" in text
+    assert MOST == 2**25
+    program = differentiate(WIDE.program()).computed
+    found = {s.out.tensor.name: s for s in kernel(program, program.outputs, {}).body if isinstance(s, MatrixProduct)}
+    assert examples_in_tiles(found["A1"]) == range(FEWEST, MOST // (256 * 20) + 1)
+    assert examples_in_tiles(found["dW1"]) == range(1, MOST // (256 * 20) + 1)
+
+
+@pytest.mark.parametrize(("convention", "factors"), [("rows", "X, W1.T"), ("columns", "W1, X"), ("xw", "X, W1")])
+def test_where_they_are_chosen(convention: str, factors: str) -> None:
     net = WIDE.model_copy(update={"convention": convention})
-    assert ("_dots(" in text_of(net)) == chosen
+    assert f"    _product({factors}, A1)" in text_of(net)
     gradients: Any = explanation(differentiate(net.program()), net)[0]
-    said = [e.number for e in gradients.equations if any("without BLAS, for 4 to 32 examples: 256 terms" in why for why in e.why)]
-    assert said == (["1"] if chosen else [])
+    most = (MOST - 1) // (256 * 20)
+    said = [e.number for e in gradients.equations if any(f"in tiles for {FEWEST} to {most} examples" in why for why in e.why)]
+    assert said == ["1"]
 
 
-def test_which_examples_take_which_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    module, calls = interpreted(WIDE), list[int]()
-
-    def dots(a: Any, _: object, out: Any) -> None:
-        calls.append(len(a))
-        out[:] = 0
-
-    monkeypatch.setattr(module, "_dots", dots)
-    for examples in (3, 4, 32, 33):
-        module.predict(module.init(), np.zeros((examples, 256)))
-    assert calls == [4, 32]
+def test_what_is_always_small_or_always_large_is_for_blas() -> None:
+    few = network(300, [(FEWEST - 1, "tanh"), (3, "identity")], "softmax_cross_entropy")
+    assert "np.dot(X, W1.T, A1)" in text_of(few)
+    assert "_product(" not in text_of(few)
+    assert FEWEST * 300 > PRODUCT_EXTENTS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("codegen.products.MOST", 256 * 20)
+        assert "np.dot(X, W1.T, A1)" in text_of(WIDE)
