@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import sympy as sp
 
@@ -13,11 +14,16 @@ from derive.index import Entry
 from derive.program import Equation
 
 PRODUCT_EXTENTS = 256
+ADD_PRODUCT = "_add_product"  # the function of a module (templates/blas.py.j2)
 
 # X W.T by `_dots` (codegen/product_functions.py): 59 microseconds against 105 by BLAS at 16 x 784 and 784 x 128 in float64, 117 against
 # 147 for 32 examples, 252 against 260 for 64; in float32 33 against 48, 66 against 76, 133 against 116. With 64 terms BLAS is faster.
 FEWEST, MOST = 4, 32  # examples
 TERMS = 256
+
+# out <- keep out + add a.T b, where a and b have a row for each example: for so few examples by `_descend`, for more by BLAS, which is the
+# faster from 4 on, for 64 x 64 from 3 on.
+LOOPED = 2
 
 
 def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXTENTS) -> MatrixProduct | None:
@@ -59,6 +65,22 @@ def by_dots(product: MatrixProduct) -> bool:
     inner = left[len(rows) :]
     terms = math.prod(i.axis.extent or 0 for i in inner)
     return [i.axis.extent for i in rows] == [None] and left == rows + inner and right == columns + inner and terms >= TERMS
+
+
+def calls(product: MatrixProduct, left: str, right: str, out: str) -> Iterator[tuple[str, str]]:
+    """The call that computes a product, with an empty condition; before it those that stand in its place where a condition holds.
+
+    left, right, out: the matrices as text, factors transposed (`.T`) where they lie so.
+    """
+    examples = product.left.tensor.axes[0].size
+    if product.descends:
+        if along_examples(product):
+            yield f"{examples} <= {LOOPED}", f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})"
+        yield "", f"{ADD_PRODUCT}(keep, add, {left}, {right}, {out})"
+        return
+    if by_dots(product):
+        yield f"{FEWEST} <= {examples} <= {MOST}", f"_dots({left}, {right.removesuffix('.T')}, {out})"
+    yield "", f"np.dot({left}, {right}, {out})"
 
 
 def known_extents(product: MatrixProduct) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
 from codegen.module import Module
+from codegen.products import ADD_PRODUCT
 from codegen.training import gathered
 from derive.index import Axis
 from derive.network import Network
@@ -85,6 +86,7 @@ def _shown(module: Module) -> dict[str, object]:
         "own_products": copies(every, PRODUCTS),
         "descent": module.descent,
         "reorders": any(f" {ADD}(" in line for line in every),
+        "adds_products": any(f"{ADD_PRODUCT}(" in line for line in every),
         "products": any("np.dot(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,

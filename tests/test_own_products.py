@@ -51,7 +51,7 @@ def test_networks_that_would_not_have_used_them(net: Network, examples: int, see
         patch.setattr("codegen.blocks.CALL_PAYS", 0)
         patch.setattr("codegen.schedule.statements", functools.partial(statements, extents=1))
         patch.setattr("codegen.products.TERMS", 1)
-        patch.setattr("codegen.lines.FEWEST", 1)
+        patch.setattr("codegen.products.FEWEST", 1)
         module = interpreted(net)
     at = point(net, examples, seed)
     p = module.Parameters(*(at.parameters[name] for name in module.Parameters._fields))
