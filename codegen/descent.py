@@ -137,7 +137,8 @@ class Descent:
         given = (*k.given, *(s.out.tensor for s in taken))
         stored = f"{', '.join(matrices)} {'are' if len(matrices) > 1 else 'is'} not stored"
         purpose = f"One step of {self.optimiser.name}, after `{self.planned.name}_sweep`: {stored}."
-        made = write.function(f"{self.optimiser.function}_at_once", purpose, self.planned.program, Results(), Kernel(taken, given, k.workspace))
+        part = Kernel(taken, given, k.workspace)
+        made = write.function(f"{self.optimiser.function}_at_once", purpose, self.planned.program, Results(), part)
         arguments = {**made.arguments, "gradient": "Array", "options": self.optimiser.name, "rate": "float"}
         options = list(self.optimiser.optimiser.parameters)
         head = [

@@ -26,7 +26,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array
+from numba.np.linalg import check_blas_return, ensure_blas
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -359,8 +363,8 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd_few(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
-    """One step of SGD for few examples, after `_gradients_sweep`: dW1 are not stored."""
+def _sgd_at_once(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
+    """One step of SGD, after `_gradients_sweep`: dW1 is not stored."""
     real = theta.dtype.type
     (weight_decay,) = options
     # theta[k] <- keep theta[k] + add gradient[k]: theta[k] = theta[k] - (weight_decay theta[k] + gradient[k]) rate
@@ -369,7 +373,10 @@ def _sgd_few(theta: Array, X: Array, work: Array, gradient: Array, options: SGD,
     W1 = theta[0:4096].reshape(64, 64)
     dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
-    _descend(keep, add, dA1, X, W1)
+    if N <= 2:
+        _descend(keep, add, dA1, X, W1)
+    else:
+        _add_product(keep, add, dA1.T, X, W1)
     for k in range(4096, 4810):
         theta[k] = keep * theta[k] + add * gradient[k]
 
@@ -381,16 +388,6 @@ class SGD(NamedTuple):
     """SGD with its options (Robbins and Monro 1951)."""
 
     weight_decay: float = 0.0  # at least 0
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, options: SGD, rate: float) -> None:
-    """One step of SGD on all parameters."""
-    real = theta.dtype.type
-    (weight_decay,) = options
-    for k in range(4810):
-        # theta[k] <- theta[k] - (weight_decay theta[k] + gradient[k]) rate
-        theta[k] -= (real(weight_decay) * theta[k] + gradient[k]) * real(rate)
 
 
 class Momentum(NamedTuple):
@@ -595,14 +592,12 @@ def _train(
                 examples = X[start : start + N]
                 targets = y[start : start + N]
             total += N * _gradients_sweep(theta, examples, targets, gradient, work)
-            if sgd is not None and N <= 2:
-                _sgd_few(theta, examples, work, gradient, sgd, rate)
+            if sgd is not None:
+                _sgd_at_once(theta, examples, work, gradient, sgd, rate)
             else:
                 _gradients_products(examples, gradient, work)
             steps += 1
-            if sgd is not None and N > 2:
-                _sgd(theta, gradient, sgd, rate)
-            elif momentum is not None:
+            if momentum is not None:
                 _momentum(theta, gradient, memory, momentum, rate)
             elif nesterov is not None:
                 _nesterov(theta, gradient, memory, nesterov, rate)
@@ -983,3 +978,44 @@ def _count(name: str, value: int) -> int:
     if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
         raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
     return int(value)
+
+
+# -- products that are added to a matrix
+
+
+def _add_product(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, by one call of BLAS, which adds as it multiplies: the product alone is never stored."""
+    out *= keep
+    out += add * (a @ b)
+
+
+@overload(_add_product)
+def _compiled_add_product(keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not (a.layout in "CF" and b.layout in "CF" and out.layout == "C" and a.dtype == b.dtype == out.dtype):
+        return None
+
+    def made(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
+        _gemm(keep, add, a, b, out)
+
+    return made
+
+
+@intrinsic(prefer_literal=False)
+def _gemm(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
+    """BLAS knows columns that lie side by side: it is told to compute out.T <- keep out.T + add b.T a.T."""
+    letter = {types.float32: "s", types.float64: "d"}[out.dtype]
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        ensure_blas()
+        scales = [builder.bitcast(cgutils.alloca_once_value(builder, value), cgutils.voidptr_t) for value in arguments[:2]]
+        left, right, result = (make_array(kind)(context, builder, value) for kind, value in zip((a, b, out), arguments[2:], strict=True))
+        (m, k), (_, n) = (cgutils.unpack_tuple(builder, array.shape) for array in (left, right))
+        data = [builder.bitcast(array.data, cgutils.voidptr_t) for array in (left, right, result)]
+        code = [cgutils.int8_t(ord(c)) for c in (letter, "n" if b.layout == "C" else "t", "n" if a.layout == "C" else "t")]
+        along = [n if b.layout == "C" else k, k if a.layout == "C" else m, n]  # how far rows of b, a and out lie apart
+        values = (*code, n, m, k, scales[1], data[1], along[0], data[0], along[1], scales[0], data[2], along[2])
+        of = cgutils.ir.FunctionType(cgutils.int32_t, [value.type for value in values])
+        check_blas_return(context, builder, builder.call(cgutils.get_or_insert_function(builder.module, of, "numba_xxgemm"), values))
+        return context.get_dummy_value()
+
+    return types.void(out.dtype, out.dtype, a, b, out), build
