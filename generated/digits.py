@@ -199,9 +199,8 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
     exp_Z = work[0:10]
-    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
-    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
-    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
+    A1 = H1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    Z = work[10 + 64 * N : 10 + 74 * N].reshape(N, 10)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, A1)
     for n in range(N):
@@ -238,9 +237,8 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     b1 = theta[4096:4160]
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
-    A1 = work[0 : 64 * N].reshape(N, 64)
-    H1 = work[64 * N : 128 * N].reshape(N, 64)
-    Z = work[128 * N : 138 * N].reshape(N, 10)
+    A1 = H1 = work[0 : 64 * N].reshape(N, 64)
+    Z = work[64 * N : 74 * N].reshape(N, 10)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, A1)
     for n in range(N):
@@ -284,12 +282,10 @@ def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: A
     dW2 = gradient[4160:4800].reshape(10, 64)
     db2 = gradient[4800:4810]
     exp_Z = work[0:10]
-    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
-    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
-    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
-    dZ = work[10 + 138 * N : 10 + 148 * N].reshape(N, 10)
-    dH1 = work[10 + 148 * N : 10 + 212 * N].reshape(N, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    A1 = H1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    Z = work[10 + 64 * N : 10 + 74 * N].reshape(N, 10)
+    dZ = work[10 + 74 * N : 10 + 84 * N].reshape(N, 10)
+    dH1 = dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, A1)
     for n in range(N):
@@ -338,7 +334,7 @@ def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: A
     for n in range(N):
         for j in range(64):
             # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
-            dA1[n, j] = real(0) if A1[n, j] <= real(0) else dH1[n, j]
+            dA1[n, j] = real(0) if H1[n, j] <= real(0) else dH1[n, j]
             # (13)  db1[j] = sum_n dA1[n,j]
             db1[j] += dA1[n, j]
     return float(L)
@@ -349,7 +345,7 @@ def _gradients_products(X: Array, gradient: Array, work: Array) -> None:
     """dW1, from the factors in `work`."""
     N = X.shape[0]
     dW1 = gradient[0:4096].reshape(64, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
     np.dot(dA1.T, X, dW1)
 
@@ -371,7 +367,7 @@ def _sgd_at_once(theta: Array, X: Array, work: Array, gradient: Array, options: 
     keep, add = real(1 - rate * weight_decay), real(-rate)
     N = X.shape[0]
     W1 = theta[0:4096].reshape(64, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
     if N <= 2:
         _descend(keep, add, dA1, X, W1)
@@ -620,7 +616,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(10 + 138 * N, theta.dtype)
+    work = np.empty(10 + 74 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -630,7 +626,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(138 * N, theta.dtype)
+    work = np.empty(74 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -639,7 +635,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(4810, theta.dtype)
-    work = np.empty(10 + 276 * N, theta.dtype)
+    work = np.empty(10 + 148 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -705,7 +701,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(10 + 276 * N, dtype),
+        np.empty(10 + 148 * N, dtype),
         losses,
     )
     if state is not None:
@@ -991,7 +987,7 @@ def _add_product(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
 
 @overload(_add_product)
 def _compiled_add_product(keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not (a.layout in "CF" and b.layout in "CF" and out.layout == "C" and a.dtype == b.dtype == out.dtype):
+    if not (a.layout in "CF" and b.layout in "CF" and out.layout == "C" and keep == add == a.dtype == b.dtype == out.dtype):
         return None
 
     def made(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
@@ -1018,4 +1014,4 @@ def _gemm(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
         check_blas_return(context, builder, builder.call(cgutils.get_or_insert_function(builder.module, of, "numba_xxgemm"), values))
         return context.get_dummy_value()
 
-    return types.void(out.dtype, out.dtype, a, b, out), build
+    return types.void(keep, add, a, b, out), build

@@ -214,9 +214,8 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     A3 = work[168:170]
     exp_Z = work[170:180]
     H4 = work[180 : 180 + 64 * N].reshape(N, 64)
-    A5 = work[180 + 64 * N : 180 + 96 * N].reshape(N, 32)
-    H5 = work[180 + 96 * N : 180 + 128 * N].reshape(N, 32)
-    Z = work[180 + 128 * N : 180 + 138 * N].reshape(N, 10)
+    A5 = H5 = work[180 + 64 * N : 180 + 96 * N].reshape(N, 32)
+    Z = work[180 + 96 * N : 180 + 106 * N].reshape(N, 10)
     for n in range(N):
         for o in range(6):
             for t1 in range(8):
@@ -303,9 +302,8 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     H2 = work[72:168].reshape(6, 4, 4)
     A3 = work[168:170]
     H4 = work[170 : 170 + 64 * N].reshape(N, 64)
-    A5 = work[170 + 64 * N : 170 + 96 * N].reshape(N, 32)
-    H5 = work[170 + 96 * N : 170 + 128 * N].reshape(N, 32)
-    Z = work[170 + 128 * N : 170 + 138 * N].reshape(N, 10)
+    A5 = H5 = work[170 + 64 * N : 170 + 96 * N].reshape(N, 32)
+    Z = work[170 + 96 * N : 170 + 106 * N].reshape(N, 10)
     for n in range(N):
         for o in range(6):
             for t1 in range(8):
@@ -398,40 +396,39 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     db5 = gradient[2988:3020]
     dW6 = gradient[3020:3340].reshape(10, 32)
     db6 = gradient[3340:3350]
-    exp_Z = work[0:10]
-    dA3 = work[10:74].reshape(16, 2, 2)
-    dH2 = work[74:90].reshape(4, 4)
-    argmax_H1 = work[90:106].reshape(4, 4)
-    argmax_H1_2 = work[106:122].reshape(4, 4)
-    dH1 = work[122:186].reshape(8, 8)
-    dA1 = work[186:250].reshape(8, 8)
-    A1 = work[250 : 250 + 384 * N].reshape(N, 6, 8, 8)
-    H1 = work[250 + 384 * N : 250 + 768 * N].reshape(N, 6, 8, 8)
-    H2 = work[250 + 768 * N : 250 + 864 * N].reshape(N, 6, 4, 4)
-    A3 = work[250 + 864 * N : 250 + 928 * N].reshape(N, 16, 2, 2)
-    H4 = work[250 + 928 * N : 250 + 992 * N].reshape(N, 64)
-    A5 = work[250 + 992 * N : 250 + 1024 * N].reshape(N, 32)
-    H5 = work[250 + 1024 * N : 250 + 1056 * N].reshape(N, 32)
-    Z = work[250 + 1056 * N : 250 + 1066 * N].reshape(N, 10)
-    dZ = work[250 + 1066 * N : 250 + 1076 * N].reshape(N, 10)
-    dH5 = work[250 + 1076 * N : 250 + 1108 * N].reshape(N, 32)
-    dA5 = work[250 + 1108 * N : 250 + 1140 * N].reshape(N, 32)
-    dH4 = work[250 + 1140 * N : 250 + 1204 * N].reshape(N, 64)
+    A1 = work[0:8]
+    A3 = work[8:10]
+    exp_Z = work[10:20]
+    dA3 = work[20:84].reshape(16, 2, 2)
+    dH2 = work[84:100].reshape(4, 4)
+    argmax_H1 = work[100:116].reshape(4, 4)
+    argmax_H1_2 = work[116:132].reshape(4, 4)
+    dH1 = work[132:196].reshape(8, 8)
+    dA1 = work[196:260].reshape(8, 8)
+    H1 = work[260 : 260 + 384 * N].reshape(N, 6, 8, 8)
+    H2 = work[260 + 384 * N : 260 + 480 * N].reshape(N, 6, 4, 4)
+    H3 = work[260 + 480 * N : 260 + 544 * N].reshape(N, 16, 2, 2)
+    H4 = work[260 + 544 * N : 260 + 608 * N].reshape(N, 64)
+    A5 = H5 = work[260 + 608 * N : 260 + 640 * N].reshape(N, 32)
+    Z = work[260 + 640 * N : 260 + 650 * N].reshape(N, 10)
+    dZ = work[260 + 650 * N : 260 + 660 * N].reshape(N, 10)
+    dH5 = dA5 = work[260 + 660 * N : 260 + 692 * N].reshape(N, 32)
+    dH4 = work[260 + 692 * N : 260 + 756 * N].reshape(N, 64)
     for n in range(N):
         for o in range(6):
             for t1 in range(8):
                 # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
                 #     t1 - 1 < N_h]
                 for u1 in range(8):
-                    A1[n, o, t1, u1] = b1[o]
+                    A1[u1] = b1[o]
                 for i in range(1):
                     for r1 in range(max(0, 1 - t1), min(9 - t1, 3)):
                         for s1 in range(3):
                             for u1 in range(max(0, 1 - s1), min(9 - s1, 8)):
-                                A1[n, o, t1, u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
+                                A1[u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
                 # (2)  H1[n,o,t1,u1] = where(A1[n,o,t1,u1] <= 0, 0, A1[n,o,t1,u1])
                 for u1 in range(8):
-                    H1[n, o, t1, u1] = max(A1[n, o, t1, u1], real(0))
+                    H1[n, o, t1, u1] = max(A1[u1], real(0))
             for t2 in range(4):
                 for u2 in range(4):
                     # (3a)  max_H1[n,o,t2,u2] = max_r2,s2 H1[n,o,2 t2 + r2,2 u2 + s2]
@@ -445,19 +442,19 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             for t3 in range(2):
                 # (4)  A3[n,p,t3,u3] = b3[p] + sum_o,r3,s3 H2[n,o,r3 + t3,s3 + u3] W3[p,o,r3,s3]
                 for u3 in range(2):
-                    A3[n, p, t3, u3] = b3[p]
+                    A3[u3] = b3[p]
                 for o in range(6):
                     for r3 in range(3):
                         for u3 in range(2):
-                            sum_A3 = A3[n, p, t3, u3]
+                            sum_A3 = A3[u3]
                             for s3 in range(3):
                                 sum_A3 += H2[n, o, r3 + t3, s3 + u3] * W3[p, o, r3, s3]
-                            A3[n, p, t3, u3] = sum_A3
+                            A3[u3] = sum_A3
                 for u3 in range(2):
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
-                    h3 = max(A3[n, p, t3, u3], real(0))
+                    H3[n, p, t3, u3] = max(A3[u3], real(0))
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
-                    H4[n, 4 * p + 2 * t3 + u3] = h3
+                    H4[n, 4 * p + 2 * t3 + u3] = H3[n, p, t3, u3]
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
     np.dot(H4, W5.T, A5)
     for n in range(N):
@@ -506,7 +503,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     for n in range(N):
         for j in range(32):
             # (17)  dA5[n,j] = dH5[n,j] where(A5[n,j] <= 0, 0, 1)
-            dA5[n, j] = real(0) if A5[n, j] <= real(0) else dH5[n, j]
+            dA5[n, j] = real(0) if H5[n, j] <= real(0) else dH5[n, j]
             # (19)  db5[j] = sum_n dA5[n,j]
             db5[j] += dA5[n, j]
     # (18)  dW5[j,f] = sum_n H4[n,f] dA5[n,j]
@@ -527,7 +524,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
                     # (21)  dH3[n,p,t3,u3] = dH4[n,N_u3 (p N_t3 + t3) + u3]
                     dH3 = dH4[n, 4 * p + 2 * t3 + u3]
                     # (22)  dA3[n,p,t3,u3] = dH3[n,p,t3,u3] where(A3[n,p,t3,u3] <= 0, 0, 1)
-                    dA3[p, t3, u3] = real(0) if A3[n, p, t3, u3] <= real(0) else dH3
+                    dA3[p, t3, u3] = real(0) if H3[n, p, t3, u3] <= real(0) else dH3
                     # (24) continued
                     sum_db3 += dA3[p, t3, u3]
             db3[p] = sum_db3
@@ -572,7 +569,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             for t1 in range(8):
                 for u1 in range(8):
                     # (27)  dA1[n,o,t1,u1] = dH1[n,o,t1,u1] where(A1[n,o,t1,u1] <= 0, 0, 1)
-                    dA1[t1, u1] = real(0) if A1[n, o, t1, u1] <= real(0) else dH1[t1, u1]
+                    dA1[t1, u1] = real(0) if H1[n, o, t1, u1] <= real(0) else dH1[t1, u1]
                     # (29) continued
                     sum_db1 = _add(sum_db1, dA1[t1, u1])
             db1[o] = sum_db1
@@ -838,7 +835,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(180 + 138 * N, theta.dtype)
+    work = np.empty(180 + 106 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -848,7 +845,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(170 + 138 * N, theta.dtype)
+    work = np.empty(170 + 106 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -857,7 +854,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(3350, theta.dtype)
-    work = np.empty(250 + 1204 * N, theta.dtype)
+    work = np.empty(260 + 756 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -923,7 +920,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(250 + 1204 * N, dtype),
+        np.empty(260 + 756 * N, dtype),
         losses,
     )
     if state is not None:

@@ -253,11 +253,10 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     exp_Z = work[32:42]
     H1 = work[42 : 42 + 32 * N].reshape(N, 32)
     H2 = work[42 + 32 * N : 42 + 64 * N].reshape(N, 32)
-    A3 = work[42 + 64 * N : 42 + 112 * N].reshape(N, 48)
-    H3 = work[42 + 112 * N : 42 + 160 * N].reshape(N, 48)
-    H4 = work[42 + 160 * N : 42 + 192 * N].reshape(N, 32)
-    H6 = work[42 + 192 * N : 42 + 224 * N].reshape(N, 32)
-    Z = work[42 + 224 * N : 42 + 234 * N].reshape(N, 10)
+    A3 = H3 = work[42 + 64 * N : 42 + 112 * N].reshape(N, 48)
+    H4 = work[42 + 112 * N : 42 + 144 * N].reshape(N, 32)
+    H6 = work[42 + 144 * N : 42 + 176 * N].reshape(N, 32)
+    Z = work[42 + 176 * N : 42 + 186 * N].reshape(N, 10)
     # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, H1)
     for n in range(N):
@@ -345,11 +344,10 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     H5 = work[0:32]
     H1 = work[32 : 32 + 32 * N].reshape(N, 32)
     H2 = work[32 + 32 * N : 32 + 64 * N].reshape(N, 32)
-    A3 = work[32 + 64 * N : 32 + 112 * N].reshape(N, 48)
-    H3 = work[32 + 112 * N : 32 + 160 * N].reshape(N, 48)
-    H4 = work[32 + 160 * N : 32 + 192 * N].reshape(N, 32)
-    H6 = work[32 + 192 * N : 32 + 224 * N].reshape(N, 32)
-    Z = work[32 + 224 * N : 32 + 234 * N].reshape(N, 10)
+    A3 = H3 = work[32 + 64 * N : 32 + 112 * N].reshape(N, 48)
+    H4 = work[32 + 112 * N : 32 + 144 * N].reshape(N, 32)
+    H6 = work[32 + 144 * N : 32 + 176 * N].reshape(N, 32)
+    Z = work[32 + 176 * N : 32 + 186 * N].reshape(N, 10)
     # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, H1)
     for n in range(N):
@@ -454,7 +452,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     mean2 = work[10 + 32 * N : 10 + 33 * N]
     variance2 = work[10 + 33 * N : 10 + 34 * N]
     H2 = work[10 + 34 * N : 10 + 66 * N].reshape(N, 32)
-    A3 = work[10 + 66 * N : 10 + 114 * N].reshape(N, 48)
+    A3 = dA3 = work[10 + 66 * N : 10 + 114 * N].reshape(N, 48)
     erfc_A3 = work[10 + 114 * N : 10 + 162 * N].reshape(N, 48)
     H3 = work[10 + 162 * N : 10 + 210 * N].reshape(N, 48)
     H4 = work[10 + 210 * N : 10 + 242 * N].reshape(N, 32)
@@ -468,9 +466,8 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     dH5 = work[10 + 360 * N : 10 + 392 * N].reshape(N, 32)
     dH4 = work[10 + 392 * N : 10 + 424 * N].reshape(N, 32)
     dH3 = work[10 + 424 * N : 10 + 472 * N].reshape(N, 48)
-    dA3 = work[10 + 472 * N : 10 + 520 * N].reshape(N, 48)
-    dH2 = work[10 + 520 * N : 10 + 552 * N].reshape(N, 32)
-    dH1 = work[10 + 552 * N : 10 + 584 * N].reshape(N, 32)
+    dH2 = work[10 + 472 * N : 10 + 504 * N].reshape(N, 32)
+    dH1 = work[10 + 504 * N : 10 + 536 * N].reshape(N, 32)
     # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, H1)
     for n in range(N):
@@ -879,7 +876,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(42 + 234 * N, theta.dtype)
+    work = np.empty(42 + 186 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -889,7 +886,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(32 + 234 * N, theta.dtype)
+    work = np.empty(32 + 186 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -898,7 +895,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(5690, theta.dtype)
-    work = np.empty(10 + 584 * N, theta.dtype)
+    work = np.empty(10 + 536 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -964,7 +961,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(10 + 584 * N, dtype),
+        np.empty(10 + 536 * N, dtype),
         losses,
     )
     if state is not None:
