@@ -30,8 +30,8 @@ A, B, C = (Tensor(name, [N, J]) for name in "ABC")
 LAYERS = network(40, [(30, "relu"), (100, "tanh"), (3, "identity")], "softmax_cross_entropy")
 
 
-def computed(target: Tensor, value: sp.Expr | int) -> Assign:
-    return Assign(Equation(target, (n, j), sp.sympify(value), "1"), target[n, j], sp.sympify(value))
+def computed(target: Tensor, value: sp.Expr) -> Assign:
+    return Assign(Equation(target, (n, j), value, "1"), target[n, j], value)
 
 
 def whole(net: Network) -> Any:
@@ -91,7 +91,7 @@ def test_a_value_that_is_read_later_keeps_its_memory() -> None:
 
 
 def body(*leaves: Assign | Accumulate) -> tuple[Statement, ...]:
-    return (*nested([n, j], computed(A, 1)), *nested([n, j], *leaves))
+    return (*nested([n, j], computed(A, sp.S.One)), *nested([n, j], *leaves))
 
 
 def test_memory_is_taken_at_the_last_reading() -> None:
@@ -115,9 +115,9 @@ def test_where_no_memory_is_taken(leaves: tuple[Assign, ...]) -> None:
 def test_a_loop_that_comes_to_a_place_twice_takes_no_memory() -> None:
     k = Axis("k", "K", 3).index("k")
     again = nested([n, j, k], computed(B, 2 * A[n, j]))
-    assert in_place((*nested([n, j], computed(A, 1)), *again), [A, B]) == {}
+    assert in_place((*nested([n, j], computed(A, sp.S.One)), *again), [A, B]) == {}
     inside = Loop(n, (*nested([j], computed(B, 2 * A[n, j])), *nested([j], computed(C, 3 * A[n, j]))))
-    assert in_place((*nested([n, j], computed(A, 1)), inside), [A, B, C]) == {}
+    assert in_place((*nested([n, j], computed(A, sp.S.One)), inside), [A, B, C]) == {}
 
 
 # -- conditions ----------------------------------------------------------------------------------------------------------
@@ -126,16 +126,16 @@ def test_a_loop_that_comes_to_a_place_twice_takes_no_memory() -> None:
 @pytest.mark.parametrize(
     ("value", "bound", "says"),
     [
-        (0, 0, True),
-        (-2, -1, True),
+        (sp.S.Zero, 0, True),
+        (sp.Integer(-2), -1, True),
         (sp.Float(0.01) * A[n, j], 0, True),
-        (0, -1, False),  # for A below -1 the value is above -1
+        (sp.S.Zero, -1, False),  # for A below -1 the value is above -1
         (-A[n, j], 0, False),
         (sp.exp(A[n, j]) - 1, 0, False),
     ],
 )
-def test_what_a_value_says_of_the_one_before(value: sp.Expr | int, bound: int, says: bool) -> None:
-    rule = kept(Equation(B, (n, j), where(sp.Le(A[n, j], bound), sp.sympify(value), A[n, j]), "1"))
+def test_what_a_value_says_of_the_one_before(value: sp.Expr, bound: int, says: bool) -> None:
+    rule = kept(Equation(B, (n, j), where(sp.Le(A[n, j], bound), value, A[n, j]), "1"))
     assert (rule is not None) == says
 
 
