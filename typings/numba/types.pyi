@@ -5,6 +5,7 @@ float32: Type
 float64: Type
 int64: Type
 intp: Type
+uint32: Type
 boolean: Type
 void: Type
 
@@ -15,3 +16,5 @@ class BaseTuple(Type): ...
 
 class IntegerLiteral(Type):
     literal_value: int
+
+class Integer(Type): ...
