@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.about import about
@@ -11,6 +12,7 @@ from codegen.blocks import CALL_PAYS, CHUNK, SIZES, BlockKernel
 from codegen.loops import Track
 from codegen.module import WORTH, Module
 from codegen.planned import Planned
+from codegen.schedule import Kernel
 from codegen.tactics import Key, Placed, placed, reasons, sharing, tactic
 from derive.network import Network
 from derive.program import Derivation, Equation
@@ -87,9 +89,18 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
     every.sort(key=lambda place: numbers.index(place.key[0]))
     shared, own = sharing(every), _by_equation(every)
     plans = tuple(_equation(equation, places, shared, isinstance(kernel, BlockKernel)) for equation, places in own)
+    if isinstance(kernel, Kernel):
+        plans = tuple(replace(plan, why=(*plan.why, *_memory(plan.tensor, kernel))) for plan in plans)
     if name == "gradients" and module.descent is not None:
         plans = tuple(replace(plan, why=(*plan.why, *module.descent.reasons(plan.tensor))) for plan in plans)
     return KernelPlan(name, examples, why, _threads(module) if name == "gradients" else "", plans)
+
+
+def _memory(name: str, kernel: Kernel) -> Iterator[str]:
+    """Whose memory an array takes."""
+    for old, new in itertools.pairwise(kernel.workspace):
+        if new.tensor.name == name and new.start == old.start:
+            yield f"in the memory of {old.tensor.name}, entry by entry: nothing reads that afterwards"
 
 
 def _by_equation(every: Sequence[Placed]) -> list[tuple[Equation, list[Placed]]]:

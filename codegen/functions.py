@@ -110,8 +110,14 @@ def apart(statement: Statement, taken: set[str]) -> Statement:
 
 
 def viewed(vector: str, views: Sequence[View]) -> list[str]:
-    """The statements that name the tensors in a vector: arrays are views of it, numbers its entries."""
-    return [f"{v.tensor.name} = {view_text(vector, v) if v.tensor.axes else place(vector, v)}" for v in views]
+    """The statements that name the tensors in a vector: arrays are views of it, numbers its entries.
+
+    What shares its place has one view, with several names: `A1 = H1 = work[...]`.
+    """
+    found: dict[str, list[str]] = {}
+    for v in views:
+        found.setdefault(view_text(vector, v) if v.tensor.axes else place(vector, v), []).append(v.tensor.name)
+    return [f"{' = '.join(names)} = {text}" for text, names in found.items()]
 
 
 def place(vector: str, view: View) -> str:

@@ -15,7 +15,7 @@ from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
 from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
-from codegen.products import PRODUCT, examples_in_tiles
+from codegen.products import calls
 from codegen.summands import protection
 from codegen.views import extent, size_text
 from derive.functions import Log1p
@@ -159,10 +159,13 @@ class _Writer:
 
     def product(self, leaf: MatrixProduct, depth: int) -> None:
         left, right, out = _matrices(leaf)
-        if leaf.descends:
-            self.put(f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})", depth)
-        else:
-            self.put(f"{PRODUCT if examples_in_tiles(leaf) else 'np.dot'}({left}, {right}, {out})", depth)
+        *others, (_, call) = calls(leaf, left, right, out)
+        for k, (condition, other) in enumerate(others):
+            self.put(f"{'elif' if k else 'if'} {condition}:", depth)
+            self.put(other, depth + 1)
+        if others:
+            self.put("else:", depth)
+        self.put(call, depth + 1 if others else depth)
 
     def demand(self, leaf: Demand, depth: int) -> None:
         value = element(leaf.value)

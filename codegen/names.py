@@ -26,7 +26,7 @@ OWN = frozenset(
             "wide",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
-        *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array"),
+        *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array", "check_blas_return", "ensure_blas"),
         *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32", "REAL_TYPES", "INTEGER"),
     }
 )

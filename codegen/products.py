@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import sympy as sp
 
@@ -13,13 +14,18 @@ from derive.index import Entry
 from derive.program import Equation
 
 PRODUCT_EXTENTS = 256
-PRODUCT = "_product"  # the module's function (templates/products.py.j2)
+PRODUCT = "_product"  # functions of a module (templates/products.py.j2)
+ADD_PRODUCT = "_add_product"
 
 # In tiles (templates/products.py.j2) or by BLAS, microseconds in float64 and one thread: X W.T with 784 x 128 takes 26 in tiles against 19
 # for 4 examples, 34 against 40 for 8, 105 against 157 for 32, 700 against 960 for 256; G W with 64 x 64 for 256 examples 28 against 39;
 # 256 x 256 times 256 x 512, which are 2^25 multiplications, 1340 against 1050, and there BLAS begins to gain by several threads.
 FEWEST = 8  # rows and columns of the result
 MOST = 2**25  # multiplications, from which on it is BLAS's
+
+# out <- keep out + add a.T b, where a and b have a row for each example: for so few examples by `_descend`, for more as other products,
+# which is the faster from 4 on, for 64 x 64 from 3 on.
+LOOPED = 2
 
 
 def matrix_product(equation: Equation, part: Summand, extents: int = PRODUCT_EXTENTS) -> MatrixProduct | None:
@@ -63,6 +69,20 @@ def examples_in_tiles(product: MatrixProduct) -> range:
         if known < FEWEST:
             low = max(low, -(-FEWEST // known)) if any(i.axis.extent is None for i in group) else MOST
     return range(low, -(-MOST // multiplications))
+
+
+def calls(product: MatrixProduct, left: str, right: str, out: str) -> Iterator[tuple[str, str]]:
+    """The call that computes a product, with an empty condition; before it those that stand in its place where a condition holds.
+
+    left, right, out: the matrices as text, factors transposed (`.T`) where they lie so.
+    """
+    examples = product.left.tensor.axes[0].size
+    if product.descends:
+        if along_examples(product):
+            yield f"{examples} <= {LOOPED}", f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})"
+        yield "", f"{ADD_PRODUCT}(keep, add, {left}, {right}, {out})"
+        return
+    yield "", f"{PRODUCT if examples_in_tiles(product) else 'np.dot'}({left}, {right}, {out})"
 
 
 def known_extents(product: MatrixProduct) -> tuple[int, ...]:

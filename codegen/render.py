@@ -16,7 +16,7 @@ from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
 from codegen.module import Module
-from codegen.products import FEWEST, MOST, PRODUCT
+from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT
 from codegen.training import gathered
 from derive.index import Axis
 from derive.network import Network
@@ -88,6 +88,7 @@ def _shown(module: Module) -> dict[str, object]:
         "reorders": any(f" {ADD}(" in line for line in every),
         "blas": any("np.dot(" in line or f"{PRODUCT}(" in line for line in every),
         "tiles": {"fewest": FEWEST, "log2_most": MOST.bit_length() - 1} if any(f"{PRODUCT}(" in line for line in every) else None,
+        "adds_products": any(f"{ADD_PRODUCT}(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
         "blocks": any(name.endswith("_block") for name in module.kernels),

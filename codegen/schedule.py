@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 from codegen.flat import flattened
 from codegen.fusion import contracted, fused, tracked_once
+from codegen.in_place import in_place
 from codegen.loops import Demand, Statement, accesses, entries, nested, with_entries
 from codegen.nests import statements
 from codegen.order import loop_order
+from codegen.read_off import read_off
 from codegen.registers import in_registers, reordered
 from codegen.short import divided, summed_apart
 from codegen.unroll import together
@@ -53,16 +55,14 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     flat = flattened(replace(program, equations=wanted, outputs=()))
     taken = {t.name for t in program.given} | {e.tensor.name for e in (*program.equations, *flat)} | {a.name for a in program.axes}
     scheduled = [s for e in flat for s in _with_demand(e, ranges, taken)]
-    body = finished(scheduled, (*outputs, *program.given), taken)
+    body = finished(read_off(scheduled, (*outputs, *program.given)), (*outputs, *program.given), taken)
     used = tuple(dict.fromkeys(a.tensor for s in body for a in accesses(s)))
     arrays = [t for t in used if t.axes and t not in program.given and t not in outputs]
     real = {t: Tensor(t.name, t.axes) for t in arrays if t.values}  # positions are kept among real numbers
     arrays = [real.get(t, t) for t in arrays]
-    return Kernel(
-        tuple(with_entries(s, lambda e: Entry(real.get(e.tensor, e.tensor), *e.indices)) for s in body) if real else body,
-        tuple(t for t in program.given if t in used),
-        laid_out(arrays),
-    )
+    if real:
+        body = tuple(with_entries(s, lambda e: Entry(real.get(e.tensor, e.tensor), *e.indices)) for s in body)
+    return Kernel(body, tuple(t for t in program.given if t in used), laid_out(arrays, in_place(body, arrays)))
 
 
 def finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str]) -> tuple[Statement, ...]:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import sympy as sp
+
 from codegen.blocks import CALL_PAYS, whole_product
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
 from codegen.order import UNROLLED
 from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles, known_extents
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
-from derive.index import Index, Sum, free_indices
+from derive.index import Entry, Index, Sum, free_indices
 from derive.program import Equation
 from derive.text import letters
 
@@ -88,6 +90,7 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
         *_smaller(equation, own),
         *_apart(own, shared),
         *_guarded(own),
+        *_read_off(equation, own),
     ]
     return tuple(dict.fromkeys(every))
 
@@ -251,6 +254,17 @@ def _guarded(own: Sequence[Placed]) -> Iterator[str]:
             yield "the position of the largest value, the first of equal ones"
         if isinstance(place.leaf, Demand):
             yield f"checked: {place.leaf.low} to {place.leaf.high}"
+
+
+def _read_off(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
+    """Conditions on another value than the equation has them on."""
+    stated = [(c.lhs, c.rhs) for c in sorted(equation.body.atoms(sp.Le), key=str) if isinstance(c.lhs, Entry)]
+    for place in own:
+        found = place.leaf.value.atoms(sp.Le) if isinstance(place.leaf, Assign | Accumulate) else ()
+        for c in sorted(found, key=str):
+            for before, bound in stated if isinstance(c.lhs, Entry) and c.lhs.indices else ():
+                if (c.lhs.indices, c.rhs) == (before.indices, bound) and c.lhs.tensor.name not in {e.tensor.name for e, _ in stated}:
+                    yield f"its condition is read off {c.lhs.tensor.name}, which is at most {bound} where {before.tensor.name} is"
 
 
 def _depends(loop: Loop) -> bool:

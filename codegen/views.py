@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from derive.index import Tensor
@@ -29,13 +29,17 @@ class View:
     stop: Size
 
 
-def laid_out(tensors: Sequence[Tensor]) -> tuple[View, ...]:
-    """The tensors one after the other in a flat vector, those whose size does not depend on the number of examples first."""
+def laid_out(tensors: Sequence[Tensor], shared: Mapping[Tensor, Tensor] | None = None) -> tuple[View, ...]:
+    """The tensors one after the other in a flat vector, those whose size does not depend on the number of examples first.
+
+    shared: tensors that take the place of another one of the same shape, which follow it at once.
+    """
     views: list[View] = []
     stop = Size()
-    for tensor in sorted(tensors, key=lambda t: extent(t).each > 0):
+    shared = shared or {}
+    for tensor in sorted((t for t in tensors if t not in shared), key=lambda t: extent(t).each > 0):
         start, stop = stop, stop + extent(tensor)
-        views.append(View(tensor, start, stop))
+        views += [View(t, start, stop) for t in (tensor, *(t for t in tensors if shared.get(t) == tensor))]
     return tuple(views)
 
 

@@ -29,6 +29,8 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
+from numba.np.linalg import check_blas_return, ensure_blas
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -197,18 +199,17 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
     exp_Z = work[0:10]
-    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
-    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
-    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
+    A1 = H1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    Z = work[10 + 64 * N : 10 + 74 * N].reshape(N, 10)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-    np.dot(X, W1.T, A1)
+    _product(X, W1.T, A1)
     for n in range(N):
         for j in range(64):
             A1[n, j] += b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[n, j] = max(A1[n, j], real(0))
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-    np.dot(H1, W2.T, Z)
+    _product(H1, W2.T, Z)
     for n in range(N):
         max_Z = real(-np.inf)
         for c in range(10):
@@ -236,18 +237,17 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     b1 = theta[4096:4160]
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
-    A1 = work[0 : 64 * N].reshape(N, 64)
-    H1 = work[64 * N : 128 * N].reshape(N, 64)
-    Z = work[128 * N : 138 * N].reshape(N, 10)
+    A1 = H1 = work[0 : 64 * N].reshape(N, 64)
+    Z = work[64 * N : 74 * N].reshape(N, 10)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-    np.dot(X, W1.T, A1)
+    _product(X, W1.T, A1)
     for n in range(N):
         for j in range(64):
             A1[n, j] += b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[n, j] = max(A1[n, j], real(0))
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-    np.dot(H1, W2.T, Z)
+    _product(H1, W2.T, Z)
     sum_L = 0.0
     for n in range(N):
         max_Z = real(-np.inf)
@@ -282,21 +282,19 @@ def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: A
     dW2 = gradient[4160:4800].reshape(10, 64)
     db2 = gradient[4800:4810]
     exp_Z = work[0:10]
-    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
-    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
-    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
-    dZ = work[10 + 138 * N : 10 + 148 * N].reshape(N, 10)
-    dH1 = work[10 + 148 * N : 10 + 212 * N].reshape(N, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    A1 = H1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    Z = work[10 + 64 * N : 10 + 74 * N].reshape(N, 10)
+    dZ = work[10 + 74 * N : 10 + 84 * N].reshape(N, 10)
+    dH1 = dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-    np.dot(X, W1.T, A1)
+    _product(X, W1.T, A1)
     for n in range(N):
         for j in range(64):
             A1[n, j] += b1[j]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[n, j] = max(A1[n, j], real(0))
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-    np.dot(H1, W2.T, Z)
+    _product(H1, W2.T, Z)
     # start of (5a), (9)
     sum_L = 0.0
     db2[:] = real(0)
@@ -328,15 +326,15 @@ def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: A
     # (5a) continued
     L = -sum_L / real(N)
     # (8)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
-    np.dot(dZ.T, H1, dW2)
+    _product(dZ.T, H1, dW2)
     # (10)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
-    np.dot(dZ, W2, dH1)
+    _product(dZ, W2, dH1)
     # start of (13)
     db1[:] = real(0)
     for n in range(N):
         for j in range(64):
             # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
-            dA1[n, j] = real(0) if A1[n, j] <= real(0) else dH1[n, j]
+            dA1[n, j] = real(0) if H1[n, j] <= real(0) else dH1[n, j]
             # (13)  db1[j] = sum_n dA1[n,j]
             db1[j] += dA1[n, j]
     return float(L)
@@ -347,9 +345,9 @@ def _gradients_products(X: Array, gradient: Array, work: Array) -> None:
     """dW1, from the factors in `work`."""
     N = X.shape[0]
     dW1 = gradient[0:4096].reshape(64, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
-    np.dot(dA1.T, X, dW1)
+    _product(dA1.T, X, dW1)
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -361,17 +359,20 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd_few(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
-    """One step of SGD for few examples, after `_gradients_sweep`: dW1 are not stored."""
+def _sgd_at_once(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
+    """One step of SGD, after `_gradients_sweep`: dW1 is not stored."""
     real = theta.dtype.type
     (weight_decay,) = options
     # theta[k] <- keep theta[k] + add gradient[k]: theta[k] = theta[k] - (weight_decay theta[k] + gradient[k]) rate
     keep, add = real(1 - rate * weight_decay), real(-rate)
     N = X.shape[0]
     W1 = theta[0:4096].reshape(64, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
-    _descend(keep, add, dA1, X, W1)
+    if N <= 2:
+        _descend(keep, add, dA1, X, W1)
+    else:
+        _add_product(keep, add, dA1.T, X, W1)
     for k in range(4096, 4810):
         theta[k] = keep * theta[k] + add * gradient[k]
 
@@ -383,16 +384,6 @@ class SGD(NamedTuple):
     """SGD with its options (Robbins and Monro 1951)."""
 
     weight_decay: float = 0.0  # at least 0
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, options: SGD, rate: float) -> None:
-    """One step of SGD on all parameters."""
-    real = theta.dtype.type
-    (weight_decay,) = options
-    for k in range(4810):
-        # theta[k] <- theta[k] - (weight_decay theta[k] + gradient[k]) rate
-        theta[k] -= (real(weight_decay) * theta[k] + gradient[k]) * real(rate)
 
 
 class Momentum(NamedTuple):
@@ -598,14 +589,12 @@ def _train(
                 examples = X[start : start + N]
                 targets = y[start : start + N]
             total += N * _gradients_sweep(theta, examples, targets, gradient, work)
-            if sgd is not None and N <= 2:
-                _sgd_few(theta, examples, work, gradient, sgd, rate)
+            if sgd is not None:
+                _sgd_at_once(theta, examples, work, gradient, sgd, rate)
             else:
                 _gradients_products(examples, gradient, work)
             steps += 1
-            if sgd is not None and N > 2:
-                _sgd(theta, gradient, sgd, rate)
-            elif momentum is not None:
+            if momentum is not None:
                 _momentum(theta, gradient, memory, momentum, rate)
             elif nesterov is not None:
                 _nesterov(theta, gradient, memory, nesterov, rate)
@@ -629,7 +618,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(10 + 138 * N, theta.dtype)
+    work = np.empty(10 + 74 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -639,7 +628,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(138 * N, theta.dtype)
+    work = np.empty(74 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -648,7 +637,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(4810, theta.dtype)
-    work = np.empty(10 + 276 * N, theta.dtype)
+    work = np.empty(10 + 148 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -715,7 +704,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(10 + 276 * N, dtype),
+        np.empty(10 + 148 * N, dtype),
         losses,
     )
     if state is not None:
@@ -1053,3 +1042,269 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
+
+_TERMS = 128  # of the sums, that a tile adds up before it is stored
+_LINE = 128  # bytes of a row of a tile: two vectors of 512 bits, four of 256
+
+
+def _product(a: Array, b: Array, out: Array) -> None:
+    """out <- a b."""
+    np.dot(a, b, out)
+
+
+@overload(_product)
+def _compiled_product(a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made(a: Any, b: Any, out: Any) -> None:
+        if _in_reach(out, a.shape[1]):
+            _in_tiles(0.0, 1.0, _strided(a), _strided(b), out)
+        else:
+            np.dot(a, b, out)
+
+    return made if a.dtype == b.dtype == out.dtype else None
+
+
+@njit(error_model="numpy")
+def _in_reach(out: Array, terms: int) -> bool:
+    """Whether tiles are faster than BLAS, which is better with few rows or columns, and with large matrices in several threads."""
+    return min(out.shape) >= 8 and out.size * terms < 2**25
+
+
+@njit(error_model="numpy")
+def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
+    real = out.dtype.type
+    along, panel = b.strides[1] == b.itemsize, _panel(out)
+    parts = (b.shape[0] + _TERMS - 1) // _TERMS
+    most = (b.shape[0] + parts - 1) // parts
+    for first in range(0, b.shape[0], most):
+        terms = min(most, b.shape[0] - first)
+        for j in range(0, b.shape[1], panel.shape[1]):
+            if along:
+                _tiles(real(keep), real(add), a, first, terms, b, first, j, out, j)
+            else:
+                _turn(b, first, terms, j, panel)
+                _tiles(real(keep), real(add), a, first, terms, panel, 0, 0, out, j)
+        keep = 1.0
+
+
+@njit(error_model="numpy")
+def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
+    """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
+    columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
+    if terms >= side:
+        for column in range(0, columns, side):
+            for row in range(0, terms, side):
+                k = min(row, terms - side)
+                _turn_square(b, first + k, j + column, panel, k, column)
+    else:
+        for row in range(terms):
+            for column in range(columns):
+                panel[row, column] = b[first + row, j + column]
+
+
+@intrinsic(prefer_literal=False)
+def _strided(_: Any, array: Any) -> Any:
+    """The same array, as one with any strides: what takes it is compiled once for all orders in memory."""
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        held = make_array(array)(context, builder, arguments[0])
+        held.meminfo = cgutils.get_null_value(held.meminfo.type)
+        return held._getvalue()
+
+    return types.Array(array.dtype, 2, "A")(array), build
+
+
+@intrinsic(prefer_literal=False)
+def _panel(_: Any, like: Any) -> Any:
+    """Memory of the caller's own, as wide as a tile."""
+    kind = types.Array(like.dtype, 2, "C")
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        real = context.get_data_type(like.dtype)
+        item = context.get_abi_sizeof(real)
+        memory, array = cgutils.alloca_once(builder, real, _TERMS * _LINE // item), make_array(kind)(context, builder)
+        memory.align = 64
+        numbers = [context.get_constant(types.intp, n) for n in (_TERMS, _LINE // item, _LINE, item)]
+        populate_array(array, data=memory, shape=numbers[:2], strides=numbers[2:], itemsize=numbers[3], meminfo=None)
+        return array._getvalue()
+
+    return kind(like), build
+
+
+@intrinsic(prefer_literal=False)
+def _turn_square(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any, column: Any) -> Any:
+    """Half as many rows of the panel as it has columns, to half of its width: halves of vectors are interleaved until all stand upright."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        start, (_, stride), (_, columns) = _entry(context, builder, b, *values[:3])
+        to, (line, _), _ = _entry(context, builder, panel, *values[3:])
+        item = context.get_abi_sizeof(start.type.pointee)
+        side = _LINE // item // 2
+        last = builder.sub(builder.sub(columns, values[2]), columns.type(1))
+        vector = cgutils.ir.VectorType(start.type.pointee, side)
+        places = [builder.mul(_least(builder, columns.type(c), last), stride) for c in range(side)]  # the last one stands for those beyond
+        rows = [builder.load(cgutils.pointer_add(builder, start, place, vector.as_pointer()), align=item) for place in places]
+        halves = [[(half * side + lane) // 2 + lane % 2 * side for lane in range(side)] for half in (0, 1)]
+        for _ in range(side.bit_length() - 1):
+            rows = [_picked(builder, rows[c], rows[c + side // 2], half) for c in range(side // 2) for half in halves]
+        for r, x in enumerate(rows):
+            builder.store(x, cgutils.pointer_add(builder, to, builder.mul(line.type(r), line), vector.as_pointer()), align=item)
+        return context.get_dummy_value()
+
+    return types.void(b, k, j, panel, row, column), build
+
+
+@intrinsic(prefer_literal=False)
+def _tiles(_: Any, keep: Any, add: Any, a: Any, first: Any, terms: Any, b: Any, row: Any, column: Any, out: Any, j: Any) -> Any:
+    """A column of tiles: out[:, j:] <- keep out[:, j:] + add a[:, first:] b[row:, column:], with so many terms of the sums."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        keep_, add_, a_, first_, terms_, b_, row_, column_, out_, j_ = values
+        zero = first_.type(0)
+        left, (across, along), _ = _entry(context, builder, a, a_, zero, first_)
+        right, (line, _), _ = _entry(context, builder, b, b_, row_, column_)
+        to, (down, _), (rows, columns) = _entry(context, builder, out, out_, zero, j_)
+        numbers = [keep_, add_, left, across, along, right, line, to, down, rows, builder.sub(columns, j_), terms_]
+        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [number.type for number in numbers])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"tiles of {out.dtype}")
+        if not function.blocks:
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            set[Any].add(function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+            wide = "+avx512f" in context.codegen().magic_tuple()[2]  # 32 registers of 512 bits: 16 for the sums
+            _column(function, 8 if wide else 2, _LINE // context.get_abi_sizeof(add_.type))
+        builder.call(function, numbers)
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, first, terms, b, row, column, out, j), build
+
+
+def _column(function: Any, height: int, width: int) -> None:
+    """Whole tiles, then lower ones whose rows and columns may reach beyond the matrix."""
+    builder = cgutils.ir.IRBuilder(function.append_basic_block())
+    rows, columns = function.args[9:11]
+    n = rows.type
+    whole = builder.sub(rows, builder.srem(rows, n(height)))
+    whole = builder.select(builder.icmp_signed(">=", columns, n(width)), whole, n(0))
+    for start, stop, tall, edge in ((n(0), whole, height, False), (whole, rows, height // 2, True)):
+        with cgutils.for_range_slice(builder, start, stop, n(tall)) as (i, _):
+            _tile(builder, function.args, [builder.add(i, n(r)) for r in range(tall)], width, edge)
+    builder.ret_void()
+
+
+def _tile(builder: Any, arguments: Any, at: list[Any], width: int, edge: bool) -> None:
+    """The rows `at` of a tile. Beyond the last row its values stand once more; columns beyond the last are neither read nor written."""
+    keep, add, left, across, along, right, line, to, down, rows, columns, terms = arguments
+    vector, item, fast = cgutils.ir.VectorType(add.type, width), _LINE // width, ("contract", "nsz")
+    load, store = _lanes(builder, vector, columns) if edge else (builder.load, builder.store)
+    at = [_least(builder, i, builder.sub(rows, rows.type(1))) for i in at] if edge else at
+    starts = [cgutils.pointer_add(builder, left, builder.mul(i, across)) for i in at]
+    sums = [cgutils.alloca_once(builder, vector) for _ in at]
+    for total in sums:
+        builder.store(cgutils.get_null_value(vector), total)
+    with cgutils.for_range(builder, terms) as loop:
+        x = load(cgutils.pointer_add(builder, right, builder.mul(loop.index, line), vector.as_pointer()), align=item)
+        for total, start in zip(sums, starts, strict=True):
+            factor = builder.load(cgutils.pointer_add(builder, start, builder.mul(loop.index, along)))
+            term = builder.fmul(_spread(builder, factor, width), x, flags=fast)
+            builder.store(builder.fadd(builder.load(total), term, flags=fast), total)
+    places = [cgutils.pointer_add(builder, to, builder.mul(i, down), vector.as_pointer()) for i in at]
+    for total in sums:
+        builder.store(builder.fmul(_spread(builder, add, width), builder.load(total)), total)
+    with builder.if_then(builder.fcmp_unordered("!=", keep, keep.type(0))):
+        for total, place in zip(sums, places, strict=True):
+            kept = builder.fmul(_spread(builder, keep, width), load(place, align=item), flags=fast)
+            builder.store(builder.fadd(builder.load(total), kept, flags=fast), total)
+    for total, place in zip(sums, places, strict=True):
+        store(builder.load(total), place, align=item)
+
+
+def _lanes(builder: Any, vector: Any, columns: Any) -> tuple[Any, Any]:
+    """How a vector is loaded and stored of which only the first columns are in the matrix; the others are 0."""
+    ir, zero, at = cgutils.ir, cgutils.get_null_value(vector), vector.as_pointer()
+    numbers = ir.VectorType(columns.type, vector.count)(list(range(vector.count)))
+    mask = builder.icmp_signed("<", numbers, _spread(builder, columns, vector.count))
+    end = f"v{vector.count}f{_LINE // vector.count * 8}.p0"
+
+    def load(place: Any, align: int) -> Any:
+        kind = ir.FunctionType(vector, [at, cgutils.int32_t, mask.type, vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{end}")
+        return builder.call(function, [place, cgutils.int32_t(align), mask, zero])
+
+    def store(x: Any, place: Any, align: int) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [vector, at, cgutils.int32_t, mask.type])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{end}")
+        return builder.call(function, [x, place, cgutils.int32_t(align), mask])
+
+    return load, store
+
+
+def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) -> tuple[Any, Any, Any]:
+    """Where an entry of a matrix lies, and the matrix's strides and extents."""
+    held = make_array(kind)(context, builder, array)
+    strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
+    place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
+    return cgutils.pointer_add(builder, held.data, place), strides, shape
+
+
+def _least(builder: Any, x: Any, y: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
+def _picked(builder: Any, x: Any, y: Any, lanes: list[int]) -> Any:
+    """A vector of some lanes of two."""
+    return builder.shuffle_vector(x, y, cgutils.ir.VectorType(cgutils.int32_t, len(lanes))(lanes))
+
+
+def _spread(builder: Any, x: Any, width: int) -> Any:
+    """A vector of one number."""
+    empty = cgutils.get_null_value(cgutils.ir.VectorType(x.type, width))
+    one = builder.insert_element(empty, x, cgutils.int32_t(0))
+    return _picked(builder, one, one, [0] * width)
+
+
+# -- products that are added to a matrix
+
+
+def _add_product(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, in tiles or by BLAS, which add as they multiply: the product alone is never stored."""
+    out *= keep
+    out += add * (a @ b)
+
+
+@overload(_add_product)
+def _compiled_add_product(keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not (a.layout in "CF" and b.layout in "CF" and out.layout == "C" and keep == add == a.dtype == b.dtype == out.dtype):
+        return None
+
+    def made(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
+        if _in_reach(out, a.shape[1]):
+            _in_tiles(keep, add, _strided(a), _strided(b), out)
+        else:
+            _gemm(keep, add, a, b, out)
+
+    return made
+
+
+@intrinsic(prefer_literal=False)
+def _gemm(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
+    """BLAS knows columns that lie side by side: it is told to compute out.T <- keep out.T + add b.T a.T."""
+    letter = {types.float32: "s", types.float64: "d"}[out.dtype]
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        ensure_blas()
+        scales = [builder.bitcast(cgutils.alloca_once_value(builder, value), cgutils.voidptr_t) for value in arguments[:2]]
+        left, right, result = (make_array(kind)(context, builder, value) for kind, value in zip((a, b, out), arguments[2:], strict=True))
+        (m, k), (_, n) = (cgutils.unpack_tuple(builder, array.shape) for array in (left, right))
+        data = [builder.bitcast(array.data, cgutils.voidptr_t) for array in (left, right, result)]
+        code = [cgutils.int8_t(ord(c)) for c in (letter, "n" if b.layout == "C" else "t", "n" if a.layout == "C" else "t")]
+        along = [n if b.layout == "C" else k, k if a.layout == "C" else m, n]  # how far rows of b, a and out lie apart
+        values = (*code, n, m, k, scales[1], data[1], along[0], data[0], along[1], scales[0], data[2], along[2])
+        of = cgutils.ir.FunctionType(cgutils.int32_t, [value.type for value in values])
+        check_blas_return(context, builder, builder.call(cgutils.get_or_insert_function(builder.module, of, "numba_xxgemm"), values))
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, b, out), build

@@ -44,6 +44,7 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -216,9 +217,8 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     A3 = work[168:170]
     exp_Z = work[170:180]
     H4 = work[180 : 180 + 64 * N].reshape(N, 64)
-    A5 = work[180 + 64 * N : 180 + 96 * N].reshape(N, 32)
-    H5 = work[180 + 96 * N : 180 + 128 * N].reshape(N, 32)
-    Z = work[180 + 128 * N : 180 + 138 * N].reshape(N, 10)
+    A5 = H5 = work[180 + 64 * N : 180 + 96 * N].reshape(N, 32)
+    Z = work[180 + 96 * N : 180 + 106 * N].reshape(N, 10)
     for n in range(N):
         for o in range(6):
             for t1 in range(8):
@@ -261,14 +261,14 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
                     H4[n, 4 * p + 2 * t3 + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
-    np.dot(H4, W5.T, A5)
+    _product(H4, W5.T, A5)
     for n in range(N):
         for j in range(32):
             A5[n, j] += b5[j]
             # (8)  H5[n,j] = where(A5[n,j] <= 0, 0, A5[n,j])
             H5[n, j] = max(A5[n, j], real(0))
     # (9)  Z[n,c] = b6[c] + sum_j H5[n,j] W6[c,j]
-    np.dot(H5, W6.T, Z)
+    _product(H5, W6.T, Z)
     for n in range(N):
         max_Z = real(-np.inf)
         for c in range(10):
@@ -305,9 +305,8 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     H2 = work[72:168].reshape(6, 4, 4)
     A3 = work[168:170]
     H4 = work[170 : 170 + 64 * N].reshape(N, 64)
-    A5 = work[170 + 64 * N : 170 + 96 * N].reshape(N, 32)
-    H5 = work[170 + 96 * N : 170 + 128 * N].reshape(N, 32)
-    Z = work[170 + 128 * N : 170 + 138 * N].reshape(N, 10)
+    A5 = H5 = work[170 + 64 * N : 170 + 96 * N].reshape(N, 32)
+    Z = work[170 + 96 * N : 170 + 106 * N].reshape(N, 10)
     for n in range(N):
         for o in range(6):
             for t1 in range(8):
@@ -350,14 +349,14 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
                     H4[n, 4 * p + 2 * t3 + u3] = h3
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
-    np.dot(H4, W5.T, A5)
+    _product(H4, W5.T, A5)
     for n in range(N):
         for j in range(32):
             A5[n, j] += b5[j]
             # (8)  H5[n,j] = where(A5[n,j] <= 0, 0, A5[n,j])
             H5[n, j] = max(A5[n, j], real(0))
     # (9)  Z[n,c] = b6[c] + sum_j H5[n,j] W6[c,j]
-    np.dot(H5, W6.T, Z)
+    _product(H5, W6.T, Z)
     sum_L = 0.0
     for n in range(N):
         max_Z = real(-np.inf)
@@ -400,40 +399,39 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     db5 = gradient[2988:3020]
     dW6 = gradient[3020:3340].reshape(10, 32)
     db6 = gradient[3340:3350]
-    exp_Z = work[0:10]
-    dA3 = work[10:74].reshape(16, 2, 2)
-    dH2 = work[74:90].reshape(4, 4)
-    argmax_H1 = work[90:106].reshape(4, 4)
-    argmax_H1_2 = work[106:122].reshape(4, 4)
-    dH1 = work[122:186].reshape(8, 8)
-    dA1 = work[186:250].reshape(8, 8)
-    A1 = work[250 : 250 + 384 * N].reshape(N, 6, 8, 8)
-    H1 = work[250 + 384 * N : 250 + 768 * N].reshape(N, 6, 8, 8)
-    H2 = work[250 + 768 * N : 250 + 864 * N].reshape(N, 6, 4, 4)
-    A3 = work[250 + 864 * N : 250 + 928 * N].reshape(N, 16, 2, 2)
-    H4 = work[250 + 928 * N : 250 + 992 * N].reshape(N, 64)
-    A5 = work[250 + 992 * N : 250 + 1024 * N].reshape(N, 32)
-    H5 = work[250 + 1024 * N : 250 + 1056 * N].reshape(N, 32)
-    Z = work[250 + 1056 * N : 250 + 1066 * N].reshape(N, 10)
-    dZ = work[250 + 1066 * N : 250 + 1076 * N].reshape(N, 10)
-    dH5 = work[250 + 1076 * N : 250 + 1108 * N].reshape(N, 32)
-    dA5 = work[250 + 1108 * N : 250 + 1140 * N].reshape(N, 32)
-    dH4 = work[250 + 1140 * N : 250 + 1204 * N].reshape(N, 64)
+    A1 = work[0:8]
+    A3 = work[8:10]
+    exp_Z = work[10:20]
+    dA3 = work[20:84].reshape(16, 2, 2)
+    dH2 = work[84:100].reshape(4, 4)
+    argmax_H1 = work[100:116].reshape(4, 4)
+    argmax_H1_2 = work[116:132].reshape(4, 4)
+    dH1 = work[132:196].reshape(8, 8)
+    dA1 = work[196:260].reshape(8, 8)
+    H1 = work[260 : 260 + 384 * N].reshape(N, 6, 8, 8)
+    H2 = work[260 + 384 * N : 260 + 480 * N].reshape(N, 6, 4, 4)
+    H3 = work[260 + 480 * N : 260 + 544 * N].reshape(N, 16, 2, 2)
+    H4 = work[260 + 544 * N : 260 + 608 * N].reshape(N, 64)
+    A5 = H5 = work[260 + 608 * N : 260 + 640 * N].reshape(N, 32)
+    Z = work[260 + 640 * N : 260 + 650 * N].reshape(N, 10)
+    dZ = work[260 + 650 * N : 260 + 660 * N].reshape(N, 10)
+    dH5 = dA5 = work[260 + 660 * N : 260 + 692 * N].reshape(N, 32)
+    dH4 = work[260 + 692 * N : 260 + 756 * N].reshape(N, 64)
     for n in range(N):
         for o in range(6):
             for t1 in range(8):
                 # (1)  A1[n,o,t1,u1] = b1[o] + sum_i,r1,s1 W1[o,i,r1,s1] X[n,i,r1 + t1 - 1,s1 + u1 - 1] [0 <= s1 + u1 - 1 < N_w] [0 <= r1 +
                 #     t1 - 1 < N_h]
                 for u1 in range(8):
-                    A1[n, o, t1, u1] = b1[o]
+                    A1[u1] = b1[o]
                 for i in range(1):
                     for r1 in range(max(0, 1 - t1), min(9 - t1, 3)):
                         for s1 in range(3):
                             for u1 in range(max(0, 1 - s1), min(9 - s1, 8)):
-                                A1[n, o, t1, u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
+                                A1[u1] += W1[o, i, r1, s1] * X[n, i, r1 + t1 - 1, s1 + u1 - 1]
                 # (2)  H1[n,o,t1,u1] = where(A1[n,o,t1,u1] <= 0, 0, A1[n,o,t1,u1])
                 for u1 in range(8):
-                    H1[n, o, t1, u1] = max(A1[n, o, t1, u1], real(0))
+                    H1[n, o, t1, u1] = max(A1[u1], real(0))
             for t2 in range(4):
                 for u2 in range(4):
                     # (3a)  max_H1[n,o,t2,u2] = max_r2,s2 H1[n,o,2 t2 + r2,2 u2 + s2]
@@ -447,28 +445,28 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             for t3 in range(2):
                 # (4)  A3[n,p,t3,u3] = b3[p] + sum_o,r3,s3 H2[n,o,r3 + t3,s3 + u3] W3[p,o,r3,s3]
                 for u3 in range(2):
-                    A3[n, p, t3, u3] = b3[p]
+                    A3[u3] = b3[p]
                 for o in range(6):
                     for r3 in range(3):
                         for u3 in range(2):
-                            sum_A3 = A3[n, p, t3, u3]
+                            sum_A3 = A3[u3]
                             for s3 in range(3):
                                 sum_A3 += H2[n, o, r3 + t3, s3 + u3] * W3[p, o, r3, s3]
-                            A3[n, p, t3, u3] = sum_A3
+                            A3[u3] = sum_A3
                 for u3 in range(2):
                     # (5)  H3[n,p,t3,u3] = where(A3[n,p,t3,u3] <= 0, 0, A3[n,p,t3,u3])
-                    h3 = max(A3[n, p, t3, u3], real(0))
+                    H3[n, p, t3, u3] = max(A3[u3], real(0))
                     # (6)  H4[n,f] = sum_p,t3,u3 [N_u3 (p N_t3 + t3) + u3 = f] H3[n,p,t3,u3]
-                    H4[n, 4 * p + 2 * t3 + u3] = h3
+                    H4[n, 4 * p + 2 * t3 + u3] = H3[n, p, t3, u3]
     # (7)  A5[n,j] = b5[j] + sum_f H4[n,f] W5[j,f]
-    np.dot(H4, W5.T, A5)
+    _product(H4, W5.T, A5)
     for n in range(N):
         for j in range(32):
             A5[n, j] += b5[j]
             # (8)  H5[n,j] = where(A5[n,j] <= 0, 0, A5[n,j])
             H5[n, j] = max(A5[n, j], real(0))
     # (9)  Z[n,c] = b6[c] + sum_j H5[n,j] W6[c,j]
-    np.dot(H5, W6.T, Z)
+    _product(H5, W6.T, Z)
     # start of (11a), (15)
     sum_L = 0.0
     db6[:] = real(0)
@@ -500,21 +498,21 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     # (11a) continued
     L = -sum_L / real(N)
     # (14)  dW6[c,j] = sum_n H5[n,j] dZ[n,c]
-    np.dot(dZ.T, H5, dW6)
+    _product(dZ.T, H5, dW6)
     # (16)  dH5[n,j] = sum_c W6[c,j] dZ[n,c]
-    np.dot(dZ, W6, dH5)
+    _product(dZ, W6, dH5)
     # start of (19)
     db5[:] = real(0)
     for n in range(N):
         for j in range(32):
             # (17)  dA5[n,j] = dH5[n,j] where(A5[n,j] <= 0, 0, 1)
-            dA5[n, j] = real(0) if A5[n, j] <= real(0) else dH5[n, j]
+            dA5[n, j] = real(0) if H5[n, j] <= real(0) else dH5[n, j]
             # (19)  db5[j] = sum_n dA5[n,j]
             db5[j] += dA5[n, j]
     # (18)  dW5[j,f] = sum_n H4[n,f] dA5[n,j]
-    np.dot(dA5.T, H4, dW5)
+    _product(dA5.T, H4, dW5)
     # (20)  dH4[n,f] = sum_j W5[j,f] dA5[n,j]
-    np.dot(dA5, W5, dH4)
+    _product(dA5, W5, dH4)
     # start of (23), (24), (28), (29)
     dW3[:, :, :, :] = real(0)
     db3[:] = real(0)
@@ -529,7 +527,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
                     # (21)  dH3[n,p,t3,u3] = dH4[n,N_u3 (p N_t3 + t3) + u3]
                     dH3 = dH4[n, 4 * p + 2 * t3 + u3]
                     # (22)  dA3[n,p,t3,u3] = dH3[n,p,t3,u3] where(A3[n,p,t3,u3] <= 0, 0, 1)
-                    dA3[p, t3, u3] = real(0) if A3[n, p, t3, u3] <= real(0) else dH3
+                    dA3[p, t3, u3] = real(0) if H3[n, p, t3, u3] <= real(0) else dH3
                     # (24) continued
                     sum_db3 += dA3[p, t3, u3]
             db3[p] = sum_db3
@@ -574,7 +572,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             for t1 in range(8):
                 for u1 in range(8):
                     # (27)  dA1[n,o,t1,u1] = dH1[n,o,t1,u1] where(A1[n,o,t1,u1] <= 0, 0, 1)
-                    dA1[t1, u1] = real(0) if A1[n, o, t1, u1] <= real(0) else dH1[t1, u1]
+                    dA1[t1, u1] = real(0) if H1[n, o, t1, u1] <= real(0) else dH1[t1, u1]
                     # (29) continued
                     sum_db1 = _add(sum_db1, dA1[t1, u1])
             db1[o] = sum_db1
@@ -842,7 +840,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(180 + 138 * N, theta.dtype)
+    work = np.empty(180 + 106 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -852,7 +850,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(170 + 138 * N, theta.dtype)
+    work = np.empty(170 + 106 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -861,7 +859,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(3350, theta.dtype)
-    work = np.empty(250 + 1204 * N, theta.dtype)
+    work = np.empty(260 + 756 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -928,7 +926,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(250 + 1204 * N, dtype),
+        np.empty(260 + 756 * N, dtype),
         losses,
     )
     if state is not None:
@@ -1290,3 +1288,225 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
+
+_TERMS = 128  # of the sums, that a tile adds up before it is stored
+_LINE = 128  # bytes of a row of a tile: two vectors of 512 bits, four of 256
+
+
+def _product(a: Array, b: Array, out: Array) -> None:
+    """out <- a b."""
+    np.dot(a, b, out)
+
+
+@overload(_product)
+def _compiled_product(a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made(a: Any, b: Any, out: Any) -> None:
+        if _in_reach(out, a.shape[1]):
+            _in_tiles(0.0, 1.0, _strided(a), _strided(b), out)
+        else:
+            np.dot(a, b, out)
+
+    return made if a.dtype == b.dtype == out.dtype else None
+
+
+@njit(error_model="numpy")
+def _in_reach(out: Array, terms: int) -> bool:
+    """Whether tiles are faster than BLAS, which is better with few rows or columns, and with large matrices in several threads."""
+    return min(out.shape) >= 8 and out.size * terms < 2**25
+
+
+@njit(error_model="numpy")
+def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
+    real = out.dtype.type
+    along, panel = b.strides[1] == b.itemsize, _panel(out)
+    parts = (b.shape[0] + _TERMS - 1) // _TERMS
+    most = (b.shape[0] + parts - 1) // parts
+    for first in range(0, b.shape[0], most):
+        terms = min(most, b.shape[0] - first)
+        for j in range(0, b.shape[1], panel.shape[1]):
+            if along:
+                _tiles(real(keep), real(add), a, first, terms, b, first, j, out, j)
+            else:
+                _turn(b, first, terms, j, panel)
+                _tiles(real(keep), real(add), a, first, terms, panel, 0, 0, out, j)
+        keep = 1.0
+
+
+@njit(error_model="numpy")
+def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
+    """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
+    columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
+    if terms >= side:
+        for column in range(0, columns, side):
+            for row in range(0, terms, side):
+                k = min(row, terms - side)
+                _turn_square(b, first + k, j + column, panel, k, column)
+    else:
+        for row in range(terms):
+            for column in range(columns):
+                panel[row, column] = b[first + row, j + column]
+
+
+@intrinsic(prefer_literal=False)
+def _strided(_: Any, array: Any) -> Any:
+    """The same array, as one with any strides: what takes it is compiled once for all orders in memory."""
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        held = make_array(array)(context, builder, arguments[0])
+        held.meminfo = cgutils.get_null_value(held.meminfo.type)
+        return held._getvalue()
+
+    return types.Array(array.dtype, 2, "A")(array), build
+
+
+@intrinsic(prefer_literal=False)
+def _panel(_: Any, like: Any) -> Any:
+    """Memory of the caller's own, as wide as a tile."""
+    kind = types.Array(like.dtype, 2, "C")
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        real = context.get_data_type(like.dtype)
+        item = context.get_abi_sizeof(real)
+        memory, array = cgutils.alloca_once(builder, real, _TERMS * _LINE // item), make_array(kind)(context, builder)
+        memory.align = 64
+        numbers = [context.get_constant(types.intp, n) for n in (_TERMS, _LINE // item, _LINE, item)]
+        populate_array(array, data=memory, shape=numbers[:2], strides=numbers[2:], itemsize=numbers[3], meminfo=None)
+        return array._getvalue()
+
+    return kind(like), build
+
+
+@intrinsic(prefer_literal=False)
+def _turn_square(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any, column: Any) -> Any:
+    """Half as many rows of the panel as it has columns, to half of its width: halves of vectors are interleaved until all stand upright."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        start, (_, stride), (_, columns) = _entry(context, builder, b, *values[:3])
+        to, (line, _), _ = _entry(context, builder, panel, *values[3:])
+        item = context.get_abi_sizeof(start.type.pointee)
+        side = _LINE // item // 2
+        last = builder.sub(builder.sub(columns, values[2]), columns.type(1))
+        vector = cgutils.ir.VectorType(start.type.pointee, side)
+        places = [builder.mul(_least(builder, columns.type(c), last), stride) for c in range(side)]  # the last one stands for those beyond
+        rows = [builder.load(cgutils.pointer_add(builder, start, place, vector.as_pointer()), align=item) for place in places]
+        halves = [[(half * side + lane) // 2 + lane % 2 * side for lane in range(side)] for half in (0, 1)]
+        for _ in range(side.bit_length() - 1):
+            rows = [_picked(builder, rows[c], rows[c + side // 2], half) for c in range(side // 2) for half in halves]
+        for r, x in enumerate(rows):
+            builder.store(x, cgutils.pointer_add(builder, to, builder.mul(line.type(r), line), vector.as_pointer()), align=item)
+        return context.get_dummy_value()
+
+    return types.void(b, k, j, panel, row, column), build
+
+
+@intrinsic(prefer_literal=False)
+def _tiles(_: Any, keep: Any, add: Any, a: Any, first: Any, terms: Any, b: Any, row: Any, column: Any, out: Any, j: Any) -> Any:
+    """A column of tiles: out[:, j:] <- keep out[:, j:] + add a[:, first:] b[row:, column:], with so many terms of the sums."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        keep_, add_, a_, first_, terms_, b_, row_, column_, out_, j_ = values
+        zero = first_.type(0)
+        left, (across, along), _ = _entry(context, builder, a, a_, zero, first_)
+        right, (line, _), _ = _entry(context, builder, b, b_, row_, column_)
+        to, (down, _), (rows, columns) = _entry(context, builder, out, out_, zero, j_)
+        numbers = [keep_, add_, left, across, along, right, line, to, down, rows, builder.sub(columns, j_), terms_]
+        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [number.type for number in numbers])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"tiles of {out.dtype}")
+        if not function.blocks:
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            set[Any].add(function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+            wide = "+avx512f" in context.codegen().magic_tuple()[2]  # 32 registers of 512 bits: 16 for the sums
+            _column(function, 8 if wide else 2, _LINE // context.get_abi_sizeof(add_.type))
+        builder.call(function, numbers)
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, first, terms, b, row, column, out, j), build
+
+
+def _column(function: Any, height: int, width: int) -> None:
+    """Whole tiles, then lower ones whose rows and columns may reach beyond the matrix."""
+    builder = cgutils.ir.IRBuilder(function.append_basic_block())
+    rows, columns = function.args[9:11]
+    n = rows.type
+    whole = builder.sub(rows, builder.srem(rows, n(height)))
+    whole = builder.select(builder.icmp_signed(">=", columns, n(width)), whole, n(0))
+    for start, stop, tall, edge in ((n(0), whole, height, False), (whole, rows, height // 2, True)):
+        with cgutils.for_range_slice(builder, start, stop, n(tall)) as (i, _):
+            _tile(builder, function.args, [builder.add(i, n(r)) for r in range(tall)], width, edge)
+    builder.ret_void()
+
+
+def _tile(builder: Any, arguments: Any, at: list[Any], width: int, edge: bool) -> None:
+    """The rows `at` of a tile. Beyond the last row its values stand once more; columns beyond the last are neither read nor written."""
+    keep, add, left, across, along, right, line, to, down, rows, columns, terms = arguments
+    vector, item, fast = cgutils.ir.VectorType(add.type, width), _LINE // width, ("contract", "nsz")
+    load, store = _lanes(builder, vector, columns) if edge else (builder.load, builder.store)
+    at = [_least(builder, i, builder.sub(rows, rows.type(1))) for i in at] if edge else at
+    starts = [cgutils.pointer_add(builder, left, builder.mul(i, across)) for i in at]
+    sums = [cgutils.alloca_once(builder, vector) for _ in at]
+    for total in sums:
+        builder.store(cgutils.get_null_value(vector), total)
+    with cgutils.for_range(builder, terms) as loop:
+        x = load(cgutils.pointer_add(builder, right, builder.mul(loop.index, line), vector.as_pointer()), align=item)
+        for total, start in zip(sums, starts, strict=True):
+            factor = builder.load(cgutils.pointer_add(builder, start, builder.mul(loop.index, along)))
+            term = builder.fmul(_spread(builder, factor, width), x, flags=fast)
+            builder.store(builder.fadd(builder.load(total), term, flags=fast), total)
+    places = [cgutils.pointer_add(builder, to, builder.mul(i, down), vector.as_pointer()) for i in at]
+    for total in sums:
+        builder.store(builder.fmul(_spread(builder, add, width), builder.load(total)), total)
+    with builder.if_then(builder.fcmp_unordered("!=", keep, keep.type(0))):
+        for total, place in zip(sums, places, strict=True):
+            kept = builder.fmul(_spread(builder, keep, width), load(place, align=item), flags=fast)
+            builder.store(builder.fadd(builder.load(total), kept, flags=fast), total)
+    for total, place in zip(sums, places, strict=True):
+        store(builder.load(total), place, align=item)
+
+
+def _lanes(builder: Any, vector: Any, columns: Any) -> tuple[Any, Any]:
+    """How a vector is loaded and stored of which only the first columns are in the matrix; the others are 0."""
+    ir, zero, at = cgutils.ir, cgutils.get_null_value(vector), vector.as_pointer()
+    numbers = ir.VectorType(columns.type, vector.count)(list(range(vector.count)))
+    mask = builder.icmp_signed("<", numbers, _spread(builder, columns, vector.count))
+    end = f"v{vector.count}f{_LINE // vector.count * 8}.p0"
+
+    def load(place: Any, align: int) -> Any:
+        kind = ir.FunctionType(vector, [at, cgutils.int32_t, mask.type, vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{end}")
+        return builder.call(function, [place, cgutils.int32_t(align), mask, zero])
+
+    def store(x: Any, place: Any, align: int) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [vector, at, cgutils.int32_t, mask.type])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{end}")
+        return builder.call(function, [x, place, cgutils.int32_t(align), mask])
+
+    return load, store
+
+
+def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) -> tuple[Any, Any, Any]:
+    """Where an entry of a matrix lies, and the matrix's strides and extents."""
+    held = make_array(kind)(context, builder, array)
+    strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
+    place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
+    return cgutils.pointer_add(builder, held.data, place), strides, shape
+
+
+def _least(builder: Any, x: Any, y: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
+def _picked(builder: Any, x: Any, y: Any, lanes: list[int]) -> Any:
+    """A vector of some lanes of two."""
+    return builder.shuffle_vector(x, y, cgutils.ir.VectorType(cgutils.int32_t, len(lanes))(lanes))
+
+
+def _spread(builder: Any, x: Any, width: int) -> Any:
+    """A vector of one number."""
+    empty = cgutils.get_null_value(cgutils.ir.VectorType(x.type, width))
+    one = builder.insert_element(empty, x, cgutils.int32_t(0))
+    return _picked(builder, one, one, [0] * width)

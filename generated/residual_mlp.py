@@ -30,6 +30,7 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -255,13 +256,12 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     exp_Z = work[32:42]
     H1 = work[42 : 42 + 32 * N].reshape(N, 32)
     H2 = work[42 + 32 * N : 42 + 64 * N].reshape(N, 32)
-    A3 = work[42 + 64 * N : 42 + 112 * N].reshape(N, 48)
-    H3 = work[42 + 112 * N : 42 + 160 * N].reshape(N, 48)
-    H4 = work[42 + 160 * N : 42 + 192 * N].reshape(N, 32)
-    H6 = work[42 + 192 * N : 42 + 224 * N].reshape(N, 32)
-    Z = work[42 + 224 * N : 42 + 234 * N].reshape(N, 10)
+    A3 = H3 = work[42 + 64 * N : 42 + 112 * N].reshape(N, 48)
+    H4 = work[42 + 112 * N : 42 + 144 * N].reshape(N, 32)
+    H6 = work[42 + 144 * N : 42 + 176 * N].reshape(N, 32)
+    Z = work[42 + 176 * N : 42 + 186 * N].reshape(N, 10)
     # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-    np.dot(X, W1.T, H1)
+    _product(X, W1.T, H1)
     for n in range(N):
         sum_mean2 = real(0)
         for j in range(32):
@@ -279,7 +279,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
         for j in range(32):
             H2[n, j] = (H1[n, j] - mean2) * gamma2[j] / math.sqrt(real(1e-05) + variance2) + beta2[j]
     # (5)  A3[n,k] = b3[k] + sum_j H2[n,j] W3[k,j]
-    np.dot(H2, W3.T, A3)
+    _product(H2, W3.T, A3)
     for n in range(N):
         for k in range(48):
             A3[n, k] += b3[k]
@@ -288,7 +288,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
             # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
             H3[n, k] = real(0.5) * erfc_A3 * A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
-    np.dot(H3, W4.T, H4)
+    _product(H3, W4.T, H4)
     for n in range(N):
         sum_mean6 = real(0)
         for j in range(32):
@@ -308,7 +308,7 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
         for j in range(32):
             H6[n, j] = (H5[j] - mean6) * gamma6[j] / math.sqrt(real(1e-05) + variance6) + beta6[j]
     # (12)  Z[n,c] = b7[c] + sum_j H6[n,j] W7[c,j]
-    np.dot(H6, W7.T, Z)
+    _product(H6, W7.T, Z)
     for n in range(N):
         max_Z = real(-np.inf)
         for c in range(10):
@@ -347,13 +347,12 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     H5 = work[0:32]
     H1 = work[32 : 32 + 32 * N].reshape(N, 32)
     H2 = work[32 + 32 * N : 32 + 64 * N].reshape(N, 32)
-    A3 = work[32 + 64 * N : 32 + 112 * N].reshape(N, 48)
-    H3 = work[32 + 112 * N : 32 + 160 * N].reshape(N, 48)
-    H4 = work[32 + 160 * N : 32 + 192 * N].reshape(N, 32)
-    H6 = work[32 + 192 * N : 32 + 224 * N].reshape(N, 32)
-    Z = work[32 + 224 * N : 32 + 234 * N].reshape(N, 10)
+    A3 = H3 = work[32 + 64 * N : 32 + 112 * N].reshape(N, 48)
+    H4 = work[32 + 112 * N : 32 + 144 * N].reshape(N, 32)
+    H6 = work[32 + 144 * N : 32 + 176 * N].reshape(N, 32)
+    Z = work[32 + 176 * N : 32 + 186 * N].reshape(N, 10)
     # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-    np.dot(X, W1.T, H1)
+    _product(X, W1.T, H1)
     for n in range(N):
         sum_mean2 = real(0)
         for j in range(32):
@@ -371,7 +370,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
         for j in range(32):
             H2[n, j] = (H1[n, j] - mean2) * gamma2[j] / math.sqrt(real(1e-05) + variance2) + beta2[j]
     # (5)  A3[n,k] = b3[k] + sum_j H2[n,j] W3[k,j]
-    np.dot(H2, W3.T, A3)
+    _product(H2, W3.T, A3)
     for n in range(N):
         for k in range(48):
             A3[n, k] += b3[k]
@@ -380,7 +379,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
             # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
             H3[n, k] = real(0.5) * erfc_A3 * A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
-    np.dot(H3, W4.T, H4)
+    _product(H3, W4.T, H4)
     for n in range(N):
         sum_mean6 = real(0)
         for j in range(32):
@@ -400,7 +399,7 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
         for j in range(32):
             H6[n, j] = (H5[j] - mean6) * gamma6[j] / math.sqrt(real(1e-05) + variance6) + beta6[j]
     # (12)  Z[n,c] = b7[c] + sum_j H6[n,j] W7[c,j]
-    np.dot(H6, W7.T, Z)
+    _product(H6, W7.T, Z)
     sum_L = 0.0
     for n in range(N):
         max_Z = real(-np.inf)
@@ -456,7 +455,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     mean2 = work[10 + 32 * N : 10 + 33 * N]
     variance2 = work[10 + 33 * N : 10 + 34 * N]
     H2 = work[10 + 34 * N : 10 + 66 * N].reshape(N, 32)
-    A3 = work[10 + 66 * N : 10 + 114 * N].reshape(N, 48)
+    A3 = dA3 = work[10 + 66 * N : 10 + 114 * N].reshape(N, 48)
     erfc_A3 = work[10 + 114 * N : 10 + 162 * N].reshape(N, 48)
     H3 = work[10 + 162 * N : 10 + 210 * N].reshape(N, 48)
     H4 = work[10 + 210 * N : 10 + 242 * N].reshape(N, 32)
@@ -470,11 +469,10 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     dH5 = work[10 + 360 * N : 10 + 392 * N].reshape(N, 32)
     dH4 = work[10 + 392 * N : 10 + 424 * N].reshape(N, 32)
     dH3 = work[10 + 424 * N : 10 + 472 * N].reshape(N, 48)
-    dA3 = work[10 + 472 * N : 10 + 520 * N].reshape(N, 48)
-    dH2 = work[10 + 520 * N : 10 + 552 * N].reshape(N, 32)
-    dH1 = work[10 + 552 * N : 10 + 584 * N].reshape(N, 32)
+    dH2 = work[10 + 472 * N : 10 + 504 * N].reshape(N, 32)
+    dH1 = work[10 + 504 * N : 10 + 536 * N].reshape(N, 32)
     # (1)  H1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-    np.dot(X, W1.T, H1)
+    _product(X, W1.T, H1)
     for n in range(N):
         sum_mean2 = real(0)
         for j in range(32):
@@ -492,7 +490,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for j in range(32):
             H2[n, j] = (H1[n, j] - mean2[n]) * gamma2[j] / math.sqrt(real(1e-05) + variance2[n]) + beta2[j]
     # (5)  A3[n,k] = b3[k] + sum_j H2[n,j] W3[k,j]
-    np.dot(H2, W3.T, A3)
+    _product(H2, W3.T, A3)
     for n in range(N):
         for k in range(48):
             A3[n, k] += b3[k]
@@ -501,7 +499,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (6b)  H3[n,k] = A3[n,k] erfc_A3[n,k]/2
             H3[n, k] = real(0.5) * A3[n, k] * erfc_A3[n, k]
     # (7)  H4[n,j] = b4[j] + sum_k H3[n,k] W4[j,k]
-    np.dot(H3, W4.T, H4)
+    _product(H3, W4.T, H4)
     for n in range(N):
         sum_mean6 = real(0)
         for j in range(32):
@@ -521,7 +519,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
         for j in range(32):
             H6[n, j] = (H5[n, j] - mean6[n]) * gamma6[j] / math.sqrt(real(1e-05) + variance6[n]) + beta6[j]
     # (12)  Z[n,c] = b7[c] + sum_j H6[n,j] W7[c,j]
-    np.dot(H6, W7.T, Z)
+    _product(H6, W7.T, Z)
     # start of (14a), (18)
     sum_L = 0.0
     db7[:] = real(0)
@@ -553,9 +551,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
     # (14a) continued
     L = -sum_L / real(N)
     # (17)  dW7[c,j] = sum_n H6[n,j] dZ[n,c]
-    np.dot(dZ.T, H6, dW7)
+    _product(dZ.T, H6, dW7)
     # (19)  dH6[n,j] = sum_c W7[c,j] dZ[n,c]
-    np.dot(dZ, W7, dH6)
+    _product(dZ, W7, dH6)
     # start of (20), (21), (27)
     dgamma6[:] = real(0)
     dbeta6[:] = real(0)
@@ -586,9 +584,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (27)  db4[j] = sum_n dH4[n,j]
             db4[j] += dH4[n, j]
     # (26)  dW4[j,k] = sum_n H3[n,k] dH4[n,j]
-    np.dot(dH4.T, H3, dW4)
+    _product(dH4.T, H3, dW4)
     # (28)  dH3[n,k] = sum_j W4[j,k] dH4[n,j]
-    np.dot(dH4, W4, dH3)
+    _product(dH4, W4, dH3)
     # start of (31)
     db3[:] = real(0)
     for n in range(N):
@@ -599,9 +597,9 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (31)  db3[k] = sum_n dA3[n,k]
             db3[k] += dA3[n, k]
     # (30)  dW3[k,j] = sum_n H2[n,j] dA3[n,k]
-    np.dot(dA3.T, H2, dW3)
+    _product(dA3.T, H2, dW3)
     # (32)  dH2[n,j] = sum_k W3[k,j] dA3[n,k]
-    np.dot(dA3, W3, dH2)
+    _product(dA3, W3, dH2)
     # start of (33), (34), (39)
     dgamma2[:] = real(0)
     dbeta2[:] = real(0)
@@ -630,7 +628,7 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
             # (39)  db1[j] = sum_n dH1[n,j]
             db1[j] += dH1[n, j]
     # (38)  dW1[j,i] = sum_n X[n,i] dH1[n,j]
-    np.dot(dH1.T, X, dW1)
+    _product(dH1.T, X, dW1)
     return float(L)
 
 
@@ -883,7 +881,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(42 + 234 * N, theta.dtype)
+    work = np.empty(42 + 186 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -893,7 +891,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(32 + 234 * N, theta.dtype)
+    work = np.empty(32 + 186 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -902,7 +900,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(5690, theta.dtype)
-    work = np.empty(10 + 584 * N, theta.dtype)
+    work = np.empty(10 + 536 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -969,7 +967,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(10 + 584 * N, dtype),
+        np.empty(10 + 536 * N, dtype),
         losses,
     )
     if state is not None:
@@ -1355,3 +1353,225 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
+
+_TERMS = 128  # of the sums, that a tile adds up before it is stored
+_LINE = 128  # bytes of a row of a tile: two vectors of 512 bits, four of 256
+
+
+def _product(a: Array, b: Array, out: Array) -> None:
+    """out <- a b."""
+    np.dot(a, b, out)
+
+
+@overload(_product)
+def _compiled_product(a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made(a: Any, b: Any, out: Any) -> None:
+        if _in_reach(out, a.shape[1]):
+            _in_tiles(0.0, 1.0, _strided(a), _strided(b), out)
+        else:
+            np.dot(a, b, out)
+
+    return made if a.dtype == b.dtype == out.dtype else None
+
+
+@njit(error_model="numpy")
+def _in_reach(out: Array, terms: int) -> bool:
+    """Whether tiles are faster than BLAS, which is better with few rows or columns, and with large matrices in several threads."""
+    return min(out.shape) >= 8 and out.size * terms < 2**25
+
+
+@njit(error_model="numpy")
+def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
+    real = out.dtype.type
+    along, panel = b.strides[1] == b.itemsize, _panel(out)
+    parts = (b.shape[0] + _TERMS - 1) // _TERMS
+    most = (b.shape[0] + parts - 1) // parts
+    for first in range(0, b.shape[0], most):
+        terms = min(most, b.shape[0] - first)
+        for j in range(0, b.shape[1], panel.shape[1]):
+            if along:
+                _tiles(real(keep), real(add), a, first, terms, b, first, j, out, j)
+            else:
+                _turn(b, first, terms, j, panel)
+                _tiles(real(keep), real(add), a, first, terms, panel, 0, 0, out, j)
+        keep = 1.0
+
+
+@njit(error_model="numpy")
+def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
+    """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
+    columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
+    if terms >= side:
+        for column in range(0, columns, side):
+            for row in range(0, terms, side):
+                k = min(row, terms - side)
+                _turn_square(b, first + k, j + column, panel, k, column)
+    else:
+        for row in range(terms):
+            for column in range(columns):
+                panel[row, column] = b[first + row, j + column]
+
+
+@intrinsic(prefer_literal=False)
+def _strided(_: Any, array: Any) -> Any:
+    """The same array, as one with any strides: what takes it is compiled once for all orders in memory."""
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        held = make_array(array)(context, builder, arguments[0])
+        held.meminfo = cgutils.get_null_value(held.meminfo.type)
+        return held._getvalue()
+
+    return types.Array(array.dtype, 2, "A")(array), build
+
+
+@intrinsic(prefer_literal=False)
+def _panel(_: Any, like: Any) -> Any:
+    """Memory of the caller's own, as wide as a tile."""
+    kind = types.Array(like.dtype, 2, "C")
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        real = context.get_data_type(like.dtype)
+        item = context.get_abi_sizeof(real)
+        memory, array = cgutils.alloca_once(builder, real, _TERMS * _LINE // item), make_array(kind)(context, builder)
+        memory.align = 64
+        numbers = [context.get_constant(types.intp, n) for n in (_TERMS, _LINE // item, _LINE, item)]
+        populate_array(array, data=memory, shape=numbers[:2], strides=numbers[2:], itemsize=numbers[3], meminfo=None)
+        return array._getvalue()
+
+    return kind(like), build
+
+
+@intrinsic(prefer_literal=False)
+def _turn_square(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any, column: Any) -> Any:
+    """Half as many rows of the panel as it has columns, to half of its width: halves of vectors are interleaved until all stand upright."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        start, (_, stride), (_, columns) = _entry(context, builder, b, *values[:3])
+        to, (line, _), _ = _entry(context, builder, panel, *values[3:])
+        item = context.get_abi_sizeof(start.type.pointee)
+        side = _LINE // item // 2
+        last = builder.sub(builder.sub(columns, values[2]), columns.type(1))
+        vector = cgutils.ir.VectorType(start.type.pointee, side)
+        places = [builder.mul(_least(builder, columns.type(c), last), stride) for c in range(side)]  # the last one stands for those beyond
+        rows = [builder.load(cgutils.pointer_add(builder, start, place, vector.as_pointer()), align=item) for place in places]
+        halves = [[(half * side + lane) // 2 + lane % 2 * side for lane in range(side)] for half in (0, 1)]
+        for _ in range(side.bit_length() - 1):
+            rows = [_picked(builder, rows[c], rows[c + side // 2], half) for c in range(side // 2) for half in halves]
+        for r, x in enumerate(rows):
+            builder.store(x, cgutils.pointer_add(builder, to, builder.mul(line.type(r), line), vector.as_pointer()), align=item)
+        return context.get_dummy_value()
+
+    return types.void(b, k, j, panel, row, column), build
+
+
+@intrinsic(prefer_literal=False)
+def _tiles(_: Any, keep: Any, add: Any, a: Any, first: Any, terms: Any, b: Any, row: Any, column: Any, out: Any, j: Any) -> Any:
+    """A column of tiles: out[:, j:] <- keep out[:, j:] + add a[:, first:] b[row:, column:], with so many terms of the sums."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        keep_, add_, a_, first_, terms_, b_, row_, column_, out_, j_ = values
+        zero = first_.type(0)
+        left, (across, along), _ = _entry(context, builder, a, a_, zero, first_)
+        right, (line, _), _ = _entry(context, builder, b, b_, row_, column_)
+        to, (down, _), (rows, columns) = _entry(context, builder, out, out_, zero, j_)
+        numbers = [keep_, add_, left, across, along, right, line, to, down, rows, builder.sub(columns, j_), terms_]
+        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [number.type for number in numbers])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"tiles of {out.dtype}")
+        if not function.blocks:
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            set[Any].add(function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+            wide = "+avx512f" in context.codegen().magic_tuple()[2]  # 32 registers of 512 bits: 16 for the sums
+            _column(function, 8 if wide else 2, _LINE // context.get_abi_sizeof(add_.type))
+        builder.call(function, numbers)
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, first, terms, b, row, column, out, j), build
+
+
+def _column(function: Any, height: int, width: int) -> None:
+    """Whole tiles, then lower ones whose rows and columns may reach beyond the matrix."""
+    builder = cgutils.ir.IRBuilder(function.append_basic_block())
+    rows, columns = function.args[9:11]
+    n = rows.type
+    whole = builder.sub(rows, builder.srem(rows, n(height)))
+    whole = builder.select(builder.icmp_signed(">=", columns, n(width)), whole, n(0))
+    for start, stop, tall, edge in ((n(0), whole, height, False), (whole, rows, height // 2, True)):
+        with cgutils.for_range_slice(builder, start, stop, n(tall)) as (i, _):
+            _tile(builder, function.args, [builder.add(i, n(r)) for r in range(tall)], width, edge)
+    builder.ret_void()
+
+
+def _tile(builder: Any, arguments: Any, at: list[Any], width: int, edge: bool) -> None:
+    """The rows `at` of a tile. Beyond the last row its values stand once more; columns beyond the last are neither read nor written."""
+    keep, add, left, across, along, right, line, to, down, rows, columns, terms = arguments
+    vector, item, fast = cgutils.ir.VectorType(add.type, width), _LINE // width, ("contract", "nsz")
+    load, store = _lanes(builder, vector, columns) if edge else (builder.load, builder.store)
+    at = [_least(builder, i, builder.sub(rows, rows.type(1))) for i in at] if edge else at
+    starts = [cgutils.pointer_add(builder, left, builder.mul(i, across)) for i in at]
+    sums = [cgutils.alloca_once(builder, vector) for _ in at]
+    for total in sums:
+        builder.store(cgutils.get_null_value(vector), total)
+    with cgutils.for_range(builder, terms) as loop:
+        x = load(cgutils.pointer_add(builder, right, builder.mul(loop.index, line), vector.as_pointer()), align=item)
+        for total, start in zip(sums, starts, strict=True):
+            factor = builder.load(cgutils.pointer_add(builder, start, builder.mul(loop.index, along)))
+            term = builder.fmul(_spread(builder, factor, width), x, flags=fast)
+            builder.store(builder.fadd(builder.load(total), term, flags=fast), total)
+    places = [cgutils.pointer_add(builder, to, builder.mul(i, down), vector.as_pointer()) for i in at]
+    for total in sums:
+        builder.store(builder.fmul(_spread(builder, add, width), builder.load(total)), total)
+    with builder.if_then(builder.fcmp_unordered("!=", keep, keep.type(0))):
+        for total, place in zip(sums, places, strict=True):
+            kept = builder.fmul(_spread(builder, keep, width), load(place, align=item), flags=fast)
+            builder.store(builder.fadd(builder.load(total), kept, flags=fast), total)
+    for total, place in zip(sums, places, strict=True):
+        store(builder.load(total), place, align=item)
+
+
+def _lanes(builder: Any, vector: Any, columns: Any) -> tuple[Any, Any]:
+    """How a vector is loaded and stored of which only the first columns are in the matrix; the others are 0."""
+    ir, zero, at = cgutils.ir, cgutils.get_null_value(vector), vector.as_pointer()
+    numbers = ir.VectorType(columns.type, vector.count)(list(range(vector.count)))
+    mask = builder.icmp_signed("<", numbers, _spread(builder, columns, vector.count))
+    end = f"v{vector.count}f{_LINE // vector.count * 8}.p0"
+
+    def load(place: Any, align: int) -> Any:
+        kind = ir.FunctionType(vector, [at, cgutils.int32_t, mask.type, vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{end}")
+        return builder.call(function, [place, cgutils.int32_t(align), mask, zero])
+
+    def store(x: Any, place: Any, align: int) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [vector, at, cgutils.int32_t, mask.type])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{end}")
+        return builder.call(function, [x, place, cgutils.int32_t(align), mask])
+
+    return load, store
+
+
+def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) -> tuple[Any, Any, Any]:
+    """Where an entry of a matrix lies, and the matrix's strides and extents."""
+    held = make_array(kind)(context, builder, array)
+    strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
+    place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
+    return cgutils.pointer_add(builder, held.data, place), strides, shape
+
+
+def _least(builder: Any, x: Any, y: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
+def _picked(builder: Any, x: Any, y: Any, lanes: list[int]) -> Any:
+    """A vector of some lanes of two."""
+    return builder.shuffle_vector(x, y, cgutils.ir.VectorType(cgutils.int32_t, len(lanes))(lanes))
+
+
+def _spread(builder: Any, x: Any, width: int) -> Any:
+    """A vector of one number."""
+    empty = cgutils.get_null_value(cgutils.ir.VectorType(x.type, width))
+    one = builder.insert_element(empty, x, cgutils.int32_t(0))
+    return _picked(builder, one, one, [0] * width)

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -230,19 +231,19 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
                 H2[n, t, d] = h1 + E2[t, d]
     # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
                 Q3[n, t, f] += bq3[f]
     # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
                 K3[n, t, f] += bk3[f]
     # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
@@ -284,7 +285,7 @@ def _predict(theta: Array, X: Labels, P: Array, work: Array) -> None:
                     for e in range(16):
                         O3[n, t, h, e] += P3[h, t, t_] * V3[n, t_, e]
     # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    _product(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for d in range(16):
@@ -348,19 +349,19 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
                 H2[n, t, d] = h1 + E2[t, d]
     # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
                 Q3[n, t, f] += bq3[f]
     # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
                 K3[n, t, f] += bk3[f]
     # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
@@ -402,7 +403,7 @@ def _loss(theta: Array, X: Labels, y: Labels, work: Array) -> float:
                     for e in range(16):
                         O3[n, t, h, e] += P3[h, t, t_] * V3[n, t_, e]
     # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    _product(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
     sum_L = 0.0
     for n in range(N):
         for t in range(8):
@@ -496,19 +497,19 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                 # (2)  H2[n,t,d] = E2[t,d] + H1[n,t,d]
                 H2[n, t, d] = h1 + E2[t, d]
     # (3)  Q3[n,t,f] = bq3[f] + sum_d Wq3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wq3.T, Q3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
                 Q3[n, t, f] += bq3[f]
     # (4)  K3[n,t,f] = bk3[f] + sum_d Wk3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wk3.T, K3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
                 K3[n, t, f] += bk3[f]
     # (5)  V3[n,t,f] = bv3[f] + sum_d Wv3[f,d] H2[n,t,d]
-    np.dot(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
+    _product(H2.reshape(8 * N, 16), Wv3.T, V3.reshape(8 * N, 16))
     for n in range(N):
         for t in range(8):
             for f in range(16):
@@ -550,7 +551,7 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                     for e in range(16):
                         O3[n, t, h, e] += V3[n, t_, e] * P3[n, h, t, t_]
     # (9)  H3[n,t,d] = bo3[d] + sum_e,h Wo3[d,e] O3[n,t,h,e]
-    np.dot(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
+    _product(O3.reshape(8 * N, 16), Wo3.T, H3.reshape(8 * N, 16))
     # start of (13a), (16), (17), (21)
     sum_L = 0.0
     dW5[:, :] = real(0)
@@ -609,9 +610,9 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
     # (13a) continued
     L = -sum_L / real(N * 8)
     # (20)  dWo3[d,f] = sum_h,n,t dH3[n,t,d] O3[n,t,h,f]
-    np.dot(dH3.reshape(8 * N, 16).T, O3.reshape(8 * N, 16), dWo3)
+    _product(dH3.reshape(8 * N, 16).T, O3.reshape(8 * N, 16), dWo3)
     # (22a)  sum_Wo3_dH3[n,t,e] = sum_d Wo3[d,e] dH3[n,t,d]
-    np.dot(dH3.reshape(8 * N, 16), Wo3, sum_Wo3_dH3.reshape(8 * N, 16))
+    _product(dH3.reshape(8 * N, 16), Wo3, sum_Wo3_dH3.reshape(8 * N, 16))
     # start of (29), (31), (33)
     dbv3[:] = real(0)
     dbk3[:] = real(0)
@@ -669,15 +670,15 @@ def _gradients(theta: Array, X: Labels, y: Labels, gradient: Array, work: Array)
                 # (33)  dbq3[f] = sum_n,t dQ3[n,t,f]
                 dbq3[f] += dQ3[n, t, f]
     # (28)  dWv3[f,d] = sum_n,t H2[n,t,d] dV3[n,t,f]
-    np.dot(dV3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWv3)
+    _product(dV3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWv3)
     # (30)  dWk3[f,d] = sum_n,t H2[n,t,d] dK3[n,t,f]
-    np.dot(dK3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWk3)
+    _product(dK3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWk3)
     # (32)  dWq3[f,d] = sum_n,t H2[n,t,d] dQ3[n,t,f]
-    np.dot(dQ3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWq3)
+    _product(dQ3.reshape(8 * N, 16).T, H2.reshape(8 * N, 16), dWq3)
     # (34)  dH2[n,t,d] = dH4[n,t,d] + sum_f Wk3[f,d] dK3[n,t,f] + sum_f Wq3[f,d] dQ3[n,t,f] + sum_f Wv3[f,d] dV3[n,t,f]
-    np.dot(dK3.reshape(8 * N, 16), Wk3, sum_dH2.reshape(8 * N, 16))
-    np.dot(dQ3.reshape(8 * N, 16), Wq3, sum_dH2_.reshape(8 * N, 16))
-    np.dot(dV3.reshape(8 * N, 16), Wv3, sum_dH2__.reshape(8 * N, 16))
+    _product(dK3.reshape(8 * N, 16), Wk3, sum_dH2.reshape(8 * N, 16))
+    _product(dQ3.reshape(8 * N, 16), Wq3, sum_dH2_.reshape(8 * N, 16))
+    _product(dV3.reshape(8 * N, 16), Wv3, sum_dH2__.reshape(8 * N, 16))
     # start of (35), (37)
     dE2[:, :] = real(0)
     dE1[:, :] = real(0)
@@ -1405,3 +1406,225 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
+
+_TERMS = 128  # of the sums, that a tile adds up before it is stored
+_LINE = 128  # bytes of a row of a tile: two vectors of 512 bits, four of 256
+
+
+def _product(a: Array, b: Array, out: Array) -> None:
+    """out <- a b."""
+    np.dot(a, b, out)
+
+
+@overload(_product)
+def _compiled_product(a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made(a: Any, b: Any, out: Any) -> None:
+        if _in_reach(out, a.shape[1]):
+            _in_tiles(0.0, 1.0, _strided(a), _strided(b), out)
+        else:
+            np.dot(a, b, out)
+
+    return made if a.dtype == b.dtype == out.dtype else None
+
+
+@njit(error_model="numpy")
+def _in_reach(out: Array, terms: int) -> bool:
+    """Whether tiles are faster than BLAS, which is better with few rows or columns, and with large matrices in several threads."""
+    return min(out.shape) >= 8 and out.size * terms < 2**25
+
+
+@njit(error_model="numpy")
+def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
+    real = out.dtype.type
+    along, panel = b.strides[1] == b.itemsize, _panel(out)
+    parts = (b.shape[0] + _TERMS - 1) // _TERMS
+    most = (b.shape[0] + parts - 1) // parts
+    for first in range(0, b.shape[0], most):
+        terms = min(most, b.shape[0] - first)
+        for j in range(0, b.shape[1], panel.shape[1]):
+            if along:
+                _tiles(real(keep), real(add), a, first, terms, b, first, j, out, j)
+            else:
+                _turn(b, first, terms, j, panel)
+                _tiles(real(keep), real(add), a, first, terms, panel, 0, 0, out, j)
+        keep = 1.0
+
+
+@njit(error_model="numpy")
+def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
+    """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
+    columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
+    if terms >= side:
+        for column in range(0, columns, side):
+            for row in range(0, terms, side):
+                k = min(row, terms - side)
+                _turn_square(b, first + k, j + column, panel, k, column)
+    else:
+        for row in range(terms):
+            for column in range(columns):
+                panel[row, column] = b[first + row, j + column]
+
+
+@intrinsic(prefer_literal=False)
+def _strided(_: Any, array: Any) -> Any:
+    """The same array, as one with any strides: what takes it is compiled once for all orders in memory."""
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        held = make_array(array)(context, builder, arguments[0])
+        held.meminfo = cgutils.get_null_value(held.meminfo.type)
+        return held._getvalue()
+
+    return types.Array(array.dtype, 2, "A")(array), build
+
+
+@intrinsic(prefer_literal=False)
+def _panel(_: Any, like: Any) -> Any:
+    """Memory of the caller's own, as wide as a tile."""
+    kind = types.Array(like.dtype, 2, "C")
+
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        real = context.get_data_type(like.dtype)
+        item = context.get_abi_sizeof(real)
+        memory, array = cgutils.alloca_once(builder, real, _TERMS * _LINE // item), make_array(kind)(context, builder)
+        memory.align = 64
+        numbers = [context.get_constant(types.intp, n) for n in (_TERMS, _LINE // item, _LINE, item)]
+        populate_array(array, data=memory, shape=numbers[:2], strides=numbers[2:], itemsize=numbers[3], meminfo=None)
+        return array._getvalue()
+
+    return kind(like), build
+
+
+@intrinsic(prefer_literal=False)
+def _turn_square(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any, column: Any) -> Any:
+    """Half as many rows of the panel as it has columns, to half of its width: halves of vectors are interleaved until all stand upright."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        start, (_, stride), (_, columns) = _entry(context, builder, b, *values[:3])
+        to, (line, _), _ = _entry(context, builder, panel, *values[3:])
+        item = context.get_abi_sizeof(start.type.pointee)
+        side = _LINE // item // 2
+        last = builder.sub(builder.sub(columns, values[2]), columns.type(1))
+        vector = cgutils.ir.VectorType(start.type.pointee, side)
+        places = [builder.mul(_least(builder, columns.type(c), last), stride) for c in range(side)]  # the last one stands for those beyond
+        rows = [builder.load(cgutils.pointer_add(builder, start, place, vector.as_pointer()), align=item) for place in places]
+        halves = [[(half * side + lane) // 2 + lane % 2 * side for lane in range(side)] for half in (0, 1)]
+        for _ in range(side.bit_length() - 1):
+            rows = [_picked(builder, rows[c], rows[c + side // 2], half) for c in range(side // 2) for half in halves]
+        for r, x in enumerate(rows):
+            builder.store(x, cgutils.pointer_add(builder, to, builder.mul(line.type(r), line), vector.as_pointer()), align=item)
+        return context.get_dummy_value()
+
+    return types.void(b, k, j, panel, row, column), build
+
+
+@intrinsic(prefer_literal=False)
+def _tiles(_: Any, keep: Any, add: Any, a: Any, first: Any, terms: Any, b: Any, row: Any, column: Any, out: Any, j: Any) -> Any:
+    """A column of tiles: out[:, j:] <- keep out[:, j:] + add a[:, first:] b[row:, column:], with so many terms of the sums."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        keep_, add_, a_, first_, terms_, b_, row_, column_, out_, j_ = values
+        zero = first_.type(0)
+        left, (across, along), _ = _entry(context, builder, a, a_, zero, first_)
+        right, (line, _), _ = _entry(context, builder, b, b_, row_, column_)
+        to, (down, _), (rows, columns) = _entry(context, builder, out, out_, zero, j_)
+        numbers = [keep_, add_, left, across, along, right, line, to, down, rows, builder.sub(columns, j_), terms_]
+        kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [number.type for number in numbers])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"tiles of {out.dtype}")
+        if not function.blocks:
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            set[Any].add(function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+            wide = "+avx512f" in context.codegen().magic_tuple()[2]  # 32 registers of 512 bits: 16 for the sums
+            _column(function, 8 if wide else 2, _LINE // context.get_abi_sizeof(add_.type))
+        builder.call(function, numbers)
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, first, terms, b, row, column, out, j), build
+
+
+def _column(function: Any, height: int, width: int) -> None:
+    """Whole tiles, then lower ones whose rows and columns may reach beyond the matrix."""
+    builder = cgutils.ir.IRBuilder(function.append_basic_block())
+    rows, columns = function.args[9:11]
+    n = rows.type
+    whole = builder.sub(rows, builder.srem(rows, n(height)))
+    whole = builder.select(builder.icmp_signed(">=", columns, n(width)), whole, n(0))
+    for start, stop, tall, edge in ((n(0), whole, height, False), (whole, rows, height // 2, True)):
+        with cgutils.for_range_slice(builder, start, stop, n(tall)) as (i, _):
+            _tile(builder, function.args, [builder.add(i, n(r)) for r in range(tall)], width, edge)
+    builder.ret_void()
+
+
+def _tile(builder: Any, arguments: Any, at: list[Any], width: int, edge: bool) -> None:
+    """The rows `at` of a tile. Beyond the last row its values stand once more; columns beyond the last are neither read nor written."""
+    keep, add, left, across, along, right, line, to, down, rows, columns, terms = arguments
+    vector, item, fast = cgutils.ir.VectorType(add.type, width), _LINE // width, ("contract", "nsz")
+    load, store = _lanes(builder, vector, columns) if edge else (builder.load, builder.store)
+    at = [_least(builder, i, builder.sub(rows, rows.type(1))) for i in at] if edge else at
+    starts = [cgutils.pointer_add(builder, left, builder.mul(i, across)) for i in at]
+    sums = [cgutils.alloca_once(builder, vector) for _ in at]
+    for total in sums:
+        builder.store(cgutils.get_null_value(vector), total)
+    with cgutils.for_range(builder, terms) as loop:
+        x = load(cgutils.pointer_add(builder, right, builder.mul(loop.index, line), vector.as_pointer()), align=item)
+        for total, start in zip(sums, starts, strict=True):
+            factor = builder.load(cgutils.pointer_add(builder, start, builder.mul(loop.index, along)))
+            term = builder.fmul(_spread(builder, factor, width), x, flags=fast)
+            builder.store(builder.fadd(builder.load(total), term, flags=fast), total)
+    places = [cgutils.pointer_add(builder, to, builder.mul(i, down), vector.as_pointer()) for i in at]
+    for total in sums:
+        builder.store(builder.fmul(_spread(builder, add, width), builder.load(total)), total)
+    with builder.if_then(builder.fcmp_unordered("!=", keep, keep.type(0))):
+        for total, place in zip(sums, places, strict=True):
+            kept = builder.fmul(_spread(builder, keep, width), load(place, align=item), flags=fast)
+            builder.store(builder.fadd(builder.load(total), kept, flags=fast), total)
+    for total, place in zip(sums, places, strict=True):
+        store(builder.load(total), place, align=item)
+
+
+def _lanes(builder: Any, vector: Any, columns: Any) -> tuple[Any, Any]:
+    """How a vector is loaded and stored of which only the first columns are in the matrix; the others are 0."""
+    ir, zero, at = cgutils.ir, cgutils.get_null_value(vector), vector.as_pointer()
+    numbers = ir.VectorType(columns.type, vector.count)(list(range(vector.count)))
+    mask = builder.icmp_signed("<", numbers, _spread(builder, columns, vector.count))
+    end = f"v{vector.count}f{_LINE // vector.count * 8}.p0"
+
+    def load(place: Any, align: int) -> Any:
+        kind = ir.FunctionType(vector, [at, cgutils.int32_t, mask.type, vector])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{end}")
+        return builder.call(function, [place, cgutils.int32_t(align), mask, zero])
+
+    def store(x: Any, place: Any, align: int) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [vector, at, cgutils.int32_t, mask.type])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{end}")
+        return builder.call(function, [x, place, cgutils.int32_t(align), mask])
+
+    return load, store
+
+
+def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) -> tuple[Any, Any, Any]:
+    """Where an entry of a matrix lies, and the matrix's strides and extents."""
+    held = make_array(kind)(context, builder, array)
+    strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
+    place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
+    return cgutils.pointer_add(builder, held.data, place), strides, shape
+
+
+def _least(builder: Any, x: Any, y: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
+def _picked(builder: Any, x: Any, y: Any, lanes: list[int]) -> Any:
+    """A vector of some lanes of two."""
+    return builder.shuffle_vector(x, y, cgutils.ir.VectorType(cgutils.int32_t, len(lanes))(lanes))
+
+
+def _spread(builder: Any, x: Any, width: int) -> Any:
+    """A vector of one number."""
+    empty = cgutils.get_null_value(cgutils.ir.VectorType(x.type, width))
+    one = builder.insert_element(empty, x, cgutils.int32_t(0))
+    return _picked(builder, one, one, [0] * width)

@@ -101,7 +101,8 @@ def call(made: Any, k: Rendered, given: Arrays, count: int, dtype: Real = np.flo
     """The outputs of a kernel by name; every array that it does not fill holds NaN."""
     results = {t.name: _empty(t, count, dtype) for t in k.outputs if t.axes}
     arguments = [_argument(given[t.name], t, dtype) for t in k.given]
-    arrays = [*arguments, *results.values(), *(_empty(v.tensor, count, dtype) for v in k.kernel.workspace)]
+    places = {(v.start, v.stop): _empty(v.tensor, count, dtype) for v in k.kernel.workspace}  # arrays may lie in the same memory
+    arrays = [*arguments, *results.values(), *(places[v.start, v.stop] for v in k.kernel.workspace)]
     function = getattr(made, k.name)
     if not hasattr(function, "py_func"):
         arrays = [a.view(Checked) if a.ndim else a for a in arrays]

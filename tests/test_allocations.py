@@ -18,6 +18,7 @@ BLOCKS = network(3, [(5, "tanh"), (3, "identity")], "softmax_cross_entropy")
 PRODUCTS = {  # layers so large that their sums are matrix products
     "rows": network(40, [(30, "relu"), (3, "identity")], "softmax_cross_entropy"),
     "columns": network(40, [(30, "tanh"), (2, "identity")], "mean_squared_error", "columns"),
+    "added to a matrix": network(70, [(64, "relu"), (3, "identity")], "softmax_cross_entropy"),
 }
 
 
@@ -65,5 +66,6 @@ def test_matrix_products_take_no_memory(name: str) -> None:
     text = text_of(PRODUCTS[name])
     assert "_product(" in text
     assert "def _gradients_block(" not in text
+    assert ("_add_product(" in text) == (name == "added to a matrix")
     module, at = built(PRODUCTS[name])
     assert not allocates_in_its_loop(module, at.parameters, at.X, at.y, 32)

@@ -165,7 +165,7 @@ def test_networks_that_would_not_have_used_them(net: Network, examples: int, see
 def test_the_rule_is_that_of_the_module() -> None:
     """The condition in a module's text, on the shapes of a product, holds for the examples that `--explain` names."""
     text = text_of(WIDE)
-    assert f"if min(out.shape) < {FEWEST} or out.size * a.shape[1] >= 2**25:\n            np.dot(a, b, out)" in text
+    assert f"return min(out.shape) >= {FEWEST} and out.size * terms < 2**25\n" in text
     assert MOST == 2**25
     program = differentiate(WIDE.program()).computed
     found = {s.out.tensor.name: s for s in kernel(program, program.outputs, {}).body if isinstance(s, MatrixProduct)}

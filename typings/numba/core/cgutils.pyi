@@ -2,6 +2,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 ir: Any
+int8_t: Any
 int32_t: Any
 voidptr_t: Any
 
