@@ -29,6 +29,8 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array
+from numba.np.linalg import check_blas_return, ensure_blas
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -197,9 +199,8 @@ def _predict(theta: Array, X: Array, P: Array, work: Array) -> None:
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
     exp_Z = work[0:10]
-    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
-    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
-    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
+    A1 = H1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    Z = work[10 + 64 * N : 10 + 74 * N].reshape(N, 10)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, A1)
     for n in range(N):
@@ -236,9 +237,8 @@ def _loss(theta: Array, X: Array, y: Labels, work: Array) -> float:
     b1 = theta[4096:4160]
     W2 = theta[4160:4800].reshape(10, 64)
     b2 = theta[4800:4810]
-    A1 = work[0 : 64 * N].reshape(N, 64)
-    H1 = work[64 * N : 128 * N].reshape(N, 64)
-    Z = work[128 * N : 138 * N].reshape(N, 10)
+    A1 = H1 = work[0 : 64 * N].reshape(N, 64)
+    Z = work[64 * N : 74 * N].reshape(N, 10)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, A1)
     for n in range(N):
@@ -282,12 +282,10 @@ def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: A
     dW2 = gradient[4160:4800].reshape(10, 64)
     db2 = gradient[4800:4810]
     exp_Z = work[0:10]
-    A1 = work[10 : 10 + 64 * N].reshape(N, 64)
-    H1 = work[10 + 64 * N : 10 + 128 * N].reshape(N, 64)
-    Z = work[10 + 128 * N : 10 + 138 * N].reshape(N, 10)
-    dZ = work[10 + 138 * N : 10 + 148 * N].reshape(N, 10)
-    dH1 = work[10 + 148 * N : 10 + 212 * N].reshape(N, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    A1 = H1 = work[10 : 10 + 64 * N].reshape(N, 64)
+    Z = work[10 + 64 * N : 10 + 74 * N].reshape(N, 10)
+    dZ = work[10 + 74 * N : 10 + 84 * N].reshape(N, 10)
+    dH1 = dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
     np.dot(X, W1.T, A1)
     for n in range(N):
@@ -336,7 +334,7 @@ def _gradients_sweep(theta: Array, X: Array, y: Labels, gradient: Array, work: A
     for n in range(N):
         for j in range(64):
             # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
-            dA1[n, j] = real(0) if A1[n, j] <= real(0) else dH1[n, j]
+            dA1[n, j] = real(0) if H1[n, j] <= real(0) else dH1[n, j]
             # (13)  db1[j] = sum_n dA1[n,j]
             db1[j] += dA1[n, j]
     return float(L)
@@ -347,7 +345,7 @@ def _gradients_products(X: Array, gradient: Array, work: Array) -> None:
     """dW1, from the factors in `work`."""
     N = X.shape[0]
     dW1 = gradient[0:4096].reshape(64, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
     np.dot(dA1.T, X, dW1)
 
@@ -361,17 +359,20 @@ def _gradients(theta: Array, X: Array, y: Labels, gradient: Array, work: Array) 
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _sgd_few(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
-    """One step of SGD for few examples, after `_gradients_sweep`: dW1 are not stored."""
+def _sgd_at_once(theta: Array, X: Array, work: Array, gradient: Array, options: SGD, rate: float) -> None:
+    """One step of SGD, after `_gradients_sweep`: dW1 is not stored."""
     real = theta.dtype.type
     (weight_decay,) = options
     # theta[k] <- keep theta[k] + add gradient[k]: theta[k] = theta[k] - (weight_decay theta[k] + gradient[k]) rate
     keep, add = real(1 - rate * weight_decay), real(-rate)
     N = X.shape[0]
     W1 = theta[0:4096].reshape(64, 64)
-    dA1 = work[10 + 212 * N : 10 + 276 * N].reshape(N, 64)
+    dA1 = work[10 + 84 * N : 10 + 148 * N].reshape(N, 64)
     # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
-    _descend(keep, add, dA1, X, W1)
+    if N <= 2:
+        _descend(keep, add, dA1, X, W1)
+    else:
+        _add_product(keep, add, dA1.T, X, W1)
     for k in range(4096, 4810):
         theta[k] = keep * theta[k] + add * gradient[k]
 
@@ -383,16 +384,6 @@ class SGD(NamedTuple):
     """SGD with its options (Robbins and Monro 1951)."""
 
     weight_decay: float = 0.0  # at least 0
-
-
-@njit(error_model="numpy", fastmath=FAST)
-def _sgd(theta: Array, gradient: Array, options: SGD, rate: float) -> None:
-    """One step of SGD on all parameters."""
-    real = theta.dtype.type
-    (weight_decay,) = options
-    for k in range(4810):
-        # theta[k] <- theta[k] - (weight_decay theta[k] + gradient[k]) rate
-        theta[k] -= (real(weight_decay) * theta[k] + gradient[k]) * real(rate)
 
 
 class Momentum(NamedTuple):
@@ -598,14 +589,12 @@ def _train(
                 examples = X[start : start + N]
                 targets = y[start : start + N]
             total += N * _gradients_sweep(theta, examples, targets, gradient, work)
-            if sgd is not None and N <= 2:
-                _sgd_few(theta, examples, work, gradient, sgd, rate)
+            if sgd is not None:
+                _sgd_at_once(theta, examples, work, gradient, sgd, rate)
             else:
                 _gradients_products(examples, gradient, work)
             steps += 1
-            if sgd is not None and N > 2:
-                _sgd(theta, gradient, sgd, rate)
-            elif momentum is not None:
+            if momentum is not None:
                 _momentum(theta, gradient, memory, momentum, rate)
             elif nesterov is not None:
                 _nesterov(theta, gradient, memory, nesterov, rate)
@@ -629,7 +618,7 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     examples = _examples(X, theta.dtype)
     N = examples.shape[0]
     P = np.empty((N, 10), theta.dtype)
-    work = np.empty(10 + 138 * N, theta.dtype)
+    work = np.empty(10 + 74 * N, theta.dtype)
     if N > 0:
         _predict(theta, examples, P, work)
     return P
@@ -639,7 +628,7 @@ def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
-    work = np.empty(138 * N, theta.dtype)
+    work = np.empty(74 * N, theta.dtype)
     return _loss(theta, examples, targets, work)
 
 
@@ -648,7 +637,7 @@ def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float,
     theta, examples, targets = _batch(p, X, y)
     N = examples.shape[0]
     gradient = np.empty(4810, theta.dtype)
-    work = np.empty(10 + 276 * N, theta.dtype)
+    work = np.empty(10 + 148 * N, theta.dtype)
     L = _gradients(theta, examples, targets, gradient, work)
     return L, _unpack(gradient)
 
@@ -715,7 +704,7 @@ def train(
         np.empty(64 * N, dtype),
         np.empty(N, np.int64),
         np.empty_like(theta),
-        np.empty(10 + 276 * N, dtype),
+        np.empty(10 + 148 * N, dtype),
         losses,
     )
     if state is not None:
@@ -1053,3 +1042,44 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- products that are added to a matrix
+
+
+def _add_product(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, by one call of BLAS, which adds as it multiplies: the product alone is never stored."""
+    out *= keep
+    out += add * (a @ b)
+
+
+@overload(_add_product)
+def _compiled_add_product(keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not (a.layout in "CF" and b.layout in "CF" and out.layout == "C" and keep == add == a.dtype == b.dtype == out.dtype):
+        return None
+
+    def made(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
+        _gemm(keep, add, a, b, out)
+
+    return made
+
+
+@intrinsic(prefer_literal=False)
+def _gemm(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
+    """BLAS knows columns that lie side by side: it is told to compute out.T <- keep out.T + add b.T a.T."""
+    letter = {types.float32: "s", types.float64: "d"}[out.dtype]
+
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        ensure_blas()
+        scales = [builder.bitcast(cgutils.alloca_once_value(builder, value), cgutils.voidptr_t) for value in arguments[:2]]
+        left, right, result = (make_array(kind)(context, builder, value) for kind, value in zip((a, b, out), arguments[2:], strict=True))
+        (m, k), (_, n) = (cgutils.unpack_tuple(builder, array.shape) for array in (left, right))
+        data = [builder.bitcast(array.data, cgutils.voidptr_t) for array in (left, right, result)]
+        code = [cgutils.int8_t(ord(c)) for c in (letter, "n" if b.layout == "C" else "t", "n" if a.layout == "C" else "t")]
+        along = [n if b.layout == "C" else k, k if a.layout == "C" else m, n]  # how far rows of b, a and out lie apart
+        values = (*code, n, m, k, scales[1], data[1], along[0], data[0], along[1], scales[0], data[2], along[2])
+        of = cgutils.ir.FunctionType(cgutils.int32_t, [value.type for value in values])
+        check_blas_return(context, builder, builder.call(cgutils.get_or_insert_function(builder.module, of, "numba_xxgemm"), values))
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, b, out), build
