@@ -10,6 +10,7 @@ boolean: Type
 void: Type
 
 class Array(Type):
+    dtype: Type
     def __init__(self, dtype: object, ndim: int, layout: str) -> None: ...
 
 class BaseTuple(Type): ...
