@@ -14,6 +14,7 @@ from codegen.loops import Loop, Statement, accesses, renamed
 from codegen.printer import identifier
 from codegen.schedule import Kernel, Range, run_time_axis
 from codegen.views import Size, View, laid_out, size_text, view_text
+from codegen.wide import CALL, any_wide
 from derive.index import Tensor
 from derive.program import Program
 
@@ -86,6 +87,8 @@ class Functions:
         code = [line for line in (*head, *body) if not line.strip().startswith("#")]
         if any(re.search(r"\bN\b", line) for line in code):
             head.insert(0, f"N = {_count(arrays, program)}")
+        if any_wide(k.body):
+            head.insert(0, CALL)
         if any(re.search(r"\breal\(", line) for line in body):
             head.insert(0, "real = theta.dtype.type")
         named = {vector for vector in self.vectors if any(re.search(rf"\b{vector}\b", line) for line in head)}

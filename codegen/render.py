@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from codegen import data
+from codegen import data, wide
 from codegen.about import About, about
 from codegen.arguments import Rows
 from codegen.elementary import PRODUCTS, copies
@@ -91,6 +91,7 @@ def _shown(module: Module) -> dict[str, object]:
         "adds_products": any(f"{ADD_PRODUCT}(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
+        "wide": any(line.strip() == wide.CALL for line in every),
         "blocks": any(name.endswith("_block") for name in module.kernels),
         "train": {
             "blocks": module.in_blocks("gradients"),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy import Expr
 
 from codegen.blocks import CALL_PAYS, whole_product
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
@@ -15,6 +16,7 @@ from codegen.order import UNROLLED
 from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles, known_extents
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
+from codegen.wide import WIDE, wide
 from derive.index import Entry, Index, Sum, free_indices
 from derive.program import Equation
 from derive.text import letters
@@ -91,6 +93,7 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
         *_apart(own, shared),
         *_guarded(own),
         *_read_off(equation, own),
+        *(() if blocks else _wide(own)),
     ]
     return tuple(dict.fromkeys(every))
 
@@ -258,13 +261,25 @@ def _guarded(own: Sequence[Placed]) -> Iterator[str]:
 
 def _read_off(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
     """Conditions on another value than the equation has them on."""
-    stated = [(c.lhs, c.rhs) for c in sorted(equation.body.atoms(sp.Le), key=str) if isinstance(c.lhs, Entry)]
-    for place in own:
-        found = place.leaf.value.atoms(sp.Le) if isinstance(place.leaf, Assign | Accumulate) else ()
-        for c in sorted(found, key=str):
-            for before, bound in stated if isinstance(c.lhs, Entry) and c.lhs.indices else ():
-                if (c.lhs.indices, c.rhs) == (before.indices, bound) and c.lhs.tensor.name not in {e.tensor.name for e, _ in stated}:
-                    yield f"its condition is read off {c.lhs.tensor.name}, which is at most {bound} where {before.tensor.name} is"
+    stated = list(_bounded([equation.body]))
+    names = {entry.tensor.name for entry, _ in stated}
+    for after, bound in _bounded([p.leaf.value for p in own if isinstance(p.leaf, Assign | Accumulate)]):
+        for before, same in stated:
+            if after.indices and (after.indices, bound) == (before.indices, same) and after.tensor.name not in names:
+                yield f"its condition is read off {after.tensor.name}, which is at most {bound} where {before.tensor.name} is"
+
+
+def _bounded(values: Sequence[Expr]) -> Iterator[tuple[Entry, Expr]]:
+    """The entries that conditions compare with a bound from above."""
+    for value in values:
+        for c in sorted(value.atoms(sp.Le), key=str):
+            if isinstance(c.lhs, Entry):
+                yield c.lhs, c.rhs
+
+
+def _wide(own: Sequence[Placed]) -> Iterator[str]:
+    if any(wide(p.leaf, p.path) for p in own):
+        yield f"by vectors of 512 bits, where the processor has them: elementary functions of {WIDE} numbers or more side by side"
 
 
 def _depends(loop: Loop) -> bool:

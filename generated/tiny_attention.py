@@ -32,6 +32,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array, populate_array
+from numba.np.linalg import check_blas_return, ensure_blas
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -1422,24 +1423,25 @@ def _product(a: Array, b: Array, out: Array) -> None:
 @overload(_product)
 def _compiled_product(a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     def made(a: Any, b: Any, out: Any) -> None:
-        if _in_reach(out, a.shape[1]):
-            _in_tiles(0.0, 1.0, _strided(a), _strided(b), out)
-        else:
-            np.dot(a, b, out)
+        real = out.dtype.type
+        _multiply(real(0), real(1), _strided(a), _strided(b), out)
 
     return made if a.dtype == b.dtype == out.dtype else None
 
 
 @njit(error_model="numpy")
-def _in_reach(out: Array, terms: int) -> bool:
-    """Whether tiles are faster than BLAS, which is better with few rows or columns, and with large matrices in several threads."""
-    return min(out.shape) >= 8 and out.size * terms < 2**25
+def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b. With few rows or columns BLAS is faster, and with large matrices, where it may use several threads."""
+    rows, columns = out.shape
+    if rows >= 8 and columns >= 8 and rows * columns * a.shape[1] < 2**25:
+        _in_tiles(keep, add, a, b, out)
+    else:
+        _by_blas(keep, add, a, b, out)
 
 
 @njit(error_model="numpy")
 def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
-    real = out.dtype.type
     along, panel = b.strides[1] == b.itemsize, _panel(out)
     parts = (b.shape[0] + _TERMS - 1) // _TERMS
     most = (b.shape[0] + parts - 1) // parts
@@ -1447,11 +1449,11 @@ def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
         terms = min(most, b.shape[0] - first)
         for j in range(0, b.shape[1], panel.shape[1]):
             if along:
-                _tiles(real(keep), real(add), a, first, terms, b, first, j, out, j)
+                _tiles(keep, add, a, first, terms, b, first, j, out, j)
             else:
                 _turn(b, first, terms, j, panel)
-                _tiles(real(keep), real(add), a, first, terms, panel, 0, 0, out, j)
-        keep = 1.0
+                _tiles(keep, add, a, first, terms, panel, 0, 0, out, j)
+        keep = out.dtype.type(1)
 
 
 @njit(error_model="numpy")
@@ -1482,6 +1484,36 @@ def _strided(_: Any, array: Any) -> Any:
 
 
 @intrinsic(prefer_literal=False)
+def _by_blas(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
+    """The function behind Numba's np.dot. It takes matrices whose columns lie along memory: out.T <- keep out.T + add b.T a.T."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        ensure_blas()
+        numbers = [builder.bitcast(cgutils.alloca_once_value(builder, value), cgutils.voidptr_t) for value in values[:2]]
+        zero = context.get_constant(types.intp, 0)
+        left, right, result = (_entry(context, builder, kind, x, zero, zero) for kind, x in zip((a, b, out), values[2:], strict=True))
+        data = [builder.bitcast(matrix[0], cgutils.voidptr_t) for matrix in (left, right, result)]
+        item = zero.type(context.get_abi_sizeof(context.get_data_type(out.dtype)))
+        orders, apart = zip(*(_order(builder, item, *matrix[1:]) for matrix in (left, right, result)), strict=True)
+        kind, (m, k), (_, n) = cgutils.int8_t(ord("s" if out.dtype == types.float32 else "d")), left[2], right[2]
+        call = (kind, orders[1], orders[0], n, m, k, numbers[1], data[1], apart[1], data[0], apart[0], numbers[0], data[2], apart[2])
+        declared = cgutils.ir.FunctionType(cgutils.int32_t, [x.type for x in call])
+        check_blas_return(context, builder, builder.call(cgutils.get_or_insert_function(builder.module, declared, "numba_xxgemm"), call))
+        return context.get_dummy_value()
+
+    return types.void(keep, add, a, b, out), build
+
+
+def _order(builder: Any, item: Any, strides: Any, shape: Any) -> tuple[Any, Any]:
+    """How a matrix lies in memory, in the words of BLAS: n where it is the transposed one whose columns lie along it, and how far apart."""
+    along = builder.icmp_signed("==", strides[1], item)
+    apart = builder.sdiv(builder.select(along, strides[0], strides[1]), item)
+    least = builder.select(along, shape[1], shape[0])
+    letter = builder.select(along, cgutils.int8_t(ord("n")), cgutils.int8_t(ord("t")))
+    return letter, builder.select(builder.icmp_signed("<", apart, least), least, apart)
+
+
+@intrinsic(prefer_literal=False)
 def _panel(_: Any, like: Any) -> Any:
     """Memory of the caller's own, as wide as a tile."""
     kind = types.Array(like.dtype, 2, "C")
@@ -1500,7 +1532,7 @@ def _panel(_: Any, like: Any) -> Any:
 
 @intrinsic(prefer_literal=False)
 def _turn_square(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any, column: Any) -> Any:
-    """Half as many rows of the panel as it has columns, to half of its width: halves of vectors are interleaved until all stand upright."""
+    """As many rows of the panel as half of it has columns, and that half: vectors are interleaved until rows are columns."""
 
     def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
         start, (_, stride), (_, columns) = _entry(context, builder, b, *values[:3])

@@ -1166,6 +1166,30 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
 
 
+# -- wide vectors
+
+
+def _wide_vectors() -> None:
+    """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
+
+
+@overload(_wide_vectors, inline="always")
+def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made() -> None:
+        _prefer_wide_vectors()
+
+    return made
+
+
+@intrinsic(prefer_literal=False)
+def _prefer_wide_vectors(_: Any) -> Any:
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
+        return context.get_dummy_value()
+
+    return types.void(), build
+
+
 # -- arrays of kernels whose shapes are known when they are compiled
 
 
@@ -1182,18 +1206,6 @@ def _per_example(like: Array, shape: tuple[int, ...], float32: int) -> Array:
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
     """The entries of a vector from `start` on, as an array."""
     return vector[start : start + math.prod(shape)].reshape(shape)
-
-
-def _wide_vectors() -> None:
-    """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
-
-
-@overload(_wide_vectors, inline="always")
-def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made() -> None:
-        _prefer_wide_vectors()
-
-    return made
 
 
 @overload(_local, prefer_literal=True, inline="always")
@@ -1227,15 +1239,6 @@ def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: igno
         return _in_vector(vector, start, shape)
 
     return made
-
-
-@intrinsic(prefer_literal=False)
-def _prefer_wide_vectors(_: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
-        return context.get_dummy_value()
-
-    return types.void(), build
 
 
 @intrinsic(prefer_literal=True)

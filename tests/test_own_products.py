@@ -35,32 +35,32 @@ def module(convention: str = "rows") -> Any:
 
 
 @functools.cache
-def forms() -> dict[str, Any]:
-    """out <- keep out + add a b in tiles, with the factors as they may lie in memory."""
-    in_tiles, strided = module()._in_tiles, module()._strided
+def forms(name: str = "_in_tiles") -> dict[str, Any]:
+    """out <- keep out + add a b by a function of the module, with the factors as they may lie in memory."""
+    compute, strided = getattr(module(), name), module()._strided
 
     @njit
-    def straight(keep: float, add: float, a: Any, b: Any, out: Any) -> None:
-        in_tiles(keep, add, strided(a), strided(b), out)
+    def straight(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
+        compute(keep, add, strided(a), strided(b), out)
 
     @njit
-    def left(keep: float, add: float, a: Any, b: Any, out: Any) -> None:
-        in_tiles(keep, add, strided(a.T), strided(b), out)
+    def left(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
+        compute(keep, add, strided(a.T), strided(b), out)
 
     @njit
-    def right(keep: float, add: float, a: Any, b: Any, out: Any) -> None:
-        in_tiles(keep, add, strided(a), strided(b.T), out)
+    def right(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
+        compute(keep, add, strided(a), strided(b.T), out)
 
     return {"straight": straight, "left": left, "right": right}
 
 
-def product(form: str, a: Any, b: Any, out: Any, keep: float = 0.0, add: float = 1.0) -> Any:
-    """The product in tiles; what lies around the factors in memory is NaN, and what lies around the result must stay as it is."""
+def product(form: str, a: Any, b: Any, out: Any, keep: float = 0.0, add: float = 1.0, by: str = "_in_tiles") -> Any:
+    """The product by a function of the module; around the factors there is NaN in memory, and what is around the result must stay."""
     given = (a.T if form == "left" else a), (b.T if form == "right" else b)
     around = np.full(out.size + 200, NEIGHBOURS, out.dtype)
     inside = around[100:-100].reshape(out.shape)
     inside[:] = out
-    forms()[form](keep, add, *(amid_nan(x) for x in given), inside)
+    forms(by)[form](out.dtype.type(keep), out.dtype.type(add), *(amid_nan(x) for x in given), inside)
     assert (around[:100] == NEIGHBOURS).all()
     assert (around[-100:] == NEIGHBOURS).all()
     return inside
@@ -88,6 +88,20 @@ def check_every_remainder(types: Any) -> None:
 @pytest.mark.parametrize("types", [np.float64, np.float32])
 def test_every_remainder(types: Any) -> None:
     check_every_remainder(types)
+
+
+@pytest.mark.parametrize("types", [np.float64, np.float32])
+def test_products_that_are_left_to_blas(types: Any) -> None:
+    rng = np.random.default_rng(0)
+    for rows in (1, 2, 9):
+        for columns in (1, 3, 8):
+            for terms in (1, 2, 19):
+                a, b = (rng.integers(-4, 5, shape).astype(types) for shape in ((rows, terms), (terms, columns)))
+                for form in forms("_multiply"):
+                    found = product(form, a, b, np.full((rows, columns), np.nan, types), by="_multiply")
+                    assert np.array_equal(found, a @ b), (form, rows, columns, terms)
+                    found = product(form, a, b, np.full((rows, columns), 6, types), 0.5, 2.0, "_multiply")
+                    assert np.array_equal(found, 3 + 2 * (a @ b)), (form, rows, columns, terms)
 
 
 @pytest.mark.parametrize("features", ["+avx,+avx2,+fma", ""])
@@ -165,7 +179,7 @@ def test_networks_that_would_not_have_used_them(net: Network, examples: int, see
 def test_the_rule_is_that_of_the_module() -> None:
     """The condition in a module's text, on the shapes of a product, holds for the examples that `--explain` names."""
     text = text_of(WIDE)
-    assert f"return min(out.shape) >= {FEWEST} and out.size * terms < 2**25\n" in text
+    assert f"if rows >= {FEWEST} and columns >= {FEWEST} and rows * columns * a.shape[1] < 2**25:\n        _in_tiles(" in text
     assert MOST == 2**25
     program = differentiate(WIDE.program()).computed
     found = {s.out.tensor.name: s for s in kernel(program, program.outputs, {}).body if isinstance(s, MatrixProduct)}
