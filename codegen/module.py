@@ -157,7 +157,7 @@ class Module:
 
     @cached_property
     def descent(self) -> Descent | None:
-        """The step for few examples that stores no gradients of large matrices; None where it does not pay."""
+        """The step that stores no gradients of large matrices; None where it does not pay."""
         return Descent.chosen(self.planned["gradients"], self.stored, self.optimisers)
 
     def _in_blocks(self, program: Program, results: Results) -> BlockKernel:
