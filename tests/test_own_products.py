@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import mmap
 import os
 import subprocess
 import sys
@@ -88,6 +90,37 @@ def check_every_remainder(types: Any) -> None:
 @pytest.mark.parametrize("types", [np.float64, np.float32])
 def test_every_remainder(types: Any) -> None:
     check_every_remainder(types)
+
+
+def check_what_is_read() -> None:
+    """With memory after every matrix that nobody may touch."""
+    for types in (np.float64, np.float32):
+        for rows in (1, 9, 20):
+            for columns in (1, 15, 32, 37):
+                for terms in (1, 9, 21, 130):
+                    a, b = np.ones((rows, terms), types), np.ones((terms, columns), types)
+                    for form, compute in forms().items():
+                        given = (a.T if form == "left" else a), (b.T if form == "right" else b)
+                        out = before_a_wall(np.zeros((rows, columns), types))
+                        compute(types(0), types(1), *map(before_a_wall, given), out)
+                        assert (out == terms).all()
+
+
+def before_a_wall(x: Any) -> Any:
+    size = -(-x.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, size + mmap.PAGESIZE)
+    end = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + size
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(end), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    array = np.frombuffer(memory, x.dtype, x.size, size - x.nbytes).reshape(x.shape)
+    array[:] = x
+    return array
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="memory is protected by a function of POSIX")
+def test_nothing_beyond_a_matrix_is_read() -> None:
+    code = "import tests.test_own_products as t; t.check_what_is_read(); print('right')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert run.stdout.strip() == "right", run.stderr
 
 
 @pytest.mark.parametrize("types", [np.float64, np.float32])
