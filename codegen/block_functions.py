@@ -15,7 +15,6 @@ from codegen.training import Taken
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
-ORDER = "npt.NDArray[np.int64]"
 INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
@@ -39,8 +38,10 @@ class BlockFunctions:
         """In the order of their definitions; the last one is the kernel of the public functions."""
         block = self._block()
         batch = self._batch(block)
-        values = {"start": "0", "stop": "order.size", "N": "order.size"}
-        line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values)}")
+        given = [d for d in self.data if d.checked in batch.arguments]
+        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": "0"}
+        turned = {d.checked: f"{d.checked}.T" for d in given if d.rows.each}
+        line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values | turned)}")
         yield block
         yield batch
         if "gradient" in batch.arguments and adds_up(self.kernel):
@@ -62,7 +63,7 @@ class BlockFunctions:
         count = len(self.kernel.sums)
         returns = "None" if count == 0 else "Real" if count == 1 else f"tuple[{', '.join(['Real'] * count)}]"
         purpose = (
-            f"{self.name}_batch for the examples of a block, from order[start] on; their number is known to the compiler.\n\n"
+            f"{self.name}_batch for the examples of a block, from `start` on; their number is known to the compiler.\n\n"
             f"{INDENT}wide: None for blocks that are shorter than the processor's widest vectors.\n{INDENT}"
         )
         arguments = {**self._used(every, shared), "block": "int", "wide": "bool | None"}
@@ -76,8 +77,10 @@ class BlockFunctions:
         code = [*before, *starts, *self._every_block(block), *after, *tail]
         every = [*(INDENT + line for line in (*self._viewed(code), *(self._local(v.tensor) for v in self._own(self._around)))), *code]
         long = self.kernel.long
-        purpose = f"{self.purpose[:-1]}: of order[start] to order[stop - 1], in blocks of {in_words(SIZES)}."
-        purpose += f"\n\n{INDENT}In float32, blocks of {long} come first.\n{INDENT}" if long > SIZES[0] else ""
+        purpose = f"{self.purpose[:-1]}: of examples `start` to `stop - 1`, in blocks of {in_words(SIZES)}.\n\n"
+        purpose += f"{INDENT}The examples lie along the last axis of their arrays, and the other axes in reverse order.\n"
+        purpose += f"{INDENT}In float32, blocks of {long} come first.\n" if long > SIZES[0] else ""
+        purpose += INDENT
         return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), INLINED)
 
     def _chunks(self, batch: Function) -> Function:
@@ -101,10 +104,10 @@ class BlockFunctions:
             "return total",
         ]
         data = {d.checked: d.rows.type for d in self.data}
-        rest = {a: t for a, t in batch.arguments.items() if a in (*data, "order", "start") or t == "Array"}
+        rest = {a: t for a, t in batch.arguments.items() if a in (*data, "start") or t == "Array"}
         arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array"}
         purpose = (
-            f"_gradients_batch by several threads, {CHUNK} of the N examples from order[start] on at a time.\n\n"
+            f"_gradients_batch by several threads, {CHUNK} of the N examples from `start` on at a time.\n\n"
             f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.\n{INDENT}"
         )
         return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], Size(), "parallel=True")
@@ -180,7 +183,7 @@ class BlockFunctions:
         fields = {v.tensor for v in self.fields}
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        kinds = {"theta": "Array", **data, **constants, "order": ORDER, "start": "int", "stop": "int", "N": "int"}
+        kinds = {"theta": "Array", **data, **constants, "start": "int", "stop": "int", "N": "int"}
         kinds |= {"out": "Array", "gradient": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}
@@ -200,25 +203,18 @@ class BlockFunctions:
 
     def _copied_in(self) -> Iterator[str]:
         """The statements that copy what is given for the examples of the block."""
-        if not self._copied:
-            return
-        n = unused(self._copied[0].rows.place[0], set(self._taken))
-        yield f"{INDENT}for {n} in range(block):"
-        yield f"{INDENT * 2}example = {_example(n)}"
         for d in self._copied:
-            taken = {*self._taken, n}
-            each = [unused(letter, taken) for letter in d.rows.place[1:]]
-            target, source = ", ".join([*each, n]), ", ".join(["example", *each])
-            yield from _nested(each, d.rows.extents, f"{d.name}[{target}] = {d.checked}[{source}]")
+            n, *each = (unused(letter, set(self._taken)) for letter in d.rows.place)
+            target, source = ", ".join([*each, n]), ", ".join([*reversed(each), _example(n)])
+            yield from _nested([*each, n], [*d.rows.extents, "block"], f"{d.name}[{target}] = {d.checked}[{source}]")
 
     def _copied_out(self) -> Iterator[str]:
         """The statements that copy results out of the block."""
         for tensor in self.kernel.results:
             axes, letters = tensor.axes[:-1], set(self._taken)
             n, *each = (unused(a.name, letters) for a in (tensor.axes[-1], *axes))
-            yield f"{INDENT}for {n} in range(block):"
             target, source = ", ".join([_example(n), *each]), ", ".join([*each, n])
-            yield from _nested(each, [str(a.extent) for a in axes], f"out[{target}] = {tensor.name}[{source}]")
+            yield from _nested([n, *each], ["block", *(str(a.extent) for a in axes)], f"out[{target}] = {tensor.name}[{source}]")
 
 
 def in_words(sizes: Sequence[int]) -> str:
@@ -233,14 +229,14 @@ def part(vector: str, view: View) -> str:
 
 def _example(n: str) -> str:
     """The place of an example; without a sign, so that the compiler need not ask whether it is counted from the end."""
-    return f"np.uint64(order[np.uint64(start + {n})])"
+    return f"np.uint64(start + {n})"
 
 
 def _nested(letters: Sequence[str], extents: Sequence[str], statement: str) -> Iterator[str]:
-    """A statement in loops, in the loop over the examples of a block."""
-    for k, (letter, extent) in enumerate(zip(letters, extents, strict=True)):
-        yield f"{INDENT * (2 + k)}for {letter} in range({extent}):"
-    yield f"{INDENT * (2 + len(letters))}{statement}"
+    """A statement in loops."""
+    for k, (letter, extent) in enumerate(zip(letters, extents, strict=True), 1):
+        yield f"{INDENT * k}for {letter} in range({extent}):"
+    yield f"{INDENT * (1 + len(letters))}{statement}"
 
 
 def _code(lines: Sequence[str]) -> str:

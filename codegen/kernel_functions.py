@@ -91,10 +91,10 @@ def _expm1(x: Real) -> Real:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _decayed(x: Real) -> Real:
-    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
+    """exp(x) for x at most 0, within 1 ulp: 2^k exp(r), with 2^k = 2^(k + 64) / 2^64 where k is out of range."""
     real = type(x)
     k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
-    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
+    return (real(1) + e) * (_power(k + real(64)) * real(2.0**-64))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)

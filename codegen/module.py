@@ -28,7 +28,6 @@ from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
 from derive.program import Derivation, Program, needed
 
-ORDER_OF_ALL = "np.arange(N, dtype=np.int64)"
 WORTH = 2**21  # parameters times examples of a batch from which on threads pay
 
 
@@ -199,7 +198,6 @@ class Module:
         """The calls of the kernels in the public functions, where arrays are as they have been checked."""
         moved = self.products.moved()
         values = {**self._values, "direction": "along", **({moved.tensor.name: moved.inside("moved")} if moved else {})}
-        values |= {"order": ORDER_OF_ALL}
         outs = {"predict": self.prediction.tensor.name, "loss": self.losses.tensor.name if self.losses else ""}
         return {name: k.call({**values, "out": outs.get(name, "")}) for name, k in self.kernels.items()}
 
@@ -214,9 +212,7 @@ class Module:
         """What the template shows of Newton's method: it needs products of the Hessian, and a loss that is no random number."""
         if "hvp" not in self.kernels or self.forward.draws:
             return None
-        return newton.shown(
-            self.kernels, self._values | {"order": ORDER_OF_ALL}, self.stored.learned, _text(self._longest("gradients", "hvp"))
-        )
+        return newton.shown(self.kernels, self._values, self.stored.learned, _text(self._longest("gradients", "hvp")))
 
     @property
     def work(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from codegen.functions import fitted
 from codegen.lines import ADD, INDENT, WIDTH
 from codegen.module import Module
 from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT
-from codegen.training import gathered
+from codegen.training import arranged, gathered
 from derive.index import Axis
 from derive.network import Network
 from derive.program import Derivation, Program
@@ -97,7 +97,7 @@ def _shown(module: Module) -> dict[str, object]:
             "blocks": module.in_blocks("gradients"),
             "threads": module.threads,
             "arguments": module.training_arguments,
-            "gather": gathered(module.data),
+            "gather": arranged(module.data) if module.in_blocks("gradients") else gathered(module.data),
             **module.training_calls,
         },
         **_signatures(module),

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from codegen.arguments import Rows
 from codegen.lines import INDENT
+from codegen.views import tuple_text
+
+PADDING = 8  # numbers after the last example, where the examples are the last axis
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,20 @@ class Taken:
     def batch(self) -> str:
         """The name of the memory for a batch."""
         return f"{self.name}_batch"
+
+    @property
+    def dtype(self) -> str:
+        """The type of its numbers, as Python."""
+        return "np.int64" if self.rows.tensor.values else "dtype"
+
+    @property
+    def arranged(self) -> str:
+        """The shape of an array that holds all examples along its last axis, and the other axes in reverse order, as Python.
+
+        It is a little longer than the examples: if the places of an example were a power of two apart, they would share the same few
+        lines of the cache.
+        """
+        return tuple_text([*reversed(self.rows.extents), f"order.size + {PADDING}" if self.rows.each else "order.size"])
 
     @property
     def inside(self) -> str:
@@ -47,13 +64,14 @@ def arguments(
     """The arguments of the training loop.
 
     optimisers: the one that is chosen, and what it remembers; vectors: memory that the loop writes to; constants: arrays of fixed
-    numbers; gathers: whether the examples of a batch are copied before the step.
+    numbers; gathers: whether the examples of a batch are copied before the step (else those of an epoch are arranged before it).
     """
     integers = "npt.NDArray[np.int64]"
-    batches = [(d.batch, d.rows.type, f"np.empty({d.rows.size}, {'np.int64' if d.rows.tensor.values else 'dtype'})") for d in data]
+    batches = [Argument(d.batch, d.rows.type, f"np.empty({d.rows.size}, {d.dtype})") for d in data]
+    epochs = [Argument(d.checked, d.rows.type, f"np.empty({d.arranged}, {d.dtype})") for d in data]
     return [
         Argument("theta", "Array", "theta"),
-        *(Argument(d.name if gathers else d.checked, d.rows.type, d.checked) for d in data),
+        *(Argument(d.name, d.rows.type, d.checked) for d in data),
         *constants,
         Argument("epochs", "int", "epochs"),
         Argument("batch_size", "int", "N"),
@@ -62,7 +80,7 @@ def arguments(
         Argument("shuffle", "bool", "shuffle"),
         Argument("rng", "np.random.Generator", "np.random.default_rng(seed)"),
         Argument("order", integers, "order"),
-        *(Argument(*b) for b in batches if gathers),
+        *(batches if gathers else epochs),
         *vectors,
         Argument("losses", "npt.NDArray[np.float64]", "losses"),
     ]
@@ -82,3 +100,15 @@ def gathered(data: Sequence[Taken]) -> list[str]:
         return copied
     parts = [f"{d.checked} = {d.name}[start : start + N]" for d in data]
     return ["if shuffle:", *(INDENT + line for line in copied), "else:", *(INDENT + line for line in parts)]
+
+
+def arranged(data: Sequence[Taken]) -> list[str]:
+    """The statements that arrange all examples as blocks read them: in the order of an epoch, along the last axis."""
+    n = data[0].rows.place[0]
+    lines = [f"for {n} in range(order.size):"]
+    for d in data:
+        _, *each = d.rows.place
+        lines += [f"{INDENT * (1 + k)}for {i} in range({size}):" for k, (i, size) in enumerate(zip(each, d.rows.extents, strict=True))]
+        target, source = ", ".join([*reversed(each), n]), ", ".join([f"order[{n}]", *each])
+        lines.append(f"{INDENT * (1 + len(each))}{d.checked}[{target}] = {d.name}[{source}]")
+    return lines

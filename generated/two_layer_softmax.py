@@ -176,10 +176,8 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_block(
-    theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int, wide: bool | None
-) -> None:
-    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+def _predict_block(theta: Array, examples: Array, start: int, out: Array, block: int, wide: bool | None) -> None:
+    """_predict_batch for the examples of a block, from `start` on; their number is known to the compiler.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
@@ -194,10 +192,9 @@ def _predict_block(
     Z_0 = _per_example(theta, (), 128)
     Z_1 = _per_example(theta, (), 128)
     P = _per_example(theta, (2,), 128)
-    for n in range(block):
-        example = np.uint64(order[np.uint64(start + n)])
-        for i in range(2):
-            X[i, n] = examples[example, i]
+    for i in range(2):
+        for n in range(block):
+            X[i, n] = examples[i, np.uint64(start + n)]
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
     for n in range(block):
         Z_0[n] = b2[0]
@@ -227,39 +224,38 @@ def _predict_block(
         P[1, n] = exp_Z_1 / sum_exp_Z
     for n in range(block):
         for c in range(2):
-            out[np.uint64(order[np.uint64(start + n)]), c] = P[c, n]
+            out[np.uint64(start + n), c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
-    """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1.
+def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Array) -> None:
+    """P for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
+    The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
     real = theta.dtype.type
     if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            _predict_block(theta, examples, order, at, out, 128, True)
+            _predict_block(theta, examples, at, out, 128, True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, examples, order, at, out, 32, True)
+        _predict_block(theta, examples, at, out, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, examples, order, at, out, 4, None)
+        _predict_block(theta, examples, at, out, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, examples, order, at, out, 1, None)
+        _predict_block(theta, examples, at, out, 1, None)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array) -> None:
+def _predict(theta: Array, examples: Array, out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, examples, order, 0, order.size, out)
+    _predict_batch(theta, examples.T, 0, examples.shape[0], out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_block(
-    theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, block: int, wide: bool | None
-) -> Real:
-    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+def _loss_block(theta: Array, examples: Array, targets: Labels, start: int, block: int, wide: bool | None) -> Real:
+    """_loss_batch for the examples of a block, from `start` on; their number is known to the compiler.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
@@ -276,11 +272,11 @@ def _loss_block(
     Z_1 = _per_example(theta, (), 128)
     max_Z = _per_example(theta, (), 128)
     sum_exp_Z = _per_example(theta, (), 128)
+    for i in range(2):
+        for n in range(block):
+            X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
-        example = np.uint64(order[np.uint64(start + n)])
-        for i in range(2):
-            X[i, n] = examples[example, i]
-        y[n] = targets[example]
+        y[n] = targets[np.uint64(start + n)]
     sum_L = real(0)
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
     for n in range(block):
@@ -313,47 +309,40 @@ def _loss_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, stop: int, N: int) -> float:
-    """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1.
+def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int) -> float:
+    """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
+    The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
     real = theta.dtype.type
     sum_L = 0.0
     if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _loss_block(theta, examples, targets, order, at, 128, True)
+            sum_L += _loss_block(theta, examples, targets, at, 128, True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, examples, targets, order, at, 32, True)
+        sum_L += _loss_block(theta, examples, targets, at, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, examples, targets, order, at, 4, None)
+        sum_L += _loss_block(theta, examples, targets, at, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, examples, targets, order, at, 1, None)
+        sum_L += _loss_block(theta, examples, targets, at, 1, None)
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64]) -> float:
+def _loss(theta: Array, examples: Array, targets: Labels) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, examples, targets, order, 0, order.size, order.size)
+    return _loss_batch(theta, examples.T, targets, 0, examples.shape[0], examples.shape[0])
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array,
-    examples: Array,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    gradient: Array,
-    block: int,
-    wide: bool | None,
+    theta: Array, examples: Array, targets: Labels, start: int, N: int, gradient: Array, block: int, wide: bool | None
 ) -> Real:
-    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+    """_gradients_batch for the examples of a block, from `start` on; their number is known to the compiler.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
@@ -378,11 +367,11 @@ def _gradients_block(
     sum_exp_Z = _per_example(theta, (), 128)
     dZ_0 = _per_example(theta, (), 128)
     dZ_1 = _per_example(theta, (), 128)
+    for i in range(2):
+        for n in range(block):
+            X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
-        example = np.uint64(order[np.uint64(start + n)])
-        for i in range(2):
-            X[i, n] = examples[example, i]
-        y[n] = targets[example]
+        y[n] = targets[np.uint64(start + n)]
     sum_L = real(0)
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
     for n in range(block):
@@ -460,11 +449,10 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gradients_batch(
-    theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], start: int, stop: int, N: int, gradient: Array
-) -> float:
-    """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1.
+def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, gradient: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
+    The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
     real = theta.dtype.type
@@ -486,14 +474,14 @@ def _gradients_batch(
     sum_L = 0.0
     if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 128, True)
+            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 128, True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 32, True)
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 4, None)
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, examples, targets, order, at, N, gradient, 1, None)
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 1, None)
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -501,17 +489,9 @@ def _gradients_batch(
 
 @njit(error_model="numpy", fastmath=FAST, parallel=True)
 def _gradients_chunks(
-    theta: Array,
-    examples: Array,
-    targets: Labels,
-    order: npt.NDArray[np.int64],
-    start: int,
-    gradient: Array,
-    N: int,
-    chunks: Array,
-    parts: Array,
+    theta: Array, examples: Array, targets: Labels, start: int, gradient: Array, N: int, chunks: Array, parts: Array
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+    """_gradients_batch by several threads, 1024 of the N examples from `start` on at a time.
 
     chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
     """
@@ -519,7 +499,7 @@ def _gradients_chunks(
     for k in prange(count):
         first = 1024 * k
         settings = _flush_subnormals()
-        parts[k] = _gradients_batch(theta, examples, targets, order, start + first, start + min(first + 1024, N), N, chunks[k])
+        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
         _restore(settings)
     total = 0.0
     for p in range(82):
@@ -532,9 +512,9 @@ def _gradients_chunks(
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, examples: Array, targets: Labels, order: npt.NDArray[np.int64], gradient: Array) -> float:
+def _gradients(theta: Array, examples: Array, targets: Labels, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(theta, examples, targets, order, 0, order.size, order.size, gradient)
+    return _gradients_batch(theta, examples.T, targets, 0, examples.shape[0], examples.shape[0], gradient)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -715,8 +695,8 @@ def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
 @njit(error_model="numpy")
 def _train(
     theta: Array,
-    examples: Array,
-    targets: Labels,
+    X: Array,
+    y: Labels,
     epochs: int,
     batch_size: int,
     rate: float,
@@ -731,6 +711,8 @@ def _train(
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
+    examples: Array,
+    targets: Labels,
     gradient: Array,
     threads: tuple[Array, Array] | None,
     losses: npt.NDArray[np.float64],
@@ -743,16 +725,21 @@ def _train(
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
+        if shuffle or epoch == 0:
+            for n in range(order.size):
+                for i in range(2):
+                    examples[i, n] = X[order[n], i]
+                targets[n] = y[order[n]]
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
             if threads is not None:
                 chunks, parts = threads
                 _restore(settings)  # for threads that begin here: they take over what holds
-                total += N * _gradients_chunks(theta, examples, targets, order, start, gradient, N, chunks, parts)
+                total += N * _gradients_chunks(theta, examples, targets, start, gradient, N, chunks, parts)
                 _flush_subnormals()
             else:
-                total += N * _gradients_batch(theta, examples, targets, order, start, start + N, N, gradient)
+                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -781,23 +768,21 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     N = examples.shape[0]
     P = np.empty((N, 2), theta.dtype)
     if N > 0:
-        _predict(theta, examples, np.arange(N, dtype=np.int64), P)
+        _predict(theta, examples, P)
     return P
 
 
 def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
-    N = examples.shape[0]
-    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64))
+    return _loss(theta, examples, targets)
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
-    N = examples.shape[0]
     gradient = np.empty(82, theta.dtype)
-    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient)
+    L = _gradients(theta, examples, targets, gradient)
     return L, _unpack(gradient)
 
 
@@ -864,6 +849,8 @@ def train(
         shuffle,
         np.random.default_rng(seed),
         order,
+        np.empty((2, order.size + 8), dtype),
+        np.empty((order.size,), np.int64),
         np.empty_like(theta),
         threads,
         losses,

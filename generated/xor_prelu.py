@@ -102,10 +102,10 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _decayed(x: Real) -> Real:
-    """exp(x) for x at most 0, within 1 ulp: 2^(k + 64) exp(r) / 2^64, since 2^k alone may be out of range."""
+    """exp(x) for x at most 0, within 1 ulp: 2^k exp(r), with 2^k = 2^(k + 64) / 2^64 where k is out of range."""
     real = type(x)
     k, e = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0))
-    return (real(1) + e) * _power(k + real(64)) * real(2.0**-64)
+    return (real(1) + e) * (_power(k + real(64)) * real(2.0**-64))
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -148,10 +148,8 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_block(
-    theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, out: Array, block: int, wide: bool | None
-) -> None:
-    """_predict_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+def _predict_block(theta: Array, examples: Array, start: int, out: Array, block: int, wide: bool | None) -> None:
+    """_predict_batch for the examples of a block, from `start` on; their number is known to the compiler.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
@@ -165,10 +163,9 @@ def _predict_block(
     b2 = _part(theta, 13, (1,))
     X = _per_example(theta, (2,), 128)
     P = _per_example(theta, (1,), 128)
-    for n in range(block):
-        example = np.uint64(order[np.uint64(start + n)])
-        for i in range(2):
-            X[i, n] = examples[example, i]
+    for i in range(2):
+        for n in range(block):
+            X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
         a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
@@ -184,39 +181,38 @@ def _predict_block(
         P[0, n] = _sigmoid(z_0)
     for n in range(block):
         for c in range(1):
-            out[np.uint64(order[np.uint64(start + n)]), c] = P[c, n]
+            out[np.uint64(start + n), c] = P[c, n]
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, order: npt.NDArray[np.int64], start: int, stop: int, out: Array) -> None:
-    """P for a batch of examples: of order[start] to order[stop - 1], in blocks of 32, 4 and 1.
+def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Array) -> None:
+    """P for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
+    The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
     real = theta.dtype.type
     if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            _predict_block(theta, examples, order, at, out, 128, True)
+            _predict_block(theta, examples, at, out, 128, True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, examples, order, at, out, 32, True)
+        _predict_block(theta, examples, at, out, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, examples, order, at, out, 4, None)
+        _predict_block(theta, examples, at, out, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, examples, order, at, out, 1, None)
+        _predict_block(theta, examples, at, out, 1, None)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _predict(theta: Array, examples: Array, order: npt.NDArray[np.int64], out: Array) -> None:
+def _predict(theta: Array, examples: Array, out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, examples, order, 0, order.size, out)
+    _predict_batch(theta, examples.T, 0, examples.shape[0], out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_block(
-    theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, block: int, wide: bool | None
-) -> Real:
-    """_loss_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block: int, wide: bool | None) -> Real:
+    """_loss_batch for the examples of a block, from `start` on; their number is known to the compiler.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
@@ -231,12 +227,12 @@ def _loss_block(
     X = _per_example(theta, (2,), 128)
     Y = _per_example(theta, (1,), 128)
     Z_0 = _per_example(theta, (), 128)
-    for n in range(block):
-        example = np.uint64(order[np.uint64(start + n)])
-        for i in range(2):
-            X[i, n] = examples[example, i]
-        for c in range(1):
-            Y[c, n] = targets[example, c]
+    for i in range(2):
+        for n in range(block):
+            X[i, n] = examples[i, np.uint64(start + n)]
+    for c in range(1):
+        for n in range(block):
+            Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
         # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
@@ -256,47 +252,40 @@ def _loss_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int) -> float:
-    """The loss of a batch: of order[start] to order[stop - 1], in blocks of 32, 4 and 1.
+def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int) -> float:
+    """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
+    The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
     real = theta.dtype.type
     sum_L = 0.0
     if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _loss_block(theta, examples, targets, order, at, 128, True)
+            sum_L += _loss_block(theta, examples, targets, at, 128, True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, examples, targets, order, at, 32, True)
+        sum_L += _loss_block(theta, examples, targets, at, 32, True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, examples, targets, order, at, 4, None)
+        sum_L += _loss_block(theta, examples, targets, at, 4, None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, examples, targets, order, at, 1, None)
+        sum_L += _loss_block(theta, examples, targets, at, 1, None)
     # (5a) continued
     L = sum_L / real(N)
     return float(L)
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _loss(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64]) -> float:
+def _loss(theta: Array, examples: Array, targets: Array) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, examples, targets, order, 0, order.size, order.size)
+    return _loss_batch(theta, examples.T, targets.T, 0, examples.shape[0], examples.shape[0])
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    N: int,
-    gradient: Array,
-    block: int,
-    wide: bool | None,
+    theta: Array, examples: Array, targets: Array, start: int, N: int, gradient: Array, block: int, wide: bool | None
 ) -> tuple[Real, Real]:
-    """_gradients_batch for the examples of a block, from order[start] on; their number is known to the compiler.
+    """_gradients_batch for the examples of a block, from `start` on; their number is known to the compiler.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
@@ -315,12 +304,12 @@ def _gradients_block(
     X = _per_example(theta, (2,), 128)
     Y = _per_example(theta, (1,), 128)
     Z_0 = _per_example(theta, (), 128)
-    for n in range(block):
-        example = np.uint64(order[np.uint64(start + n)])
-        for i in range(2):
-            X[i, n] = examples[example, i]
-        for c in range(1):
-            Y[c, n] = targets[example, c]
+    for i in range(2):
+        for n in range(block):
+            X[i, n] = examples[i, np.uint64(start + n)]
+    for c in range(1):
+        for n in range(block):
+            Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     da1 = real(0)
     # (7)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
@@ -408,11 +397,10 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gradients_batch(
-    theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], start: int, stop: int, N: int, gradient: Array
-) -> float:
-    """The loss of a batch; its derivatives go into `gradient`: of order[start] to order[stop - 1], in blocks of 32, 4 and 1.
+def _gradients_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, gradient: Array) -> float:
+    """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
+    The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
     real = theta.dtype.type
@@ -435,20 +423,20 @@ def _gradients_batch(
     da1 = 0.0
     if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            part_sum_L, part_da1 = _gradients_block(theta, examples, targets, order, at, N, gradient, 128, True)
+            part_sum_L, part_da1 = _gradients_block(theta, examples, targets, at, N, gradient, 128, True)
             sum_L += part_sum_L
             da1 += part_da1
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        part_sum_L, part_da1 = _gradients_block(theta, examples, targets, order, at, N, gradient, 32, True)
+        part_sum_L, part_da1 = _gradients_block(theta, examples, targets, at, N, gradient, 32, True)
         sum_L += part_sum_L
         da1 += part_da1
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        part_sum_L, part_da1 = _gradients_block(theta, examples, targets, order, at, N, gradient, 4, None)
+        part_sum_L, part_da1 = _gradients_block(theta, examples, targets, at, N, gradient, 4, None)
         sum_L += part_sum_L
         da1 += part_da1
     for at in range(stop - (stop - start) % 4, stop):
-        part_sum_L, part_da1 = _gradients_block(theta, examples, targets, order, at, N, gradient, 1, None)
+        part_sum_L, part_da1 = _gradients_block(theta, examples, targets, at, N, gradient, 1, None)
         sum_L += part_sum_L
         da1 += part_da1
     # (5a) continued
@@ -459,17 +447,9 @@ def _gradients_batch(
 
 @njit(error_model="numpy", fastmath=FAST, parallel=True)
 def _gradients_chunks(
-    theta: Array,
-    examples: Array,
-    targets: Array,
-    order: npt.NDArray[np.int64],
-    start: int,
-    gradient: Array,
-    N: int,
-    chunks: Array,
-    parts: Array,
+    theta: Array, examples: Array, targets: Array, start: int, gradient: Array, N: int, chunks: Array, parts: Array
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from order[start] on at a time.
+    """_gradients_batch by several threads, 1024 of the N examples from `start` on at a time.
 
     chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
     """
@@ -477,7 +457,7 @@ def _gradients_chunks(
     for k in prange(count):
         first = 1024 * k
         settings = _flush_subnormals()
-        parts[k] = _gradients_batch(theta, examples, targets, order, start + first, start + min(first + 1024, N), N, chunks[k])
+        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
         _restore(settings)
     total = 0.0
     for p in range(14):
@@ -490,9 +470,9 @@ def _gradients_chunks(
 
 
 @njit(error_model="numpy", fastmath=FAST)
-def _gradients(theta: Array, examples: Array, targets: Array, order: npt.NDArray[np.int64], gradient: Array) -> float:
+def _gradients(theta: Array, examples: Array, targets: Array, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(theta, examples, targets, order, 0, order.size, order.size, gradient)
+    return _gradients_batch(theta, examples.T, targets.T, 0, examples.shape[0], examples.shape[0], gradient)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -673,8 +653,8 @@ def _shuffle(rng: np.random.Generator, order: npt.NDArray[np.int64]) -> None:
 @njit(error_model="numpy")
 def _train(
     theta: Array,
-    examples: Array,
-    targets: Array,
+    X: Array,
+    Y: Array,
     epochs: int,
     batch_size: int,
     rate: float,
@@ -689,6 +669,8 @@ def _train(
     shuffle: bool,
     rng: np.random.Generator,
     order: npt.NDArray[np.int64],
+    examples: Array,
+    targets: Array,
     gradient: Array,
     threads: tuple[Array, Array] | None,
     losses: npt.NDArray[np.float64],
@@ -701,16 +683,22 @@ def _train(
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
+        if shuffle or epoch == 0:
+            for n in range(order.size):
+                for i in range(2):
+                    examples[i, n] = X[order[n], i]
+                for c in range(1):
+                    targets[c, n] = Y[order[n], c]
         total = 0.0
         for start in range(0, order.size, batch_size):
             N = min(batch_size, order.size - start)
             if threads is not None:
                 chunks, parts = threads
                 _restore(settings)  # for threads that begin here: they take over what holds
-                total += N * _gradients_chunks(theta, examples, targets, order, start, gradient, N, chunks, parts)
+                total += N * _gradients_chunks(theta, examples, targets, start, gradient, N, chunks, parts)
                 _flush_subnormals()
             else:
-                total += N * _gradients_batch(theta, examples, targets, order, start, start + N, N, gradient)
+                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -739,23 +727,21 @@ def predict(p: Parameters, X: npt.ArrayLike) -> Array:
     N = examples.shape[0]
     P = np.empty((N, 1), theta.dtype)
     if N > 0:
-        _predict(theta, examples, np.arange(N, dtype=np.int64), P)
+        _predict(theta, examples, P)
     return P
 
 
 def loss(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """The loss of p on the examples X with targets y."""
     theta, examples, targets = _batch(p, X, y)
-    N = examples.shape[0]
-    return _loss(theta, examples, targets, np.arange(N, dtype=np.int64))
+    return _loss(theta, examples, targets)
 
 
 def gradients(p: Parameters, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[float, Parameters]:
     """The loss, and its derivative with respect to every parameter."""
     theta, examples, targets = _batch(p, X, y)
-    N = examples.shape[0]
     gradient = np.empty(14, theta.dtype)
-    L = _gradients(theta, examples, targets, np.arange(N, dtype=np.int64), gradient)
+    L = _gradients(theta, examples, targets, gradient)
     return L, _unpack(gradient)
 
 
@@ -822,6 +808,8 @@ def train(
         shuffle,
         np.random.default_rng(seed),
         order,
+        np.empty((2, order.size + 8), dtype),
+        np.empty((1, order.size + 8), dtype),
         np.empty_like(theta),
         threads,
         losses,

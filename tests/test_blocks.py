@@ -19,10 +19,17 @@ from tests.modules import interpreted, network, text_of
 from tests.random_networks import networks
 
 COUNTS = (1, 3, 4, 7, 31, 32, 33, 41, 64, 71)  # blocks of 32, of 4 and single examples, in every mixture
+IMAGES: dict[str, Any] = {
+    "name": "tested",
+    "inputs": [2, 3],
+    "layers": [{"kind": "flatten"}, {"kind": "dense", "units": 4, "activation": "tanh"}, {"kind": "dense", "units": 2}],
+    "loss": "mean_squared_error",
+}
 NETS = {
     "rows": network(3, [(5, "tanh"), (3, "identity")], "softmax_cross_entropy"),
     "columns": network(3, [(9, "relu"), (6, "gelu"), (2, "sigmoid")], "mean_squared_error", "columns"),
     "xw": network(2, [(13, "silu"), (1, "sigmoid")], "binary_cross_entropy", "xw"),
+    "images": Network(**IMAGES),
     "many classes": network(4, [(11, "elu"), (12, "identity")], "softmax_cross_entropy"),
 }
 
@@ -56,6 +63,11 @@ def test_blocks_compute_what_whole_batches_do(name: str, monkeypatch: pytest.Mon
         np.testing.assert_allclose(blocks.predict(p, X), whole.predict(p, X), rtol=1e-12, atol=1e-15)
         for mine, other in zip(gradient, expected, strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-13 * max(1, np.abs(other).max()))
+    for shuffle in (True, False):  # the same examples in the same order
+        ways = [m.train(p, X, y, epochs=2, batch_size=33, learning_rate=0.1, shuffle=shuffle) for m in (blocks, whole)]
+        np.testing.assert_allclose(ways[0][1], ways[1][1], rtol=1e-12)
+        for mine, other in zip(ways[0][0], ways[1][0], strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-12)
 
 
 def test_float32_has_longer_blocks_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,7 +225,7 @@ def test_a_module_holds_the_functions_that_it_calls_and_no_others() -> None:
     assert held("y = x + real(1)") == []
     assert held("y = _exp(x)") == ["_power", "_reduced", "_scaled", "_exp"]
     assert held("y = _log(x) + _tanh(x)") == ["_power", "_reduced", "_tanh", "_split", "_logarithm", "_log"]
-    assert "Float32" not in text_of(network(2, [(1, "relu")], "mean_squared_error"))
+    assert "Float32" not in text_of(network(40, [(30, "relu")], "mean_squared_error"))  # neither a function of its own nor blocks
 
 
 def test_functions_of_numbers_are_those_of_the_standard_library() -> None:
