@@ -153,7 +153,7 @@ def test_a_dead_unit_is_named_with_the_parameters_that_stand_still() -> None:
     derivation = derive.differentiate(network.program())
     random = np.random.default_rng(0)
     values = {"X": random.normal(size=(5, 4)), "y": np.array([0, 1, 1, 0, 1])}
-    values |= {t.name: random.normal(size=[a.extent for a in t.axes]) for t in derivation.forward.parameters}
+    values |= {t.name: random.normal(size=[a.extent or 0 for a in t.axes]) for t in derivation.forward.parameters}
     values["W1"][1], values["b1"][1] = 0.0, 0.0  # the unit stands at the kink for all examples
     found = evaluate(derivation.mathematical, values)
     still = (found["dW1"] == 0).all(axis=1)

@@ -15,6 +15,7 @@ from derive.documents.tikz import tikz, tikz_plots, tikz_units
 PAGE, GAP = 41.5, 1.4  # the width of the text and the space between two columns, in em
 LEFT = 5.5  # what is left for the left-hand sides
 QUAD = 1.0  # by which a line that goes on is indented
+NOTES = 1.0  # what notes beside the rows take away
 TOGETHER = 10  # rows of a table that stand on one page
 TALL = r"\rule[-1.5ex]{0pt}{4.3ex}"  # as high as a fraction within a line
 
@@ -136,7 +137,8 @@ def breakable(words: str) -> str:
 def formula(block: Formula) -> str:
     """The rows of a displayed formula, aligned, each broken into lines where it is too long."""
     left = max(width(row.left) for row in block.rows)
-    body = " \\\\\n".join(line for row in block.rows for line in _lines(row, max(left - LEFT, 0.0)))
+    notes = NOTES if any(row.note for row in block.rows) else 0.0
+    body = " \\\\\n".join(line for row in block.rows for line in _lines(row, max(left - LEFT, 0.0), notes))
     if not block.number:
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     inside = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
@@ -149,9 +151,10 @@ def _url(url: str) -> str:
     return url.replace("%", r"\%").replace("#", r"\#").replace("_", r"\_")
 
 
-def _lines(row: Row, less: float) -> list[str]:
+def _lines(row: Row, less: float, notes: float) -> list[str]:
     first, *more = fold(row.right, LINE - less)
-    lines = [f"{row.left} &{row.relation} {_fitted(first, less)}", *(rf"&\quad {_fitted(line, less + QUAD)}" for line in more)]
+    lines = [f"{row.left} &{row.relation} {_fitted(first, less + notes)}"]
+    lines += [rf"&\quad {_fitted(line, less + notes + QUAD)}" for line in more]
     if row.note:
         lines[-1] += rf" && \text{{{text(row.note)}}}"
     return lines

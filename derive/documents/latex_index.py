@@ -15,6 +15,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from derive.documents.signs import (
+    apart,
     denominator,
     fraction,
     indicator,
@@ -173,6 +174,8 @@ class IndexPrinter:
         if (larger := lower_bound(e)) is not None:
             return rf"\max\left({self._whole(larger[0])}, {self._whole(larger[1])}\right)"
         *cases, (otherwise, _) = e.args
+        while (inner := two_branches(otherwise)) and apart(cases[-1][1], inner[1]) and indicator(otherwise) is None:
+            cases, otherwise = [*cases, (inner[0], inner[1])], inner[2]
         rows = [f"{self._whole(value)} & {self._condition(condition)}" for value, condition in cases]
         rows.append(rf"{self._whole(otherwise)} & \text{{otherwise}}")
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

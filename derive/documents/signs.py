@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 
 def parenthesised(text: str) -> str:
@@ -77,6 +78,15 @@ def two_branches(e: Expr) -> tuple[Expr, Relational, Expr] | None:
         return None
     (first, condition), (second, _) = e.args
     return (first, condition, second) if isinstance(condition, Relational) else None
+
+
+def apart(one: Boolean, other: Boolean) -> bool:
+    """Whether two comparisons of one expression with numbers cannot both hold: x <= -1 and x >= 1."""
+    if not isinstance(one, Relational) or not isinstance(other, Relational) or one.lhs != other.lhs:
+        return False
+    low, high = (one, other) if isinstance(one, sp.Le | sp.Lt) else (other, one)
+    bounds = isinstance(low, sp.Le | sp.Lt) and isinstance(high, sp.Ge | sp.Gt) and low.rhs.is_number and high.rhs.is_number
+    return bounds and bool(low.rhs < high.rhs)
 
 
 def indicator(e: Expr) -> Relational | None:
