@@ -193,8 +193,11 @@ def _kinks(equation: Equation, notation: Notation) -> Iterator[Text]:
     kind = activation_of(equation)
     if kind is None or not isinstance(equation.body, sp.Piecewise):
         return
-    entry = next(a for a in sp.preorder_traversal(equation.body) if isinstance(a, Entry))
     conditions = [c for node in sp.preorder_traversal(equation.body) if isinstance(node, sp.Piecewise) for _, c in node.args]
+    asked = (node for c in conditions for node in sp.preorder_traversal(c) if isinstance(node, Entry))
+    entry = next((node for node in asked if node.indices == equation.indices), None)
+    if entry is None:
+        return
     met: set[Expr] = {place for c in conditions if (place := _meeting(c, entry)) is not None}
     slope = sp.Add(*(t.coefficient for t in derivative(equation.body, entry.tensor, equation.indices)))
     values: list[Part] = []
