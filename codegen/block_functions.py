@@ -56,7 +56,7 @@ class BlockFunctions:
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
         shared = {v.tensor.name for v in self._own(self._around)}
-        own = [local(v.tensor) for v in self._own(code) if v.tensor.name not in shared]
+        own = [self._local(v.tensor) for v in self._own(code) if v.tensor.name not in shared]
         wide = [f"{INDENT}if wide is not None:", f"{INDENT * 2}_wide_vectors()"]
         every = [*wide, *(INDENT + line for line in (*self._viewed(code), *own)), *code]
         count = len(self.kernel.sums)
@@ -74,9 +74,10 @@ class BlockFunctions:
         tail += [f"{INDENT}return float({self.results.number.name})"] if self.results.number else []
         before, after = self._around_parts
         code = [*before, *starts, *self._every_block(block), *after, *tail]
-        every = [*(INDENT + line for line in (*self._viewed(code), *(local(v.tensor) for v in self._own(self._around)))), *code]
-        sizes = f"{', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
-        purpose = f"{self.purpose[:-1]}: of order[start] to order[stop - 1], in blocks of {sizes}."
+        every = [*(INDENT + line for line in (*self._viewed(code), *(self._local(v.tensor) for v in self._own(self._around)))), *code]
+        long = self.kernel.long
+        purpose = f"{self.purpose[:-1]}: of order[start] to order[stop - 1], in blocks of {in_words(SIZES)}."
+        purpose += f"\n\n{INDENT}In float32, blocks of {long} come first.\n{INDENT}" if long > SIZES[0] else ""
         return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), INLINED)
 
     def _chunks(self, batch: Function) -> Function:
@@ -87,7 +88,9 @@ class BlockFunctions:
             f"count = (N + {CHUNK - 1}) // {CHUNK}",
             "for k in prange(count):",
             f"{INDENT}first = {CHUNK} * k",
+            f"{INDENT}settings = _flush_subnormals()",
             *fitted(f"{INDENT * 2}parts[k] = {call}").replace("\n" + INDENT, "\n").removeprefix(INDENT).split("\n"),
+            f"{INDENT}_restore(settings)",
             "total = 0.0",
             f"for p in range({size}):",
             f"{INDENT}gradient[p] = 0",
@@ -108,17 +111,27 @@ class BlockFunctions:
 
     def _every_block(self, block: Function) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
+        if self.kernel.long > SIZES[0]:
+            size = self.kernel.long
+            yield f"{INDENT}if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up"
+            end = f"stop - (stop - start) % {size}"
+            yield from (INDENT + line for line in self._blocks_of(size, "start", end, block))
+            yield f"{INDENT * 2}start = {end}"
         ends = ["start", *(f"stop - (stop - start) % {size}" if size > 1 else "stop" for size in SIZES)]
+        for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
+            yield from self._blocks_of(size, first, end, block)
+
+    def _blocks_of(self, size: int, first: str, end: str, block: Function) -> Iterator[str]:
+        """The loop over the blocks of one size."""
         sums = [t.name for t in self.kernel.sums]
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
-        for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
-            yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
-            call = block.call({"start": "at", "block": str(size), "wide": str(size == SIZES[0] or None)})
-            if len(sums) == 1:
-                yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
-                continue
-            yield from fitted(f"{INDENT * 2}{', '.join(parts)}{' = ' if parts else ''}{call}").split("\n")
-            yield from (f"{INDENT * 2}{name} += {part}" for name, part in zip(sums, parts, strict=True))
+        yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
+        call = block.call({"start": "at", "block": str(size), "wide": str(size >= SIZES[0] or None)})
+        if len(sums) == 1:
+            yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
+            return
+        yield from fitted(f"{INDENT * 2}{', '.join(parts)}{' = ' if parts else ''}{call}").split("\n")
+        yield from (f"{INDENT * 2}{name} += {part}" for name, part in zip(sums, parts, strict=True))
 
     # -- their parts ---------------------------------------------------------------------------------------------------
 
@@ -179,6 +192,12 @@ class BlockFunctions:
         head += [f"{v.tensor.name} = {part('theta', v)}" for v in self.fields if v.tensor.name in used]
         return head + [f"{t.name} = {part('gradient', v)}" for t, v in self._derivatives if t.axes and t.name in used]
 
+    def _local(self, tensor: Tensor) -> str:
+        """`X = _per_example(theta, (2,), 128)`: an array of a kernel's own."""
+        if tensor.axes[-1].size == "block":
+            return f"{tensor.name} = _per_example(theta, {tuple_text(shape(tensor)[:-1])}, {self.kernel.long})"
+        return f"{tensor.name} = _local(theta, {tuple_text(shape(tensor))})"
+
     def _copied_in(self) -> Iterator[str]:
         """The statements that copy what is given for the examples of the block."""
         if not self._copied:
@@ -202,9 +221,9 @@ class BlockFunctions:
             yield from _nested(each, [str(a.extent) for a in axes], f"out[{target}] = {tensor.name}[{source}]")
 
 
-def local(tensor: Tensor) -> str:
-    """`X = _local(theta, (2, 32))`: an array of a kernel's own."""
-    return f"{tensor.name} = _local(theta, {tuple_text(shape(tensor))})"
+def in_words(sizes: Sequence[int]) -> str:
+    """32, 4 and 1."""
+    return f"{', '.join(map(str, sizes[:-1]))} and {sizes[-1]}"
 
 
 def part(vector: str, view: View) -> str:

@@ -24,6 +24,8 @@ from derive.index import Axis, Binder, Entry, Index, Size, Sum, Tensor
 from derive.program import Equation, Program, needed
 
 SIZES = (32, 4, 1)  # examples in a block: as many blocks of the first size as there are, then of the next
+LONG = 128  # examples of a block in float32, if its arrays fit: a vector of 16 numbers takes longer to add up than one of 8
+FASTEST = 48 * 1024  # bytes of the fastest memory
 CHUNK = 1024  # examples that a thread computes at a time
 LARGEST = 2**14  # numbers in the workspace of a block: more leave the fastest memory, and so much code takes long to compile
 CALL_PAYS = 1024  # entries of a matrix from which on its products are better left to BLAS, whole batches at a time
@@ -47,6 +49,12 @@ class BlockKernel:
     sums: tuple[Tensor, ...]  # numbers that every block adds to
     results: tuple[Tensor, ...]  # outputs with an entry for each example, as a block holds them
     workspace: tuple[View, ...]
+
+    @property
+    def long(self) -> int:
+        """How many examples the largest blocks hold in float32."""
+        numbers = self.workspace[-1].stop.fixed // SIZES[0]
+        return LONG if numbers * LONG * 4 <= FASTEST else SIZES[0]
 
 
 def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, finish: Finish) -> BlockKernel:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from codegen.about import about
+from codegen.block_functions import in_words
 from codegen.blocks import CALL_PAYS, CHUNK, SIZES, BlockKernel
 from codegen.loops import Track
 from codegen.module import WORTH, Module
@@ -78,7 +79,8 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
     if isinstance(kernel, BlockKernel):
         parts = {"before": kernel.before, "block": kernel.block, "after": kernel.after}
         every = [p for part, statements in parts.items() for p in placed(statements, part)]
-        examples = f"examples in blocks of {', '.join(map(str, SIZES[:-1]))} and {SIZES[-1]}"
+        examples = f"examples in blocks of {in_words(SIZES)}"
+        examples += f", in float32 of {kernel.long} first" if kernel.long > SIZES[0] else ""
         why = f"in blocks: every value is an example's own or a sum over examples, and no product of matrices has {CALL_PAYS} known entries"
     else:
         every = list(placed(kernel.body, ""))

@@ -26,7 +26,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 
 Array = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int64]
@@ -578,6 +580,7 @@ def _train(
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
+    settings = _flush_subnormals()
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -613,6 +616,7 @@ def _train(
             elif rmsprop is not None:
                 _rmsprop(theta, gradient, memory, rmsprop, rate)
         losses[epoch] = total / order.size
+    _restore(settings)
     return steps
 
 
@@ -667,7 +671,8 @@ def train(
     Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
     several calls continue one another. The same seed gives the same bits, for the same number of BLAS threads. The last
     batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
-    each taken before the step that used it.
+    each taken before the step that used it. Results below the normal numbers of the type (1.2e-38 in float32, 2.2e-308 in float64) are
+    zero in training, where the processor is of the x86 family: it takes up to a hundred times longer over them.
 
     optimizer: SGD() where it is left out, or another of these, whose options have these defaults:
         SGD(weight_decay=0.0)
@@ -983,3 +988,68 @@ def _count(name: str, value: int) -> int:
     if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iu" or value < 1:
         raise ValueError(f"{name} is {value!r}: a whole number of at least 1 is needed")
     return int(value)
+
+
+# -- subnormal numbers: below 1.2e-38 in float32 and 2.2e-308 in float64, with fewer digits than others
+
+
+def _flush_subnormals() -> int:
+    """Makes results that would be subnormal zero, in this thread; gives the processor's settings before, for `_restore`.
+
+    Many processors take a hundred times longer over such numbers, and a network that has learned its examples computes little else.
+    """
+    return 0
+
+
+def _restore(settings: int) -> None:
+    """The processor's settings as they were before `_flush_subnormals`."""
+
+
+@overload(_flush_subnormals, inline="always")
+def _compiled_flush_subnormals() -> Any:  # pyright: ignore[reportUnusedFunction]
+    def made() -> Any:
+        settings = _settings()
+        _set_settings(settings | 0x8000)  # "flush to zero"
+        return settings
+
+    return made
+
+
+@overload(_restore, inline="always")
+def _compiled_restore(settings: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    if not isinstance(settings, types.Integer):
+        return None
+
+    def made(settings: Any) -> Any:
+        _set_settings(settings)
+
+    return made
+
+
+@intrinsic(prefer_literal=False)
+def _settings(_: Any) -> Any:
+    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
+        memory = cgutils.alloca_once_value(builder, context.get_constant(types.uint32, 0))
+        _access("stmxcsr", builder, memory)
+        return builder.load(memory)
+
+    return types.uint32(), build
+
+
+@intrinsic(prefer_literal=False)
+def _set_settings(_: Any, settings: Any) -> Any:
+    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        memory = cgutils.alloca_once(builder, context.get_data_type(types.uint32))
+        builder.store(context.cast(builder, arguments[0], settings, types.uint32), memory)
+        _access("ldmxcsr", builder, memory)
+        return context.get_dummy_value()
+
+    return types.void(settings), build
+
+
+def _access(instruction: str, builder: Any, memory: Any) -> None:
+    """Reads or writes the settings, where the processor is one that has them in this form."""
+    if builder.module.triple.startswith("x86_64"):
+        takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
+        function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
+        builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])

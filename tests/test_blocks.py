@@ -58,6 +58,32 @@ def test_blocks_compute_what_whole_batches_do(name: str, monkeypatch: pytest.Mon
             np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-13 * max(1, np.abs(other).max()))
 
 
+def test_float32_has_longer_blocks_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 128 examples, before those of 32, 4 and 1; the arrays of a wide network would not fit."""
+    net = NETS["rows"]
+    assert "of 128 come first" in text_of(net)
+    assert "come first" not in text_of(network(3, [*[(31, "tanh")] * 4, (3, "identity")], "softmax_cross_entropy"))
+    blocks, whole = interpreted(net), in_whole_batches(net, monkeypatch)
+    sizes: list[int] = []
+    block = blocks._gradients_block
+
+    def counted(*arguments: Any) -> Any:
+        sizes.append(arguments[-2])
+        return block(*arguments)
+
+    monkeypatch.setattr(blocks, "_gradients_block", counted)
+    for examples in (127, 128, 165, 293):
+        p, X, y = data(net, blocks, examples, np.float32)
+        expected = whole.gradients(*data(net, whole, examples))[1]
+        for mine, other in zip(blocks.gradients(p, X, y)[1], expected, strict=True):
+            assert mine.dtype == np.float32
+            np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
+    assert [sizes.count(size) for size in (128, 32, 4, 1)] == [4, 5, 9, 5]
+    sizes.clear()
+    blocks.gradients(*data(net, blocks, 165))
+    assert sizes == [32] * 5 + [4, 1]
+
+
 @pytest.mark.parametrize("types", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_compiled_blocks(types: type, monkeypatch: pytest.MonkeyPatch) -> None:
     net = NETS["columns"]
