@@ -24,7 +24,9 @@ from derive.documents.signs import (
     number_latex,
     opposite,
     parenthesised,
+    roots_below,
     signed_sum,
+    together_under_a_root,
     two_branches,
 )
 from derive.documents.symbols import Symbols, index_letter, joined
@@ -204,7 +206,8 @@ class IndexPrinter:
         """Numbers and extents as one fraction, then the entries, then sums; entries share the fraction with their denominators."""
         coefficient, rest = e.as_coeff_Mul()
         factors = sorted(sp.Mul.make_args(rest), key=self._factor_key)
-        below = sorted((d for d in map(denominator, factors) if d is not None), key=self._factor_key)
+        coefficient, factors, roots = roots_below(coefficient, factors)
+        below = sorted(together_under_a_root([*(d for d in map(denominator, factors) if d is not None), *roots]), key=self._factor_key)
         above = [f for f in factors if denominator(f) is None]
         scalars = [f for f in above if not f.has(Entry, Binder, Index)]
         body = [f for f in above if f not in scalars]
