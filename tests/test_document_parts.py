@@ -147,6 +147,6 @@ def test_roots_stand_below_the_fraction_bar() -> None:
     how = notation(derive.differentiate(network.program()))
     assert how.index(sp.sqrt(2) / 2, ()) == r"\frac{1}{\sqrt{2}}"
     assert how.index(3 * sp.sqrt(2) / (2 * sp.sqrt(sp.pi)), ()) == r"\frac{3}{\sqrt{2 \pi}}"
-    assert how.index(sp.sqrt(2) / 3, ()) == r"\frac{1}{3} \sqrt{2}"
+    assert how.index(sp.sqrt(2) / 3, ()) == r"\frac{\sqrt{2}}{3}"
     assert how.index(sp.Rational(1, 10**5), ()) == "10^{-5}"
     assert how.index(sp.Rational(1, 1000), ()) == "0.001"
