@@ -142,7 +142,7 @@ def test_the_network_as_one_formula() -> None:
 
 
 def test_roots_stand_below_the_fraction_bar() -> None:
-    """The GELU as books write it: A/sqrt(2) in the error function, 1/sqrt(2 pi) before the exponential; a small number is a power of ten."""
+    """The GELU as books write it: A/sqrt(2) in the error function, 1/sqrt(2 pi) before the exponential; 0.00001 as a power of ten."""
     network = net("gelu")
     how = notation(derive.differentiate(network.program()))
     assert how.index(sp.sqrt(2) / 2, ()) == r"\frac{1}{\sqrt{2}}"

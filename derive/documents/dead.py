@@ -52,8 +52,12 @@ def _still(by: Tensor, own: At, derivation: Derivation) -> Iterator[tuple[At, Te
 
     With each the indices of `by` that are summed over, and its own indices, in the letters of `by` where they are the same.
     """
+    maker = derivation.forward.defining(by)
+    read = () if maker is None else maker.reads
     for derived in derivation.backward:
         parameter, equation = derived.of, derived.equation
+        if parameter not in read:
+            continue
         entries = {e for e in equation.body.atoms(Entry) if e.tensor == gradient_of(by)}
         if parameter is None or parameter not in derivation.forward.parameters or len(entries) != 1:
             continue
