@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,13 +43,35 @@ def numbers(tensor: Tensor) -> int:
     return math.prod(axis.extent or 1 for axis in tensor.axes)
 
 
+def batched(equations: Iterable[Equation]) -> bool:
+    """Whether there is an axis of examples: one whose extent is not known."""
+    return any(axis.extent is None for equation in equations for axis in _axes(equation))
+
+
 def per_example(equations: tuple[Equation, ...]) -> Cost:
-    """The operations that one more example in the batch costs. What is done once a batch, whatever its size, is not counted."""
+    """The operations that one more example in the batch costs. What is done once a batch, whatever its size, is not counted.
+
+    Of a derivation of one example, all operations.
+    """
     found: Cost = Counter()
+    if not batched(equations):
+        return sum((_cost(equation, 1) for equation in equations), found)
     for equation in equations:
         one, two = (_cost(equation, examples) for examples in (1, 2))
         found += Counter({name: two[name] - one[name] for name in sorted(two) if two[name] > one[name]})
     return found
+
+
+def moved(equations: tuple[Equation, ...], shared: Collection[Tensor]) -> tuple[int, int]:
+    """The numbers that pass between memory and processor if every equation reads each of its tensors once and writes its own.
+
+    shared: the parameters and their gradients. The first count is of values, for one more example in the batch; the second of `shared`,
+    once for the whole batch.
+    """
+    single = not batched(equations)
+    touched = [t for e in equations for t in (*dict.fromkeys(e.reads), e.tensor)]
+    values = (numbers(t) for t in touched if t not in shared and (single or any(axis.extent is None for axis in t.axes)))
+    return sum(values), sum(numbers(t) for t in touched if t in shared)
 
 
 def _cost(equation: Equation, examples: int) -> Cost:

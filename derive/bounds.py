@@ -211,6 +211,11 @@ def branch_places(e: Expr) -> tuple[Expr, ...]:
     return tuple(sorted(found, key=float))
 
 
+def flat_at(function: Expr, place: Expr) -> bool:
+    """Whether the derivative of a function of X is exactly 0 at a place, by the branch that holds there."""
+    return bool(place.is_finite) and _chosen(sp.diff(function, X), place) == 0
+
+
 def _dead(slope: Expr) -> Iterator[tuple[Expr, Expr]]:
     """The intervals between the places where branches change on which the slope is the number 0, the longest ones."""
     places = sorted(dict.fromkeys(p for condition in _conditions(slope) for p in _roots(condition)), key=float)

@@ -48,10 +48,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Wrong:
-    """Where a form is not finite although the true value is, and where it is finite but right to less than half of the type's digits."""
+    """Where a form is not finite although the true value is, and where it is finite but right to less than half of the type's digits.
+
+    off: the largest error, not relative, that was met where digits are lost.
+    """
 
     infinite: tuple[Interval, ...]
     lost: tuple[Interval, ...]
+    off: str = "0"
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,15 @@ def _in_type(arithmetic: Arithmetic, pairs: Sequence[Pair]) -> InType:
     written = [tuple(map(_interval, some)) for some in found]
     wrong = [(key, t) for key in sorted(known) for t in known[key] if t.infinite(t.plain) or t.lost(t.plain)]
     worst = min(wrong, key=lambda pair: _rank(*pair, (*found[2], *found[3])), default=None)
-    return InType(arithmetic.name, Wrong(*written[:2]), Wrong(*written[2:]), None if worst is None else _example(worst[1]))
+    tries = [t for key in sorted(known) for t in known[key]]
+    plain = Wrong(written[0], written[1], _off([(t.plain, t.true) for t in tries if t.lost(t.plain)]))
+    stable = Wrong(written[2], written[3], _off([(t.stable, t.true) for t in tries if t.lost(t.stable)]))
+    return InType(arithmetic.name, plain, stable, None if worst is None else _example(worst[1]))
+
+
+def _off(pairs: Sequence[tuple[mpf, mpf]]) -> str:
+    """The largest difference, to two digits."""
+    return mpmath.nstr(max((abs(TRUE.context.mpf(found) - true) for found, true in pairs), default=mpf(0)), 2)
 
 
 def _rank(key: tuple[int, int], at: _Tried, bad: Sequence[Run]) -> tuple[bool, bool, bool, float, mpf]:

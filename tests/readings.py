@@ -44,11 +44,13 @@ FUNCTIONS: dict[str, Callable[[Expr], Expr]] = {
     "expm1": lambda x: sp.exp(x) - 1,
     "erfc": lambda x: 1 - sp.erf(x),
     "GELU": lambda x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2,
+    "hardtanh": lambda x: where(x <= -1, -1, where(x >= 1, 1, x)),
 }
 SLOPES: dict[str, Callable[[Expr], Expr]] = {
     "σ": lambda x: sigmoid(x) * (1 - sigmoid(x)),
     "ReLU": lambda x: where(x <= 0, 0, 1),
     "tanh": lambda x: 1 - sp.tanh(x) ** 2,
+    "hardtanh": lambda x: where(x <= -1, 0, where(x >= 1, 0, 1)),
     "GELU": lambda x: (1 + sp.erf(x / sp.sqrt(2))) / 2 + x * sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi),
 }
 
@@ -317,17 +319,21 @@ class Reader:
         raise NotRead(f"the condition {keys(box.parts[0])}")
 
     def cases(self, box: Box, bound: Mapping[str, Index]) -> Value:
-        """Two branches, the second of which holds where the first does not."""
-        (first, condition, second, otherwise) = box.parts
-        values = [self.expression(part, bound).at(None, None) for part in (first, second)]
+        """Branches one after the other, the last of which holds where no other one does, or where it says so."""
+        first, condition, *others = box.parts
+        value = self.expression(first, bound).at(None, None)
+        if len(others) > 2:
+            rest = self.cases(replace(box, parts=tuple(others)), bound).at(None, None)
+        else:
+            rest = self.expression(others[0], bound).at(None, None)
         equality = next((k for k, sign in enumerate(condition) if sign.text == "="), None)
         if equality is not None:
             a, b = (self.place(part[0], bound) for part in (condition[:equality], condition[equality + 1 :]))
-            return number(Delta(a, b) * values[0] + (1 - Delta(a, b)) * values[1])
+            return number(Delta(a, b) * value + (1 - Delta(a, b)) * rest)
         holds = self.indicator(Box("group", "𝟏[", (condition,)), bound).at(None, None)
-        if otherwise[0].text.startswith("otherwise"):
-            return number(holds * values[0] + (1 - holds) * values[1])
-        return number(holds * values[0] + self.indicator(Box("group", "𝟏[", (otherwise,)), bound).at(None, None) * values[1])
+        if len(others) > 2 or others[1][0].text.startswith("otherwise"):
+            return number(holds * value + (1 - holds) * rest)
+        return number(holds * value + self.indicator(Box("group", "𝟏[", (others[1],)), bound).at(None, None) * rest)
 
     # -- tensors -------------------------------------------------------------------------------------------------------
 

@@ -72,16 +72,24 @@ def test_a_sum_of_products_where_there_are_several_ways() -> None:
     assert "several" in words
 
 
-def test_the_number_of_products_is_bounded() -> None:
-    for blocks, written in ((10, SHOWN), (40, 3)):  # long products that differ in their middle alone are written once
+def test_many_ways_are_counted_and_not_written() -> None:
+    """A row of a sum of many products says less than its last step and where that leads on."""
+    for blocks in (2, 10, 40):
         program = shortcuts(blocks)
         assert way_counts(program)[program.parameters[0]] == 2**blocks
         derivation = Derivation(program, (), (), program)
         (section,) = chain(derivation, notation(derivation))
         right = shown(derivation)[1][gradient("W")].right
-        assert right.count(rf"\frac{{\partial L}}{{\partial H_{{{blocks}}}}}") == written
-        assert right.endswith(r"\cdots")
-        assert sentence(section, 2) == f"Only {written} of the {2**blocks} products for  are written out."
+        assert right == rf"{gradient('H_0')} \frac{{\partial H_0}}{{\partial W}}"
+        assert sentence(section, 2).startswith(f"{2**blocks} ways lead back to ")
+
+
+def test_two_ways_are_written_out() -> None:
+    program = shortcuts(1)
+    derivation = Derivation(program, (), (), program)
+    right = shown(derivation)[1][gradient("W")].right
+    assert right.count(" + ") == 1
+    assert right.count(gradient("H_1")) == 2
 
 
 def test_a_long_product_is_written_without_its_middle() -> None:

@@ -15,7 +15,7 @@ from chainrule.check import render
 from codegen.places import places
 from derive.documents.code import Module, with_code
 from derive.documents.compose import compose
-from derive.documents.document import Document, Formula, Link, Table
+from derive.documents.document import Document, Formula, Link, Ref, Table
 from derive.program import Derivation
 from derive.proof.planned import Check, planned
 from derive.proof.verdict import Verdict
@@ -104,3 +104,15 @@ def listing(document: Document) -> Table:
 
 def numbers(table: Table) -> list[str]:
     return [getattr(row[0][0], "number", "") for row in table.rows]
+
+
+def test_a_definition_names_the_form_that_is_checked() -> None:
+    """No row of the list is left without a check or where to find it."""
+    network = derive.load(ROOT / "networks" / "two_layer_softmax.toml")
+    derivation = derive.differentiate(network.program())
+    table = with_code(compose(derivation, network), derivation, None).sections[-1].blocks[-1]
+    assert isinstance(table, Table)
+    checks = {row[0][0].number: row[-1] for row in table.rows if isinstance(row[0][0], Ref)}
+    assert checks["4"] == ("a definition; checked as ", Ref("4d"))
+    assert checks["5"] == ("a definition; checked as ", Ref("5a"))
+    assert all(found != ("",) for found in checks.values())

@@ -11,7 +11,7 @@ import sympy as sp
 
 import derive
 from derive import Network
-from derive.arithmetic import numbers, passes, per_example
+from derive.arithmetic import moved, numbers, passes, per_example
 from derive.bounds import X, bound
 from derive.documents import render
 from derive.documents.document import Document
@@ -134,3 +134,77 @@ def test_same_text_twice() -> None:
     one, two = (render(derive.differentiate(network.program()), network, "markdown") for _ in range(2))
     assert one == two
     assert "## What the formulas say" in one
+
+
+def text_of(network: Network, examples: str = "batch") -> str:
+    derivation = derive.differentiate(network.program(examples=examples))  # type: ignore[arg-type]
+    return render_markdown(Document(("",), (meaning(derivation, notation(derivation)),)))
+
+
+def test_a_dead_unit_is_named_with_the_parameters_that_stand_still() -> None:
+    """The claim, tested on numbers: where a unit is off for every example, these gradients are 0 and no others."""
+    layers = [{"kind": "dense", "units": 3, "activation": "relu"}, {"kind": "dense", "units": 2}]
+    network = Network(name="dead", inputs=4, loss="softmax_cross_entropy", layers=layers)
+    text = text_of(network)
+    assert r"| $A _1 \le 0$ |" in text  # the branch that holds at 0 has the derivative 0
+    sentence = next(line for line in text.splitlines() if line.startswith("Nothing comes back"))
+    assert r"where $A _{1,nj} \le 0$" in sentence
+    assert r"every $n$, it is dead: $\frac{\partial L}{\partial W _{1,ji}} = 0$ and $\frac{\partial L}{\partial b _{1,j}} = 0$" in sentence
+    derivation = derive.differentiate(network.program())
+    random = np.random.default_rng(0)
+    values = {"X": random.normal(size=(5, 4)), "y": np.array([0, 1, 1, 0, 1])}
+    values |= {t.name: random.normal(size=[a.extent or 0 for a in t.axes]) for t in derivation.forward.parameters}
+    values["W1"][1], values["b1"][1] = 0.0, 0.0  # the unit stands at the kink for all examples
+    found = evaluate(derivation.mathematical, values)
+    still = (found["dW1"] == 0).all(axis=1)
+    assert still.tolist() == (found["db1"] == 0).tolist() == [False, True, False]
+
+
+def test_a_parameter_with_a_penalty_does_not_stand_still() -> None:
+    layers = [{"kind": "dense", "units": 3, "activation": "hardtanh"}, {"kind": "dense", "units": 2}]
+    penalties = [{"kind": "l2", "strength": 0.1}]
+    text = text_of(Network(name="bounded", inputs=4, loss="softmax_cross_entropy", layers=layers, penalties=penalties))
+    sentence = next(line for line in text.splitlines() if line.startswith("Nothing comes back"))
+    assert r"where $A _{1,nj} \le -1$ or $A _{1,nj} \ge 1$" in sentence
+    assert r"\frac{\partial L}{\partial b _{1,j}} = 0" in sentence
+    assert r"\partial W _{1,ji}" not in sentence
+
+
+def test_a_single_example_has_costs() -> None:
+    """Of one example everything is counted: 2 inputs, 1 unit, 1 output."""
+    network = derive.load(SHIPPED[0].parent / "worked_example.toml")
+    text = text_of(network, "single")
+    row = next(line for line in text.splitlines() if line.startswith("| forward |"))
+    assert row.split(" | ")[1:4] == ["4", "5", "2 sigmoid"]  # 2 + 1 sums with biases, a difference; 2 + 1 products, the square, its half
+    assert "undefined" not in text
+    assert "none" not in row
+
+
+def test_bytes_moved_by_hand() -> None:
+    """Two inputs, one unit, one output: every equation reads each tensor once and writes its own, 8 bytes a number."""
+    network = derive.load(SHIPPED[0].parent / "worked_example.toml")
+    both = passes(derive.differentiate(network.program()))
+    parameters = network.program().parameters
+    shared = {*parameters, *map(gradient_of, parameters)}
+    # A1: X and A1 (3); H1: 2; Z: 2; Yhat: 2; L: Yhat and Y (2). Parameters W1, b1 (3), W2, b2 (2).
+    assert moved(both.forward, shared) == (11, 5)
+    # dYhat: 3; dZ: 3; dW2: 2; db2: 1; dH1: 2; dA1: 3; dW1: 3; db1: 1. W2 once, and the gradients 1, 1, 2, 1.
+    assert moved(both.backward, shared) == (18, 6)
+
+
+def test_what_no_bound_is_known_for_is_named() -> None:
+    layers = [{"kind": "dense", "units": 4}, {"kind": "layer_norm"}, {"kind": "dense", "units": 2}]
+    network = Network(name="norm", inputs=3, loss="mean_squared_error", layers=layers)
+    rows = [line for line in text_of(network).splitlines() if line.startswith("| $b _1$")]
+    assert rows == [
+        r"| $b _1$, $W _1$ | $\frac{\partial L}{\partial H _1}$ | no bound | several ways lead back to it, and their gradients add up |"
+    ]
+    text = text_of(derive.load(SHIPPED[0].parent / "lenet.toml"))
+    assert "| no bound is known for (6) |" in text
+
+
+def test_errors_where_the_computed_form_loses_digits_too() -> None:
+    text = text_of(derive.load(SHIPPED[0].parent / "digits.toml"))
+    assert re.search(r"error, not relative to the value, is at most \$1\.\d \\cdot 10\^\{-15\}\$ in float64", text)
+    text = text_of(derive.load(SHIPPED[0].parent / "lecture_bce.toml"))
+    assert "it has reached the bound that the set-up states" in text

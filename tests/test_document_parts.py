@@ -139,3 +139,14 @@ def test_the_network_as_one_formula() -> None:
     assert written(net("identity", loss="mean_squared_error")) == linear
     assert written(net("identity")) == rf"\operatorname{{softmax}}\left({linear}\right)"
     assert written(net(loss="mean_squared_error")) is None
+
+
+def test_roots_stand_below_the_fraction_bar() -> None:
+    """The GELU as books write it: A/sqrt(2) in the error function, 1/sqrt(2 pi) before the exponential; 0.00001 as a power of ten."""
+    network = net("gelu")
+    how = notation(derive.differentiate(network.program()))
+    assert how.index(sp.sqrt(2) / 2, ()) == r"\frac{1}{\sqrt{2}}"
+    assert how.index(3 * sp.sqrt(2) / (2 * sp.sqrt(sp.pi)), ()) == r"\frac{3}{\sqrt{2 \pi}}"
+    assert how.index(sp.sqrt(2) / 3, ()) == r"\frac{\sqrt{2}}{3}"
+    assert how.index(sp.Rational(1, 10**5), ()) == "10^{-5}"
+    assert how.index(sp.Rational(1, 1000), ()) == "0.001"

@@ -21,8 +21,10 @@ from codegen.places import places
 from derive.documents import Module
 from derive.documents.code import with_code
 from derive.documents.compose import compose
-from derive.documents.document import Document, Formula
-from derive.documents.latex import render_latex
+from derive.documents.document import Document, Formula, Math, Table
+from derive.documents.latex import TALL, render_latex, rows
+from derive.documents.meaning import meaning
+from derive.documents.notation import notation
 from tests.test_document import complaints
 
 ROOT = Path(__file__).parent.parent
@@ -167,3 +169,26 @@ def test_tex_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr("tempfile.tempdir", None)
     pdf(MINIMAL)
     assert os.listdir(tmp_path) == []
+
+
+@needs_tex
+def test_a_deep_network_fits_the_page(tmp_path: Path) -> None:
+    """Its table of factors has a product with a norm for every layer."""
+    hidden = [{"kind": "dense", "units": 3, "activation": "sigmoid"}] * 11
+    network = derive.Network(name="deep", inputs=3, loss="binary_cross_entropy", layers=hidden)
+    section = meaning(derivation := derive.differentiate(network.program()), notation(derivation))
+    (tmp_path / "document.tex").write_text(render_latex(Document(("deep",), (section,))))
+    command = ["pdflatex", "-no-shell-escape", "-interaction=nonstopmode", "document.tex"]
+    for _ in range(3):
+        subprocess.run(command, cwd=tmp_path, env={**os.environ, "max_print_line": "10000"}, capture_output=True, timeout=120, check=False)
+    log = (tmp_path / "document.log").read_text(errors="replace")
+    assert [line for line in complaints(log) if "Overfull" in line] == []
+
+
+def test_rows_of_a_table_stay_together() -> None:
+    """A page may end in a long table, but not next to its first or last row; a fraction does not touch the row above."""
+    few = Table((("a",), ("b",)), ((("1",), ("2",)), (("3",), (Math(r"\frac{1}{2}"),))), 1)
+    assert rows(few).splitlines() == [r"1 & 2 \\*", rf"{TALL}3 & $\frac{{1}}{{2}}$ \\"]
+    many = Table((("a",),), tuple(((str(k),),) for k in range(20)), 0)
+    ends = [line.split()[1] for line in rows(many).splitlines()]
+    assert [k for k, end in enumerate(ends) if end == r"\\*"] == [0, 18]

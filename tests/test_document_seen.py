@@ -280,6 +280,18 @@ def test_a_page_of_results_is_true_of_a_deep_network(convention: Convention, not
 
 
 @pytest.mark.parametrize("form", SEEN)
+def test_three_branches_say_what_is_true(form: Format) -> None:
+    """One row for each branch, and in matrix form each times its indicator, with no number -1 in front of a sign 1."""
+    layers = [{"kind": "dense", "units": 3, "activation": "hardtanh"}, {"kind": "dense", "units": 2}]
+    network = derive.Network(name="hard", inputs=2, loss="mean_squared_error", layers=layers)
+    known = derive.differentiate(network.program())
+    seen = SEEN[form](derive.document(known, network, format=form))
+    assert any(box.kind == "cases" and len(box.parts) == 6 for line in seen for box in line.right)
+    assert r"-1 \mathbf{1}[" not in derive.document(known, network, format="latex")
+    assert wrong(said(seen, reader(known)), known) == []
+
+
+@pytest.mark.parametrize("form", SEEN)
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_a_notebook_shows_what_is_true(notation: Gradients, form: Format) -> None:
     known = derivation("lecture_bce", "xw", "batch")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
 from derive.documents.notation import Notation
 from derive.index import Tensor
 from derive.program import Derivation, Program
 
-SHOWN = 4  # of the products of one parameter
+SHOWN = 2  # products of one parameter; where there are more ways to it, its row has the last step alone
 LONG = 24  # factors of a product that is written out whole; of a longer one
 ENDS = 3  # at either end are
 
@@ -45,11 +45,17 @@ def chain(derivation: Derivation, how: Notation) -> Iterator[Section]:
     counts = way_counts(forward)
     wanted = [d.of for d in derivation.backward if d.of is not None]
     known = trails(forward)
-    parameters = [_end_to_end(t, known[t], counts, how) for t in forward.parameters if _is_far(t, forward, counts)]
+    parameters = [
+        _end_to_end(t, known[t], counts, how) if counts[t] <= SHOWN else _one_step(t, forward, counts, how)
+        for t in forward.parameters
+        if _is_far(t, forward, counts)
+    ]
     if not parameters:
         return
     blocks: list[Block] = [Paragraph(_words(any(counts[t] > 1 for t in forward.parameters))), Formula(tuple(parameters))]
-    blocks += [Paragraph(_left_out(t, len(_products(known[t], how)), counts[t], how)) for t in forward.parameters if counts[t] > SHOWN]
+    many = [t for t in forward.parameters if counts[t] > SHOWN and _is_far(t, forward, counts)]
+    if many:
+        blocks.append(Paragraph(_left_out(many, counts, how)))
     values = [_one_step(t, forward, counts, how) for t in wanted if t not in forward.parameters and _is_far(t, forward, counts)]
     if values:
         words = "The backward pass works from the left. The gradient of a value leads to the gradients of what it is computed from:"
@@ -97,8 +103,14 @@ def _words(several: bool) -> Text:
     return (words + ". A product means a sum over the indices of the values that stand between its factors:",)
 
 
-def _left_out(tensor: Tensor, shown: int, count: int, how: Notation) -> Text:
-    return (f"Only {shown} of the {count} products for ", Math(how.name(tensor)), " are written out.")
+def _left_out(many: Sequence[Tensor], counts: Mapping[Tensor, int], how: Notation) -> Text:
+    """How many products there are for the parameters of which one step alone is written."""
+    parts: list[str | Math] = []
+    for count, some in groupby(many, key=lambda t: counts[t]):
+        parts += ["; " if parts else "", f"{count} ways lead back to "]
+        for k, tensor in enumerate(some):
+            parts += [", "] * (k > 0) + [Math(how.name(tensor))]
+    return (*parts, ". Of these the last step alone is written here; the rows below lead on from it.")
 
 
 def _is_far(tensor: Tensor, program: Program, counts: Mapping[Tensor, int]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from derive.documents.document import Block, Code, Document, Formula, Items, Link, Paragraph, Ref, Section, Table, Text
-from derive.program import Derivation
+from derive.index import Tensor
+from derive.program import Derivation, Equation
 from derive.proof.planned import planned
 from derive.proof.verdict import Verdict
 
@@ -16,8 +17,9 @@ CHECKS: Mapping[str, str] = {
     "chain": "the steps lead from the chain rule, or from the mathematical equation, to the result, without a gap",
     "chain rule": "the result is the whole sum of the chain rule",
     "computed value": "what the code computes is what the mathematical equation says",
-    "whole network": "the gradient, or the product, is what the forward pass gives when it is run on dual numbers",
+    "whole network": "the gradient is what the forward pass gives when it is run on dual numbers",
 }
+PRODUCTS = "the gradient, or the product, is what the forward pass gives when it is run on dual numbers"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,10 @@ def _section(derivation: Derivation, module: Module | None, places: Mapping[str,
     checks = _results(verdicts) if verdicts else _planned(derivation)
     equations = (*derivation.equations, *(d.equation for d in derivation.stable))
     header: list[Text] = [("Equation",), ("In the code",), ("Checks",)]
+    stable = {d.equation.tensor: d.equation.number for d in derivation.stable}
     rows: list[list[Text]] = []
     for equation in sorted(equations, key=lambda e: _order(e.number)):
-        row: list[Text] = [(Ref(equation.number),), (Code(equation.tensor.name),), (checks.get(equation.number, ""),)]
+        row: list[Text] = [(Ref(equation.number),), (Code(equation.tensor.name),), _checks(equation, checks, stable)]
         if module is not None:
             row.insert(2, places[equation.number] or ("not needed",))
         rows.append(row)
@@ -75,10 +78,21 @@ def _section(derivation: Derivation, module: Module | None, places: Mapping[str,
         header.insert(2, ("Line",))
     blocks = (
         *map(Paragraph, _words(module, verdicts)),
-        Items(tuple((f"{name}: {meaning}",) for name, meaning in CHECKS.items())),
+        Items(tuple((f"{name}: {meaning}",) for name, meaning in _explained(derivation).items())),
         Table(tuple(header), tuple(map(tuple, rows)), len(header) - 1),
     )
     return Section(("Code and proof",), blocks)
+
+
+def _explained(derivation: Derivation) -> Mapping[str, str]:
+    return {**CHECKS, "whole network": PRODUCTS} if derivation.products else CHECKS
+
+
+def _checks(equation: Equation, checks: Mapping[str, str], stable: Mapping[Tensor, str]) -> Text:
+    """The checks of an equation; of a definition that is computed in another form, where these are."""
+    found = checks.get(equation.number, "")
+    other = stable.get(equation.tensor, equation.number)
+    return (found,) if found or other == equation.number else ("a definition; checked as ", Ref(other))
 
 
 def _words(module: Module | None, verdicts: Sequence[Verdict]) -> Iterator[Text]:

@@ -133,7 +133,8 @@ def _stable(derivation: Derivation, how: Notation) -> Iterator[Section]:
     blocks: list[Block] = [
         Paragraph(
             (
-                "Some of these equations overflow or lose digits in floating point. These are the same values in a form that does not; ",
+                "In floating point some of these equations overflow on the way, or lose digits. These are the same values in a form that ",
+                "does not, or does so less; ",
                 "an equation keeps its number and gets a letter. All other equations are computed as they stand.",
             )
         )

@@ -14,6 +14,10 @@ from derive.documents.tikz import tikz, tikz_plots, tikz_units
 
 PAGE, GAP = 41.5, 1.4  # the width of the text and the space between two columns, in em
 LEFT = 5.5  # what is left for the left-hand sides
+QUAD = 1.0  # by which a line that goes on is indented
+NOTES = 1.0  # what notes beside the rows take away
+TOGETHER = 10  # rows of a table that stand on one page
+TALL = r"\rule[-1.5ex]{0pt}{4.3ex}"  # as high as a fraction within a line
 
 
 def render_latex(document: Document) -> str:
@@ -36,6 +40,7 @@ def render_latex(document: Document) -> str:
         text=text,
         plain=plain,
         cells=cells,
+        rows=rows,
         columns=columns,
         formula=formula,
         kind=kind,
@@ -82,7 +87,16 @@ def plain(parts: Text) -> str:
 
 
 def cells(row: Sequence[Text]) -> str:
-    return " & ".join(text(cell) for cell in row)
+    """A row of a table; where it holds a fraction, with room above and below, so that it does not touch its neighbours."""
+    tall = any(isinstance(part, Math) and r"\frac" in part.latex for cell in row for part in cell)
+    return (TALL if tall else "") + " & ".join(text(cell) for cell in row)
+
+
+def rows(table: Table) -> str:
+    """The rows: no page ends within a table of up to TOGETHER rows, nor after the first or before the last row of a longer one."""
+    last = len(table.rows) - 1
+    together = [k < last and (last < TOGETHER or k in (0, last - 1)) for k in range(len(table.rows))]
+    return "\n".join(f"{cells(row)} \\\\{'*' if stays else ''}" for row, stays in zip(table.rows, together, strict=True))
 
 
 def columns(table: Table) -> str:
@@ -123,7 +137,8 @@ def breakable(words: str) -> str:
 def formula(block: Formula) -> str:
     """The rows of a displayed formula, aligned, each broken into lines where it is too long."""
     left = max(width(row.left) for row in block.rows)
-    body = " \\\\\n".join(line for row in block.rows for line in _lines(row, max(left - LEFT, 0.0)))
+    notes = NOTES if any(row.note for row in block.rows) else 0.0
+    body = " \\\\\n".join(line for row in block.rows for line in _lines(row, max(left - LEFT, 0.0), notes))
     if not block.number:
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     inside = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
@@ -136,9 +151,10 @@ def _url(url: str) -> str:
     return url.replace("%", r"\%").replace("#", r"\#").replace("_", r"\_")
 
 
-def _lines(row: Row, less: float) -> list[str]:
-    first, *more = (_fitted(line, less) for line in fold(row.right, LINE - less))
-    lines = [f"{row.left} &{row.relation} {first}", *(rf"&\quad {line}" for line in more)]
+def _lines(row: Row, less: float, notes: float) -> list[str]:
+    first, *more = fold(row.right, LINE - less)
+    lines = [f"{row.left} &{row.relation} {_fitted(first, less + notes)}"]
+    lines += [rf"&\quad {_fitted(line, less + notes + QUAD)}" for line in more]
     if row.note:
         lines[-1] += rf" && \text{{{text(row.note)}}}"
     return lines

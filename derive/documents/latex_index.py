@@ -15,6 +15,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from derive.documents.signs import (
+    apart,
     denominator,
     fraction,
     indicator,
@@ -23,7 +24,9 @@ from derive.documents.signs import (
     number_latex,
     opposite,
     parenthesised,
+    roots_below,
     signed_sum,
+    together_under_a_root,
     two_branches,
 )
 from derive.documents.symbols import Symbols, index_letter, joined
@@ -173,6 +176,8 @@ class IndexPrinter:
         if (larger := lower_bound(e)) is not None:
             return rf"\max\left({self._whole(larger[0])}, {self._whole(larger[1])}\right)"
         *cases, (otherwise, _) = e.args
+        while (inner := two_branches(otherwise)) and apart(cases[-1][1], inner[1]) and indicator(otherwise) is None:
+            cases, otherwise = [*cases, (inner[0], inner[1])], inner[2]
         rows = [f"{self._whole(value)} & {self._condition(condition)}" for value, condition in cases]
         rows.append(rf"{self._whole(otherwise)} & \text{{otherwise}}")
         return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
@@ -201,7 +206,8 @@ class IndexPrinter:
         """Numbers and extents as one fraction, then the entries, then sums; entries share the fraction with their denominators."""
         coefficient, rest = e.as_coeff_Mul()
         factors = sorted(sp.Mul.make_args(rest), key=self._factor_key)
-        below = sorted((d for d in map(denominator, factors) if d is not None), key=self._factor_key)
+        coefficient, factors, roots = roots_below(coefficient, factors)
+        below = sorted(together_under_a_root([*(d for d in map(denominator, factors) if d is not None), *roots]), key=self._factor_key)
         above = [f for f in factors if denominator(f) is None]
         scalars = [f for f in above if not f.has(Entry, Binder, Index)]
         body = [f for f in above if f not in scalars]

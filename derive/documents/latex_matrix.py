@@ -183,7 +183,9 @@ class MatrixPrinter:
         if isinstance(scalar, Number):
             if scalar.expression == 0:
                 return None
-            return (mask, ATOM) if scalar.expression == 1 else (f"{self._number(scalar.expression)} {mask}", PRODUCT)
+            if abs(scalar.expression) == 1:
+                return (mask, ATOM) if scalar.expression == 1 else (f"-{mask}", SUM)
+            return f"{self._number(scalar.expression)} {mask}", SUM if scalar.expression.is_negative else PRODUCT
         return rf"{self._at(tree, HADAMARD)} \odot {mask}", HADAMARD
 
     @staticmethod

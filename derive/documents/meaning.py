@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-import sympy as sp
+from sympy import Expr
 
-from derive.arithmetic import flops, numbers, passes, per_example
 from derive.bounds import LARGEST, Bound, X, bound
-from derive.documents.document import Block, Items, Math, Paragraph, Ref, Section, Table, Text
+from derive.documents.costs import costs
+from derive.documents.dead import dead_where, dead_words
+from derive.documents.document import Block, Math, Paragraph, Part, Ref, Section, Table, Text
 from derive.documents.local import slope
 from derive.documents.notation import Notation
 from derive.documents.plots import plots
@@ -18,22 +19,22 @@ from derive.documents.signs import rounded_up
 from derive.documents.stability import stability
 from derive.documents.words import heading
 from derive.index import Binder, Entry, Tensor, free_indices
-from derive.operation_cost import words
 from derive.program import Derivation, Equation
 
-BYTES = 8  # of a number in float64
-SHOWN = 6  # factors of a product that are written out; of a longer one, the first and the last
+SHOWN = 3  # factors of a product that are written out; of a longer one, the first and the last
 
 
 @dataclass(frozen=True)
 class Factor:
     """What a gradient is multiplied by where it passes an equation backwards to the tensor `by`.
 
-    found: the bound of the derivative of a function of one number. norms: the parameters of a linear map. Neither: not bounded here.
+    function: the equation as a function of one number; found: the bound of its derivative. norms: the parameters of a linear map. Neither:
+    not bounded here.
     """
 
     equation: Equation
     by: Tensor
+    function: Expr | None = None
     found: Bound | None = None
     norms: tuple[Tensor, ...] = ()
     linear: bool = False
@@ -41,16 +42,25 @@ class Factor:
 
 @dataclass(frozen=True)
 class Product:
-    """The factors from the loss to a tensor: the product of the numbers, and the norms of weights; known: all of them are bounded."""
+    """The factors from the loss to a tensor: the product of the numbers, and the norms of weights.
+
+    lost: the numbers of the equations for whose derivative there is no bound. several: whether several ways lead back to the tensor, or to
+    one on the way to it.
+    """
 
     most: float = 1.0
     norms: tuple[Tensor, ...] = ()
-    known: bool = True
+    lost: tuple[str, ...] = ()
+    several: bool = False
+
+    @property
+    def known(self) -> bool:
+        return not self.lost and not self.several
 
 
 def meaning(derivation: Derivation, how: Notation) -> Section:
     """The section of a document."""
-    blocks = (*_gradients(derivation, how), *stability(derivation, how), *_kept(derivation, how), *_cost(derivation))
+    blocks = (*_gradients(derivation, how), *stability(derivation, how), *costs(derivation, how))
     return Section(("What the formulas say",), blocks)
 
 
@@ -71,15 +81,15 @@ def _factor(equation: Equation, by: Tensor, derivation: Derivation) -> Factor:
     entries = {e for e in equation.body.atoms(Entry) if e.tensor == by}
     others = {e for e in equation.body.atoms(Entry) if e.tensor != by}
     if len(entries) == 1 and not others and not equation.body.has(Binder):
-        found = bound(equation.body.xreplace(dict.fromkeys(entries, X)))
-        if not free_indices(equation.body.xreplace(dict.fromkeys(entries, X))):
-            return Factor(equation, by, found)
+        function = equation.body.xreplace(dict.fromkeys(entries, X))
+        if not free_indices(function):
+            return Factor(equation, by, function, bound(function))
     value = slope(equation, by).value
     read = [t for t in equation.reads if value.has(t)]
     linear = not any(t in derivation.forward.varying and t not in derivation.forward.parameters for t in read)
     norms = tuple(t for t in read if t in derivation.forward.parameters) if linear else ()
     alone = norms == tuple(read) and len(norms) == 1 and abs(value.as_coeff_Mul()[0]) == 1 and not value.is_Add  # 3 W is not as long as W
-    return Factor(equation, by, None, norms, linear and (alone or value == 1))
+    return Factor(equation, by, norms=norms, linear=linear and (alone or value == 1))
 
 
 def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
@@ -96,14 +106,14 @@ def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
         )
         header: tuple[Text, ...] = (("Equation",), ("At most",), ("Exactly 0",), ("Falls to 0",))
         yield Table(header, tuple(_row(f, f.found, how) for f in functions if f.found is not None), 0)
+        yield from _dead(functions, derivation, how)
     yield from plots(derivation)
     passed = list(dict.fromkeys(f.equation.number for f in every if f.found is None and not f.linear))
     if passed:
-        refs = [part for k, number in enumerate(passed) for part in ([", "] if k else []) + [Ref(number)]]
         yield Paragraph(
             (
                 "No bound is given for the derivatives of ",
-                *refs,
+                *_refs(passed),
                 ": they depend on more than one number, or have no bound that is found here.",
             )
         )
@@ -111,28 +121,32 @@ def _gradients(derivation: Derivation, how: Notation) -> Iterator[Block]:
     if rows:
         yield Paragraph(
             (
-                "Together, from the first gradient that is computed to the gradient that reaches each parameter: it is at most this many "
-                "times as long, where ",
+                "Together, from ",
+                *_first(derivation, every, how),
+                " to the gradient that reaches each parameter: it is at most this many times as long, where ",
                 Math(r"\Vert W \Vert"),
                 " is the most by which multiplying with the weights lengthens a vector.",
             )
         )
-        yield Table((("Parameters",), ("Gradient that reaches them",), ("Factor at most",), ("So",)), rows, 3)
+        yield Table((("Parameters",), ("Gradient",), ("Factor at most",), ("So",)), rows, 3)
+
+
+def _dead(functions: Sequence[Factor], derivation: Derivation, how: Notation) -> Iterator[Block]:
+    """What follows where a derivative is exactly 0."""
+    for f in functions:
+        if f.function is not None and f.found is not None:
+            text = dead_words(f.equation, f.by, f.function, f.found, derivation, how)
+            yield from [Paragraph(text)] if text else []
 
 
 def _row(factor: Factor, found: Bound, how: Notation) -> tuple[Text, ...]:
-    name = how.name(factor.by)
-    dead: list[str | Math] = []
-    for low, high in found.dead:
-        left = "" if low == -sp.oo else rf"{sp.latex(low)} < "
-        right = "" if high == sp.oo else rf" < {sp.latex(high)}"
-        dead += [", ", Math(f"{left}{name}{right}")] if dead else [Math(f"{left}{name}{right}")]
+    dead = [] if factor.function is None else dead_where(factor.function, found, how.name(factor.by))
     sides = [words for fades, words in zip(found.fades, ("far on the left", "far on the right"), strict=True) if fades]
     most: Text = (Math(rounded_up(found.most)),) if found.bounded else ("no bound",)
     return (
         (f"{heading(factor.equation)}, ", Ref(factor.equation.number)),
         most,
-        tuple(dead) or ("nowhere",),
+        tuple(part for condition in dead for part in (", ", Math(condition)))[1:] or ("nowhere",),
         (" and ".join(sides) or "no",),
     )
 
@@ -148,18 +162,28 @@ def products(derivation: Derivation, every: tuple[Factor, ...]) -> dict[Tensor, 
         of = derived.of
         if of is not None and derived.equation.tensor in computed and of not in derivation.forward.parameters:
             links = by.get(of, [])
-            whole = len(links) == len([e for e in derivation.forward.reading(of) if e.tensor in derivation.forward.varying])
-            found[of] = Product() if not links else _times(found[links[0].equation.tensor], links[0]) if len(links) == 1 and whole else LOST
+            readers = [e for e in derivation.forward.reading(of) if e.tensor in derivation.forward.varying]
+            alone = len(links) == len(readers) == 1
+            found[of] = Product() if not links else _times(found[links[0].equation.tensor], links[0]) if alone else SEVERAL
     return found
 
 
-LOST = Product(known=False)
+SEVERAL = Product(several=True)
 
 
 def _times(before: Product, factor: Factor) -> Product:
     if factor.found is not None:
-        return Product(before.most * factor.found.most, before.norms, before.known)
-    return Product(before.most, (*before.norms, *factor.norms), before.known and factor.linear)
+        return replace(before, most=before.most * factor.found.most)
+    lost = () if factor.linear else (factor.equation.number,)
+    return replace(before, norms=(*before.norms, *factor.norms), lost=(*before.lost, *lost))
+
+
+def _first(derivation: Derivation, every: tuple[Factor, ...], how: Notation) -> Text:
+    """The gradients that no other one leads to."""
+    reached = {factor.by for factor in every}
+    start = [Math(how.derivative(t)) for t in products(derivation, every) if t not in reached]
+    words = "the first gradient that is computed, " if len(start) == 1 else "the first gradients that are computed, "
+    return (words, *(part for k, math in enumerate(start) for part in ([", "] if k else []) + [math]), ",")
 
 
 def _parameter_rows(derivation: Derivation, every: tuple[Factor, ...], how: Notation) -> Iterator[tuple[Text, ...]]:
@@ -172,54 +196,34 @@ def _parameter_rows(derivation: Derivation, every: tuple[Factor, ...], how: Nota
             for tensor in mine:
                 parts += [", ", Math(how.name(tensor))] if parts else [Math(how.name(tensor))]
             factor: Text = (Math(_written(product, how)),) if product.known else ("no bound",)
-            yield (tuple(parts), (Math(how.derivative(equation.tensor)),), factor, (_verdict(product),))
+            yield (tuple(parts), (Math(how.derivative(equation.tensor)),), factor, _verdict(product))
 
 
 def _written(product: Product, how: Notation) -> str:
     norms = [rf"\Vert {how.name(t)} \Vert" for t in product.norms]
     if len(norms) > SHOWN:
-        norms = [*norms[:2], r"\cdots", *norms[-2:]]
+        norms = [rf"{norms[0]} \cdots {norms[-1]}"]
     number = [] if norms and abs(product.most - 1) < 1e-9 else [rounded_up(product.most) if math.isfinite(product.most) else r"\infty"]
     return r" \cdot ".join([*number, *norms])
 
 
-def _verdict(product: Product) -> str:
-    if not product.known:
-        return "several ways, or a factor without a bound"
+def _verdict(product: Product) -> Text:
+    if product.several:
+        return ("several ways lead back to it, and their gradients add up",)
+    if product.lost:
+        return ("no bound is known for ", *_refs(product.lost))
     if math.isinf(product.most):
-        return "can explode: a factor grows without bound"
+        return ("can explode: a factor grows without bound",)
     if product.most < 1 - 1e-3:
-        return "vanishes unless the weights make up for it"
+        return ("vanishes unless the weights make up for it",)
     if product.norms:
-        return "the weights decide whether it grows or shrinks" if product.most <= 1.01 else "can grow, by the functions and the weights"
-    return "can grow" if product.most > 1.01 else "arrives no larger"
+        weights = "the weights decide whether it grows or shrinks"
+        return (weights if product.most <= 1.01 else "can grow, by the functions and the weights",)
+    return ("can grow" if product.most > 1.01 else "arrives no larger",)
 
 
-# -- what is kept, and what it costs -----------------------------------------------------------------------------------------------------
-
-
-def _kept(derivation: Derivation, how: Notation) -> Iterator[Block]:
-    kept = passes(derivation).kept
-    count = sum(numbers(t) for t in kept)
-    if not kept:
-        yield Paragraph(("The backward pass reads none of the values that the forward pass computes.",))
-        return
-    read = f"The backward pass reads {len(kept)} of the values that the forward pass computes"
-    yield Paragraph((f"{read}, {count} numbers an example, so these are kept:",))
-    yield Items(tuple((Math(how.name(t)), f": {numbers(t)} number{'s' if numbers(t) != 1 else ''}") for t in kept))
-
-
-def _cost(derivation: Derivation) -> Iterator[Block]:
-    both = passes(derivation)
-    forward, backward = per_example(both.forward), per_example(both.backward)
-    yield Paragraph(("One more example in a batch costs, counted from the equations as they are computed:",))
-    ratio = f"{flops(backward) / flops(forward):.2f}" if flops(forward) else "undefined"
-    parameters = sum(numbers(t) for t in derivation.forward.parameters)
-    kept = sum(numbers(t) for t in both.kept)
-    yield Items(
-        (
-            (f"forward: {words(forward)}",),
-            (f"backward: {words(backward)}, which is {ratio} times as many additions and multiplications",),
-            (f"memory in float64: {BYTES * parameters} bytes of parameters, and {BYTES * kept} bytes of kept values for each example",),
-        )
-    )
+def _refs(numbers: Sequence[str]) -> Text:
+    parts: list[Part] = []
+    for number in numbers:
+        parts += [", ", Ref(number)] if parts else [Ref(number)]
+    return tuple(parts)

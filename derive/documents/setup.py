@@ -10,7 +10,7 @@ from sympy import Expr
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Row, Section, Table, Text
+from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Part, Row, Section, Table, Text
 from derive.documents.notation import Notation
 from derive.documents.setup_tables import axes, axis_row, tensor_rows
 from derive.documents.symbols import index_letter, shape_latex
@@ -193,18 +193,19 @@ def _kinks(equation: Equation, notation: Notation) -> Iterator[Text]:
     kind = activation_of(equation)
     if kind is None or not isinstance(equation.body, sp.Piecewise):
         return
-    entry = next(a for a in sp.preorder_traversal(equation.body) if isinstance(a, Entry))
-    meeting = _meeting(equation.body.args[0][1], entry)
-    if meeting is None:
+    conditions = [c for node in sp.preorder_traversal(equation.body) if isinstance(node, sp.Piecewise) for _, c in node.args]
+    asked = (node for c in conditions for node in sp.preorder_traversal(c) if isinstance(node, Entry))
+    entry = next((node for node in asked if node.indices == equation.indices), None)
+    if entry is None:
         return
+    met: set[Expr] = {place for c in conditions if (place := _meeting(c, entry)) is not None}
     slope = sp.Add(*(t.coefficient for t in derivative(equation.body, entry.tensor, equation.indices)))
-    there = notation.index(slope.xreplace({entry: meeting}), ())
-    place = notation.index(meeting, ())
-    yield (
-        f"The derivative of {spoken(kind)} at {place}, where its branches meet, is that of the branch which holds there: ",
-        Math(rf"{operator(kind)}'({place}) = {there}"),
-        ".",
-    )
+    values: list[Part] = []
+    for place in sorted(met, key=lambda place: sp.default_sort_key(place)):
+        there = notation.index(slope.xreplace({entry: place}), ())
+        values += [*([", "] if values else []), Math(rf"{operator(kind)}'({notation.index(place, ())}) = {there}")]
+    if values:
+        yield (f"Where branches of {spoken(kind)} meet, its derivative is that of the branch which holds there: ", *values, ".")
 
 
 def _meeting(condition: Boolean, entry: Entry) -> Expr | None:

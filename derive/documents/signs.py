@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy import Expr
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
 
 
 def parenthesised(text: str) -> str:
@@ -31,7 +32,7 @@ def number_latex(value: Expr) -> str:
     if q < 10 or digits is None:
         return rf"{'-' if p < 0 else ''}\frac{{{abs(p)}}}{{{q}}}"
     scaled = p * 10**digits // q
-    if digits > 7:
+    if digits > 7 or (digits > 3 and scaled == 1):
         return rf"10^{{-{digits}}}" if scaled == 1 else rf"{scaled} \cdot 10^{{-{digits}}}"
     sign, figures = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
     return f"{sign}{figures[:-digits]}.{figures[-digits:]}"
@@ -42,6 +43,34 @@ def fraction(coefficient: Expr) -> tuple[list[str], list[str]]:
     if isinstance(coefficient, sp.Rational) and coefficient.q < 10:
         return [str(coefficient.p)] * (coefficient.p != 1), [str(coefficient.q)] * (coefficient.q != 1)
     return [number_latex(coefficient)], []
+
+
+def roots_below(coefficient: Expr, factors: Sequence[Expr]) -> tuple[Expr, list[Expr], list[Expr]]:
+    """1/2 sqrt(2) as 1/sqrt(2): the coefficient, the factors that stay, and the roots below the fraction bar."""
+    stay: list[Expr] = []
+    below: list[Expr] = []
+    for factor in factors:
+        base = _under_root(factor)
+        if isinstance(base, sp.Integer) and isinstance(coefficient, sp.Rational) and coefficient.q % base.p == 0:
+            coefficient = sp.Rational(coefficient.p * base.p, coefficient.q)
+            below.append(factor)
+        else:
+            stay.append(factor)
+    return coefficient, stay, below
+
+
+def together_under_a_root(factors: Sequence[Expr]) -> list[Expr]:
+    """Roots of numbers as one: sqrt(2) sqrt(pi) as sqrt(2 pi)."""
+    bases = [base for f in factors if (base := _under_root(f)) is not None and base.is_number]
+    if len(bases) < 2:
+        return list(factors)
+    others = [f for f in factors if _under_root(f) not in bases]
+    return [*others, sp.Pow(sp.Mul(*bases), sp.S.Half, evaluate=False)]
+
+
+def _under_root(factor: Expr) -> Expr | None:
+    """x of the root of x."""
+    return factor.base if isinstance(factor, sp.Pow) and factor.exp == sp.S.Half else None
 
 
 def denominator(factor: Expr) -> Expr | None:
@@ -77,6 +106,15 @@ def two_branches(e: Expr) -> tuple[Expr, Relational, Expr] | None:
         return None
     (first, condition), (second, _) = e.args
     return (first, condition, second) if isinstance(condition, Relational) else None
+
+
+def apart(one: Boolean, other: Boolean) -> bool:
+    """Whether two comparisons of one expression with numbers cannot both hold: x <= -1 and x >= 1."""
+    if not isinstance(one, Relational) or not isinstance(other, Relational) or one.lhs != other.lhs:
+        return False
+    low, high = (one, other) if isinstance(one, sp.Le | sp.Lt) else (other, one)
+    bounds = isinstance(low, sp.Le | sp.Lt) and isinstance(high, sp.Ge | sp.Gt) and low.rhs.is_number and high.rhs.is_number
+    return bounds and bool(low.rhs < high.rhs)
 
 
 def indicator(e: Expr) -> Relational | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+import sympy as sp
+
 from derive.compared import Example, Interval, InType
-from derive.documents.document import Block, Code, Formula, Math, Paragraph, Ref, Row, Table, Text
+from derive.documents.document import Block, Code, Formula, Math, Paragraph, Part, Ref, Row, Table, Text
 from derive.documents.notation import Notation
 from derive.documents.signs import decimal_latex
 from derive.documents.words import heading
+from derive.functions import AtLeast
 from derive.program import Derivation, Equation
 from derive.stability import Change, changes, rewritten
 
@@ -53,6 +56,7 @@ def _change(alike: Sequence[Change], how: Notation) -> Iterator[Block]:
     if not agree:
         yield Table(WRONG, tuple(row for found in change.types for row in _wrong(found)), 3)
         yield from _examples(change)
+        yield from _remains(change)
 
 
 def _refs(equations: Sequence[Equation]) -> Text:
@@ -73,6 +77,21 @@ def _meaning(change: Change, how: Notation) -> Text:
 def _wrong(found: InType) -> Iterator[tuple[Text, ...]]:
     for words, wrong in (("as derived", found.plain), ("as computed", found.stable)):
         yield ((Code(found.name),), (words,), _where(wrong.infinite), _where(wrong.lost))
+
+
+def _remains(change: Change) -> Iterator[Paragraph]:
+    """What is left to lose where the computed form loses digits too."""
+    left = [found for found in change.types if found.stable.lost]
+    if not left:
+        return
+    sizes: list[Part] = []
+    for found in left:
+        sizes += [*([" and "] if sizes else []), Math(decimal_latex(found.stable.off)), f" in {found.name}"]
+    where = "Where the computed form has lost half of its digits, "
+    if any(isinstance(a.args[1], sp.Number) for a in change.body.atoms(AtLeast)):
+        yield Paragraph((where, "it has reached the bound that the set-up states."))
+    else:
+        yield Paragraph((where, "its error, not relative to the value, is at most ", *sizes, "."))
 
 
 def _examples(change: Change) -> Iterator[Table]:

@@ -52,7 +52,7 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[Rule]:
     yield "tanh of a logarithm", alone(tanh_of_logarithms), "tanh(log(v)) = (v^2 - 1)/(v^2 + 1) needs neither"
     yield "shift by the maximum", alone(shifted), "exp of a large number overflows; the shift leaves the value unchanged"
     yield "softplus form", alone(of_sums), "the exponent of the largest term leaves the logarithm; no exponential that stays can overflow"
-    yield "logistic form", alone(logistic), "no exponential may stand in numerator and denominator: inf / inf"
+    yield "logistic form", alone(logistic), "the exponential overflows, which above and below a fraction bar gives inf / inf"
     yield "logarithm near 1", alone(log1p), "log(1 + x) loses the digits of an x near 0"
     yield "difference of squares", alone(squares), "1 - u^2 loses digits where u is near 1 or -1"
     yield "complement", alone(complements), "1 - u loses digits where u is near 1; its own function does not"
