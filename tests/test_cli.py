@@ -70,6 +70,13 @@ def small(tmp_path: Path) -> Path:
 COMMANDS = ["schema", "prove", "derive", "generate", "check", "verify", "train"]
 
 
+def test_the_package_is_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "chainrule", "generate", "no_such_network"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no_such_network" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_is_probably_not_meant_is_hinted_at(run: Command, small: Path) -> None:
     small.write_text(SPEC.replace("mean_squared_error", "binary_cross_entropy"))
     result = run("generate", small)
