@@ -38,7 +38,7 @@ class Effort:
     rounds: int
 
 
-FULL = Effort(step=0.03, forward=0.01, rounds=9)
+FULL = Effort(step=0.1, forward=0.01, rounds=9)
 QUICK = Effort(step=0.01, forward=0.005, rounds=5)
 
 

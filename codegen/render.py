@@ -33,6 +33,7 @@ TEMPLATES = Environment(
 TEMPLATES.filters["fitted"] = fitted
 
 JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
+SHARED = 2**12  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
 LISTED = 32  # arrays of parameters that are checked one by one without a loop
 
 
@@ -72,6 +73,7 @@ def _shown(module: Module) -> dict[str, object]:
         "parameters": list(module.stored.fields()),
         "size": module.stored.size,
         "unpacked": _unpacked(len(module.stored.views)) if module.stored.size < JOINED else "",
+        "shares": module.stored.size >= SHARED * len(module.stored.views),
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),

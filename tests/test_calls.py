@@ -181,3 +181,30 @@ def test_large_and_many_parameters_become_one_new_vector(inputs: int, layers: li
     m = interpreted(network(inputs, [(units, "identity") for units in layers], "mean_squared_error"))
     assert "frombuffer" not in m._pack.__code__.co_names
     assert np.array_equal(m._pack(m.init()), np.concatenate(m.init(), axis=None))
+
+
+def test_parameters_that_are_views_of_one_vector_are_not_copied() -> None:
+    """Where they are large; whatever else they are, their values are what counts, and `train` leaves them as they are."""
+    m = interpreted(network(300, [(100, "relu"), (60, "relu"), (60, "relu")], "mean_squared_error"))
+    p, X, y = m.init(1), np.ones((2, 300)), np.zeros((2, 60))
+    theta = p[0].base
+    assert m._pack(p) is theta
+    before = theta.copy()
+    trained, _ = m.train(p, X, y, epochs=1, batch_size=2, learning_rate=0.1)
+    np.testing.assert_array_equal(theta, before)
+    assert (trained.W1 != p.W1).any()
+    for other in (
+        p._replace(W1=p.W1.copy()),
+        p._replace(b3=p.b2),  # of the same shape, in another place
+        m.Parameters(*(a.copy() for a in p)),
+        p._replace(W1=np.asfortranarray(p.W1)),
+        p._replace(W1=p.W1[::-1][::-1].copy()),
+        p._replace(W1=p.W1[::-1]),
+        m.Parameters(*(a.tolist() for a in p)),
+    ):
+        vector = m._pack(other)
+        assert vector is not theta
+        np.testing.assert_array_equal(vector, np.concatenate([np.ravel(a) for a in other]))
+    theta.flags.writeable = False  # kernels are compiled for arrays that may be written to
+    assert m._pack(p) is not theta
+    assert "_shared" not in vars(interpreted(network(2, [(3, "relu")], "mean_squared_error")))
