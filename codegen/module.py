@@ -243,7 +243,8 @@ class Module:
         }
         memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
         gradient = Argument("gradient", "Array", "np.empty_like(theta)")
-        memory += [Argument("threads", "tuple[Array, Array] | None", "threads")] if self.threads else []
+        if self.threads:
+            memory += [Argument("threads", "tuple[Array, Array] | None", "threads"), Argument("settings", "int", "settings")]
         return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))
 
     @property

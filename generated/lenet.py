@@ -794,7 +794,6 @@ def _train(
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
-    settings = _flush_subnormals()
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -828,7 +827,6 @@ def _train(
             elif rmsprop is not None:
                 _rmsprop(theta, gradient, memory, rmsprop, rate)
         losses[epoch] = total / order.size
-    _restore(settings)
     return steps
 
 
@@ -906,30 +904,34 @@ def train(
     order = np.arange(examples.shape[0], dtype=np.int64)
     N = min(batch_size, order.size)
     losses = np.empty(epochs, np.float64)
-    steps = _train(
-        theta,
-        examples,
-        targets,
-        epochs,
-        N,
-        rate,
-        chosen if isinstance(chosen, SGD) else None,
-        chosen if isinstance(chosen, Momentum) else None,
-        chosen if isinstance(chosen, Nesterov) else None,
-        chosen if isinstance(chosen, Adam) else None,
-        chosen if isinstance(chosen, AdamW) else None,
-        chosen if isinstance(chosen, RMSProp) else None,
-        memory,
-        steps,
-        shuffle,
-        np.random.default_rng(seed),
-        order,
-        np.empty(64 * N, dtype),
-        np.empty(N, np.int64),
-        np.empty_like(theta),
-        np.empty(260 + 756 * N, dtype),
-        losses,
-    )
+    settings = _flush_from_python()
+    try:
+        steps = _train(
+            theta,
+            examples,
+            targets,
+            epochs,
+            N,
+            rate,
+            chosen if isinstance(chosen, SGD) else None,
+            chosen if isinstance(chosen, Momentum) else None,
+            chosen if isinstance(chosen, Nesterov) else None,
+            chosen if isinstance(chosen, Adam) else None,
+            chosen if isinstance(chosen, AdamW) else None,
+            chosen if isinstance(chosen, RMSProp) else None,
+            memory,
+            steps,
+            shuffle,
+            np.random.default_rng(seed),
+            order,
+            np.empty(64 * N, dtype),
+            np.empty(N, np.int64),
+            np.empty_like(theta),
+            np.empty(260 + 756 * N, dtype),
+            losses,
+        )
+    finally:
+        _restore_from_python(settings)
     if state is not None:
         state.optimizer, state.steps, state.vectors = type(chosen).__name__, steps, memory
     return _unpack(theta), losses
@@ -1239,6 +1241,17 @@ def _flush_subnormals() -> int:
 
 def _restore(settings: int) -> None:
     """The processor's settings as they were before `_flush_subnormals`."""
+
+
+@njit(error_model="numpy")
+def _flush_from_python() -> int:
+    """`_flush_subnormals` for Python, where it has no meaning itself."""
+    return _flush_subnormals()
+
+
+@njit(error_model="numpy")
+def _restore_from_python(settings: int) -> None:
+    _restore(settings)
 
 
 @overload(_flush_subnormals, inline="always")

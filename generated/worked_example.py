@@ -610,13 +610,13 @@ def _train(
     targets: Array,
     gradient: Array,
     threads: tuple[Array, Array] | None,
+    settings: int,
     losses: npt.NDArray[np.float64],
 ) -> int:
     """All epochs of training, in place on theta; gives the number of the last step. The caller allocates everything that this writes to.
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
-    settings = _flush_subnormals()
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -650,7 +650,6 @@ def _train(
             elif rmsprop is not None:
                 _rmsprop(theta, gradient, memory, rmsprop, rate)
         losses[epoch] = total / order.size
-    _restore(settings)
     return steps
 
 
@@ -727,30 +726,35 @@ def train(
     if N >= 419431:  # fewer are faster in one thread
         count = (N + 1023) // 1024
         threads = np.empty((count, 5), dtype), np.empty(count)
-    steps = _train(
-        theta,
-        examples,
-        targets,
-        epochs,
-        N,
-        rate,
-        chosen if isinstance(chosen, SGD) else None,
-        chosen if isinstance(chosen, Momentum) else None,
-        chosen if isinstance(chosen, Nesterov) else None,
-        chosen if isinstance(chosen, Adam) else None,
-        chosen if isinstance(chosen, AdamW) else None,
-        chosen if isinstance(chosen, RMSProp) else None,
-        memory,
-        steps,
-        shuffle,
-        np.random.default_rng(seed),
-        order,
-        np.empty((2, order.size + 8), dtype),
-        np.empty((1, order.size + 8), dtype),
-        np.empty_like(theta),
-        threads,
-        losses,
-    )
+    settings = _flush_from_python()
+    try:
+        steps = _train(
+            theta,
+            examples,
+            targets,
+            epochs,
+            N,
+            rate,
+            chosen if isinstance(chosen, SGD) else None,
+            chosen if isinstance(chosen, Momentum) else None,
+            chosen if isinstance(chosen, Nesterov) else None,
+            chosen if isinstance(chosen, Adam) else None,
+            chosen if isinstance(chosen, AdamW) else None,
+            chosen if isinstance(chosen, RMSProp) else None,
+            memory,
+            steps,
+            shuffle,
+            np.random.default_rng(seed),
+            order,
+            np.empty((2, order.size + 8), dtype),
+            np.empty((1, order.size + 8), dtype),
+            np.empty_like(theta),
+            threads,
+            settings,
+            losses,
+        )
+    finally:
+        _restore_from_python(settings)
     if state is not None:
         state.optimizer, state.steps, state.vectors = type(chosen).__name__, steps, memory
     return _unpack(theta), losses
@@ -1029,6 +1033,17 @@ def _flush_subnormals() -> int:
 
 def _restore(settings: int) -> None:
     """The processor's settings as they were before `_flush_subnormals`."""
+
+
+@njit(error_model="numpy")
+def _flush_from_python() -> int:
+    """`_flush_subnormals` for Python, where it has no meaning itself."""
+    return _flush_subnormals()
+
+
+@njit(error_model="numpy")
+def _restore_from_python(settings: int) -> None:
+    _restore(settings)
 
 
 @overload(_flush_subnormals, inline="always")

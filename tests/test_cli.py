@@ -186,7 +186,7 @@ def test_generate_to_stdout_is_the_module(run: Command, small: Path) -> None:
 def test_generate_explains_the_module(run: Command, small: Path, tmp_path: Path) -> None:
     result = run("generate", small, "--explain")
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("gradients: examples in blocks of 32, 4 and 1\n")
+    assert result.out.startswith("gradients: examples in blocks of 32, 4 and 1")
     target = tmp_path / "small_module.py"
     written = run("generate", small, "--explain", "-o", target)
     assert (written.out, target.read_text()) == (result.out, run("generate", small).out)

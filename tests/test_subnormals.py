@@ -74,6 +74,15 @@ def test_threads_are_left_as_they_were(line: Any) -> None:
     assert (found > 0).all()
 
 
+def test_an_error_leaves_the_processor_as_it_was() -> None:
+    module = imported("raises", text_of(network(1, [(1, "identity")], "binary_cross_entropy")), "<raises>")
+    ones = np.ones((4, 1))
+    with pytest.raises(ValueError, match="lies outside"):
+        module.train(parameters(module, [[2.0]], [0.0]), ones, ones, **ONE_STEP)
+    half = np.full(1, np.finfo(np.float32).tiny, dtype=np.float32) / 2
+    assert half[0] > 0
+
+
 def test_python_itself_takes_no_notice() -> None:
     module = interpreted(LINE)
     p = parameters(module, [[0.0]], [1e-19], dtype=np.float32)

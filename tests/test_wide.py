@@ -31,7 +31,7 @@ def kernel(net: Network, name: str) -> str:
     ],
 )
 def test_where_they_are_asked_for(net: Network, asked: bool) -> None:
-    assert "np.dot(" in kernel(net, "gradients")
+    assert "_product(" in kernel(net, "gradients")  # whole batches
     assert ("_wide_vectors()" in kernel(net, "gradients")) == asked
     assert ("_wide_vectors()" in kernel(net, "predict")) == asked
     assert ("def _wide_vectors(" in text_of(net)) == asked
