@@ -15,6 +15,7 @@ from codegen.training import Taken
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
+LONG_BLOCKS = {"long": "_if_float32(theta)"}  # what callers of a batch give
 INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
@@ -39,8 +40,8 @@ class BlockFunctions:
         block = self._block()
         batch = self._batch(block)
         given = [d for d in self.data if d.checked in batch.arguments]
-        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": "0"}
-        turned = {d.checked: f"{d.checked}.T" for d in given if d.rows.each}
+        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": "0", **LONG_BLOCKS}
+        turned = {d.checked: f"np.ascontiguousarray({d.checked}.T)" for d in given if d.rows.each}
         line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values | turned)}")
         yield block
         yield batch
@@ -86,7 +87,7 @@ class BlockFunctions:
     def _chunks(self, batch: Function) -> Function:
         """The batch by several threads."""
         size = self._derivatives[-1][1].stop.fixed
-        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]"})
+        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]", **LONG_BLOCKS})
         body = [
             f"count = (N + {CHUNK - 1}) // {CHUNK}",
             "for k in prange(count):",
@@ -116,7 +117,7 @@ class BlockFunctions:
         """The loops over the blocks, from the largest size to single examples."""
         if self.kernel.long > SIZES[0]:
             size = self.kernel.long
-            yield f"{INDENT}if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up"
+            yield f"{INDENT}if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up"
             end = f"stop - (stop - start) % {size}"
             yield from (INDENT + line for line in self._blocks_of(size, "start", end, block))
             yield f"{INDENT * 2}start = {end}"
@@ -183,7 +184,7 @@ class BlockFunctions:
         fields = {v.tensor for v in self.fields}
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        kinds = {"theta": "Array", **data, **constants, "start": "int", "stop": "int", "N": "int"}
+        kinds = {"theta": "Array", **data, **constants, "start": "int", "stop": "int", "N": "int", "long": "bool | None"}
         kinds |= {"out": "Array", "gradient": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}

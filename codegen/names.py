@@ -24,6 +24,7 @@ OWN = frozenset(
             "block",
             "prange",
             "wide",
+            "long",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array", "check_blas_return", "ensure_blas"),

@@ -242,14 +242,13 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Array) -> None:
+def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: bool | None, out: Array) -> None:
     """P for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
     In float32, blocks of 128 come first.
     """
-    real = theta.dtype.type
-    if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
+    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
             _predict_block(theta, examples, at, out, 128, True)
         start = stop - (stop - start) % 128
@@ -264,7 +263,7 @@ def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Ar
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, examples: Array, out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, examples.T, 0, examples.shape[0], out)
+    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], _if_float32(theta), out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -334,7 +333,7 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int, bloc
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int) -> float:
+def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, long: bool | None) -> float:
     """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -342,7 +341,7 @@ def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop
     """
     real = theta.dtype.type
     sum_L = 0.0
-    if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
+    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
             sum_L += _loss_block(theta, examples, targets, at, 128, True)
         start = stop - (stop - start) % 128
@@ -360,7 +359,7 @@ def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop
 @njit(error_model="numpy", fastmath=FAST)
 def _loss(theta: Array, examples: Array, targets: Labels) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, examples.T, targets, 0, examples.shape[0], examples.shape[0])
+    return _loss_batch(theta, np.ascontiguousarray(examples.T), targets, 0, examples.shape[0], examples.shape[0], _if_float32(theta))
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -536,7 +535,9 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, gradient: Array) -> float:
+def _gradients_batch(
+    theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, long: bool | None, gradient: Array
+) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -566,7 +567,7 @@ def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int,
     for j in range(5):
         db1[j] = real(0)
     sum_L = 0.0
-    if isinstance(real(0), Float32):  # a vector holds more numbers, and takes longer to add up
+    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
             sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 128, True)
         start = stop - (stop - start) % 128
@@ -593,7 +594,7 @@ def _gradients_chunks(
     for k in prange(count):
         first = 1024 * k
         settings = _flush_subnormals()
-        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
+        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, _if_float32(theta), chunks[k])
         _restore(settings)
     total = 0.0
     for p in range(82):
@@ -608,7 +609,9 @@ def _gradients_chunks(
 @njit(error_model="numpy", fastmath=FAST)
 def _gradients(theta: Array, examples: Array, targets: Labels, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(theta, examples.T, targets, 0, examples.shape[0], examples.shape[0], gradient)
+    return _gradients_batch(
+        theta, np.ascontiguousarray(examples.T), targets, 0, examples.shape[0], examples.shape[0], _if_float32(theta), gradient
+    )
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -833,7 +836,7 @@ def _train(
                 total += N * _gradients_chunks(theta, examples, targets, start, gradient, N, chunks, parts)
                 _flush_subnormals()
             else:
-                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, gradient)
+                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, _if_float32(theta), gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -1350,6 +1353,11 @@ def _per_example(like: Array, shape: tuple[int, ...], float32: int) -> Array:
     return _local(like, (*shape, float32 if like.dtype == np.float32 else 32))
 
 
+def _if_float32(theta: Array) -> bool | None:
+    """True in float32, else None: what is done if it is not None, the compiler then leaves out."""
+    return True if theta.dtype == np.float32 else None
+
+
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
     """The entries of a vector from `start` on, as an array."""
     return vector[start : start + math.prod(shape)].reshape(shape)
@@ -1373,6 +1381,16 @@ def _compiled_per_example(like: Any, shape: Any, float32: Any) -> Any:  # pyrigh
 
     def made(like: Any, shape: Any, float32: Any) -> Any:
         return _on_stack(like, shape, float32)
+
+    return made
+
+
+@overload(_if_float32, inline="always")
+def _compiled_if_float32(theta: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    found = True if theta.dtype == types.float32 else None
+
+    def made(theta: Any) -> bool | None:  # noqa: ARG001
+        return found
 
     return made
 
