@@ -57,7 +57,7 @@ def apart(net: Network) -> Any:
         return whole(net)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(networks(max_layers=4), st.integers(1, 5), st.integers(0, 10**6))
 def test_the_same_bits(net: Network, examples: int, seed: int) -> None:
     at = point(net, examples, seed)

@@ -179,7 +179,7 @@ def test_a_row_has_the_same_bits_whatever_the_other_rows_are() -> None:
         assert np.array_equal(product("right", a[:rows], b, np.zeros((rows, 40))), whole[:rows])
 
 
-@pytest.mark.parametrize("convention", ["rows", "columns", "xw"])
+@pytest.mark.parametrize("convention", ["rows", *(pytest.param(c, marks=pytest.mark.slow) for c in ("columns", "xw"))])
 @pytest.mark.parametrize("examples", [7, 21])
 def test_compiled_networks(convention: str, examples: int) -> None:
     """Of few examples, of which BLAS computes the products, and of more."""
