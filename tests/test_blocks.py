@@ -63,9 +63,9 @@ def test_blocks_compute_what_whole_batches_do(name: str, monkeypatch: pytest.Mon
         np.testing.assert_allclose(blocks.predict(p, X), whole.predict(p, X), rtol=1e-12, atol=1e-15)
         for mine, other in zip(gradient, expected, strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-13 * max(1, np.abs(other).max()))
-    p, X, y = data(NETS[name], blocks, COUNTS[-1])
+    last = data(NETS[name], blocks, COUNTS[-1])
     for shuffle in (True, False):  # the same examples in the same order
-        ways = [m.train(p, X, y, epochs=2, batch_size=33, learning_rate=0.1, shuffle=shuffle) for m in (blocks, whole)]
+        ways = [m.train(*last, epochs=2, batch_size=33, learning_rate=0.1, shuffle=shuffle) for m in (blocks, whole)]
         np.testing.assert_allclose(ways[0][1], ways[1][1], rtol=1e-12)
         for mine, other in zip(ways[0][0], ways[1][0], strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-12)
