@@ -1249,7 +1249,7 @@ def _compiled_per_example(like: Any, shape: Any, float32: Any) -> Any:  # pyrigh
 def _compiled_if_float32(theta: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     found = True if theta.dtype == types.float32 else None
 
-    def made(theta: Any) -> bool | None:  # noqa: ARG001
+    def made(theta: Any) -> bool | None:  # noqa: ARG001 (the signature is that of _if_float32)
         return found
 
     return made

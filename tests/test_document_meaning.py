@@ -13,6 +13,7 @@ import derive
 from derive import Network
 from derive.arithmetic import moved, numbers, passes, per_example
 from derive.bounds import X, bound
+from derive.build import Examples
 from derive.documents import render
 from derive.documents.document import Document
 from derive.documents.markdown import render_markdown
@@ -136,8 +137,8 @@ def test_same_text_twice() -> None:
     assert "## What the formulas say" in one
 
 
-def text_of(network: Network, examples: str = "batch") -> str:
-    derivation = derive.differentiate(network.program(examples=examples))  # type: ignore[arg-type]
+def text_of(network: Network, examples: Examples = "batch") -> str:
+    derivation = derive.differentiate(network.program(examples=examples))
     return render_markdown(Document(("",), (meaning(derivation, notation(derivation)),)))
 
 
