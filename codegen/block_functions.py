@@ -59,15 +59,15 @@ class BlockFunctions:
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
         shared = {v.tensor.name for v in self._own(self._around)}
         own = [self._local(v.tensor) for v in self._own(code) if v.tensor.name not in shared]
-        wide = [f"{INDENT}if wide is not None:", f"{INDENT * 2}_wide_vectors()"]
+        wide = [f"{INDENT}if wide is not None:", f"{INDENT * 2}_wide_vectors()", f"{INDENT}else:", f"{INDENT * 2}_vectors_of_four(theta)"]
         every = [*wide, *(INDENT + line for line in (*self._viewed(code), *own)), *code]
         count = len(self.kernel.sums)
         returns = "None" if count == 0 else "Real" if count == 1 else f"tuple[{', '.join(['Real'] * count)}]"
         purpose = (
-            f"{self.name}_batch for the examples of a block, from `start` on; their number is known to the compiler.\n\n"
+            f"{self.name}_batch for the examples of a block, from `start` on; their number is known where this is called.\n\n"
             f"{INDENT}wide: None for blocks that are shorter than the processor's widest vectors.\n{INDENT}"
         )
-        arguments = {**self._used(every, shared), "block": "int", "wide": "bool | None"}
+        arguments = {**self._used(every, shared), "block": "np.int64", "wide": "bool | None"}
         return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), INLINED)
 
     def _batch(self, block: Function) -> Function:
@@ -130,7 +130,8 @@ class BlockFunctions:
         sums = [t.name for t in self.kernel.sums]
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
         yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
-        call = block.call({"start": "at", "block": str(size), "wide": str(size >= SIZES[0] or None)})
+        # an int64 and no literal, for each of which Numba would compile the block
+        call = block.call({"start": "at", "block": f"np.int64({size})", "wide": str(size >= SIZES[0] or None)})
         if len(sums) == 1:
             yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
             return

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange, types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
 Array = npt.NDArray[np.floating[Any]]
@@ -181,13 +181,15 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_block(theta: Array, examples: Array, start: int, out: Array, block: int, wide: bool | None) -> None:
-    """_predict_batch for the examples of a block, from `start` on; their number is known to the compiler.
+def _predict_block(theta: Array, examples: Array, start: int, out: Array, block: np.int64, wide: bool | None) -> None:
+    """_predict_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
     if wide is not None:
         _wide_vectors()
+    else:
+        _vectors_of_four(theta)
     real = theta.dtype.type
     W1 = _part(theta, 0, (5, 4))
     b1 = _part(theta, 20, (5,))
@@ -250,14 +252,14 @@ def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: b
     """
     if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            _predict_block(theta, examples, at, out, 128, True)
+            _predict_block(theta, examples, at, out, np.int64(128), True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        _predict_block(theta, examples, at, out, 32, True)
+        _predict_block(theta, examples, at, out, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        _predict_block(theta, examples, at, out, 4, None)
+        _predict_block(theta, examples, at, out, np.int64(4), None)
     for at in range(stop - (stop - start) % 4, stop):
-        _predict_block(theta, examples, at, out, 1, None)
+        _predict_block(theta, examples, at, out, np.int64(1), None)
 
 
 @njit(error_model="numpy", fastmath=FAST)
@@ -267,13 +269,15 @@ def _predict(theta: Array, examples: Array, out: Array) -> None:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_block(theta: Array, examples: Array, targets: Labels, start: int, block: int, wide: bool | None) -> Real:
-    """_loss_batch for the examples of a block, from `start` on; their number is known to the compiler.
+def _loss_block(theta: Array, examples: Array, targets: Labels, start: int, block: np.int64, wide: bool | None) -> Real:
+    """_loss_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
     if wide is not None:
         _wide_vectors()
+    else:
+        _vectors_of_four(theta)
     real = theta.dtype.type
     W1 = _part(theta, 0, (5, 4))
     b1 = _part(theta, 20, (5,))
@@ -343,14 +347,14 @@ def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop
     sum_L = 0.0
     if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _loss_block(theta, examples, targets, at, 128, True)
+            sum_L += _loss_block(theta, examples, targets, at, np.int64(128), True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _loss_block(theta, examples, targets, at, 32, True)
+        sum_L += _loss_block(theta, examples, targets, at, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _loss_block(theta, examples, targets, at, 4, None)
+        sum_L += _loss_block(theta, examples, targets, at, np.int64(4), None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _loss_block(theta, examples, targets, at, 1, None)
+        sum_L += _loss_block(theta, examples, targets, at, np.int64(1), None)
     # (7a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -364,14 +368,16 @@ def _loss(theta: Array, examples: Array, targets: Labels) -> float:
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array, examples: Array, targets: Labels, start: int, N: int, gradient: Array, block: int, wide: bool | None
+    theta: Array, examples: Array, targets: Labels, start: int, N: int, gradient: Array, block: np.int64, wide: bool | None
 ) -> Real:
-    """_gradients_batch for the examples of a block, from `start` on; their number is known to the compiler.
+    """_gradients_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
     """
     if wide is not None:
         _wide_vectors()
+    else:
+        _vectors_of_four(theta)
     real = theta.dtype.type
     W1 = _part(theta, 0, (5, 4))
     b1 = _part(theta, 20, (5,))
@@ -569,14 +575,14 @@ def _gradients_batch(
     sum_L = 0.0
     if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
         for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 128, True)
+            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(128), True)
         start = stop - (stop - start) % 128
     for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 32, True)
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 4, None)
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(4), None)
     for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, 1, None)
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(1), None)
     # (7a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -1266,46 +1272,37 @@ def _restore_from_python(settings: int) -> None:
     _restore(settings)
 
 
-@overload(_flush_subnormals, inline="always")
-def _compiled_flush_subnormals() -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made() -> Any:
-        settings = _settings()
-        _set_settings(settings | 0x8000)  # "flush to zero"
-        return settings
+@type_callable(_flush_subnormals)
+def _flush_subnormals_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.uint32
 
-    return made
+    return found
 
 
-@overload(_restore, inline="always")
-def _compiled_restore(settings: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(settings, types.Integer):
-        return None
-
-    def made(settings: Any) -> Any:
-        _set_settings(settings)
-
-    return made
-
-
-@intrinsic(prefer_literal=False)
-def _settings(_: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        memory = cgutils.alloca_once_value(builder, context.get_constant(types.uint32, 0))
-        _access("stmxcsr", builder, memory)
-        return builder.load(memory)
-
-    return types.uint32(), build
+@lower_builtin(_flush_subnormals)
+def _compiled_flush_subnormals(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    memory = cgutils.alloca_once_value(builder, context.get_constant(types.uint32, 0))
+    _access("stmxcsr", builder, memory)
+    settings = builder.load(memory)
+    builder.store(builder.or_(settings, settings.type(0x8000)), memory)  # "flush to zero"
+    _access("ldmxcsr", builder, memory)
+    return settings
 
 
-@intrinsic(prefer_literal=False)
-def _set_settings(_: Any, settings: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        memory = cgutils.alloca_once(builder, context.get_data_type(types.uint32))
-        builder.store(context.cast(builder, arguments[0], settings, types.uint32), memory)
-        _access("ldmxcsr", builder, memory)
-        return context.get_dummy_value()
+@type_callable(_restore)
+def _restore_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(settings: Any) -> Any:
+        return types.none if isinstance(settings, types.Integer) else None
 
-    return types.void(settings), build
+    return found
+
+
+@lower_builtin(_restore, types.Integer)
+def _compiled_restore(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    settings = context.cast(builder, arguments[0], signature.args[0], types.uint32)
+    _access("ldmxcsr", builder, cgutils.alloca_once_value(builder, settings))
+    return context.get_dummy_value()
 
 
 def _access(instruction: str, builder: Any, memory: Any) -> None:
@@ -1316,28 +1313,46 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
 
 
-# -- wide vectors
+# -- the width of vectors
 
 
 def _wide_vectors() -> None:
     """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
 
 
-@overload(_wide_vectors, inline="always")
-def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made() -> None:
-        _prefer_wide_vectors()
+@type_callable(_wide_vectors)
+def _wide_vectors_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.none
 
-    return made
+    return found
 
 
-@intrinsic(prefer_literal=False)
-def _prefer_wide_vectors(_: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
-        return context.get_dummy_value()
+@lower_builtin(_wide_vectors)
+def _compiled_wide_vectors(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    return _prefer_vectors(context, builder, 512)
 
-    return types.void(), build
+
+def _vectors_of_four(like: Array) -> None:
+    """Asks the compiler for vectors of four numbers of an array's type in the function that calls this: a loop of 4 is one step."""
+
+
+@type_callable(_vectors_of_four)
+def _vectors_of_four_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(like: Any) -> Any:
+        return types.none if isinstance(like, types.Array) else None
+
+    return found
+
+
+@lower_builtin(_vectors_of_four, types.Array)
+def _compiled_vectors_of_four(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    return _prefer_vectors(context, builder, 32 * context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype)))
+
+
+def _prefer_vectors(context: Any, builder: Any, bits: int) -> Any:
+    set[Any].add(builder.function.attributes, f'"prefer-vector-width"="{bits}"')  # its own `add` takes no attribute with a value
+    return context.get_dummy_value()
 
 
 # -- arrays of kernels whose shapes are known when they are compiled
@@ -1363,74 +1378,74 @@ def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
     return vector[start : start + math.prod(shape)].reshape(shape)
 
 
-@overload(_local, prefer_literal=True, inline="always")
-def _compiled_local(like: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple):
-        return None
+@type_callable(_local)
+def _local_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(like: Any, shape: Any) -> Any:
+        return _array_type(like, shape)
 
-    def made(like: Any, shape: Any) -> Any:
-        return _on_stack(like, shape, None)
-
-    return made
+    return found
 
 
-@overload(_per_example, prefer_literal=True, inline="always")
-def _compiled_per_example(like: Any, shape: Any, float32: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(like, types.Array) or not isinstance(shape, types.BaseTuple) or not isinstance(float32, types.IntegerLiteral):
-        return None
+@type_callable(_per_example)
+def _per_example_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(like: Any, shape: Any, float32: Any) -> Any:
+        return _array_type(like, shape, 1) if isinstance(float32, types.IntegerLiteral) else None
 
-    def made(like: Any, shape: Any, float32: Any) -> Any:
-        return _on_stack(like, shape, float32)
-
-    return made
+    return found
 
 
-@overload(_if_float32, inline="always")
-def _compiled_if_float32(theta: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    found = True if theta.dtype == types.float32 else None
+@type_callable(_if_float32)
+def _if_float32_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(theta: Any) -> Any:
+        return types.boolean if theta.dtype == types.float32 else types.none
 
-    def made(theta: Any) -> bool | None:  # noqa: ARG001 (the signature is that of _if_float32)
-        return found
-
-    return made
+    return found
 
 
-@overload(_part, prefer_literal=True, inline="always")
-def _compiled_part(vector: Any, start: Any, shape: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(vector, types.Array) or not isinstance(start, types.IntegerLiteral) or not isinstance(shape, types.BaseTuple):
-        return None
+@type_callable(_part)
+def _part_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(vector: Any, start: Any, shape: Any) -> Any:
+        return _array_type(vector, shape) if isinstance(start, types.IntegerLiteral) else None
 
-    def made(vector: Any, start: Any, shape: Any) -> Any:
-        return _in_vector(vector, start, shape)
-
-    return made
+    return found
 
 
-@intrinsic(prefer_literal=True)
-def _on_stack(_: Any, like: Any, shape: Any, float32: Any) -> Any:
-    extents = _extents(shape)
-    if isinstance(float32, types.IntegerLiteral):
-        extents.append(float32.literal_value if like.dtype == types.float32 else 32)
-    kind = types.Array(like.dtype, len(extents), "C")
-
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
-        memory.align = 64  # a line of the cache: no vector lies in two
-        return _array(context, builder, kind, extents, memory)
-
-    return kind(like, shape, float32), build
+def _array_type(like: Any, shape: Any, more: int = 0) -> Any:
+    """The type of an array with an axis for each constant of a tuple, and so many more; None where they are no constants."""
+    if isinstance(like, types.Array) and isinstance(shape, types.BaseTuple) and all(isinstance(n, types.IntegerLiteral) for n in shape):
+        return types.Array(like.dtype, len(shape) + more, "C")
+    return None
 
 
-@intrinsic(prefer_literal=True)
-def _in_vector(_: Any, vector: Any, start: Any, shape: Any) -> Any:
-    extents = _extents(shape)
-    kind = types.Array(vector.dtype, len(extents), "C")
+@lower_builtin(_local, types.Array, types.BaseTuple)
+def _compiled_local(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    return _on_stack(context, builder, signature.return_type, _extents(signature.args[1]))
 
-    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        memory = make_array(vector)(context, builder, arguments[0]).data
-        return _array(context, builder, kind, extents, cgutils.gep(builder, memory, start.literal_value))
 
-    return kind(vector, start, shape), build
+@lower_builtin(_per_example, types.Array, types.BaseTuple, types.IntegerLiteral)
+def _compiled_per_example(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    like, shape, float32 = signature.args
+    examples = float32.literal_value if like.dtype == types.float32 else 32
+    return _on_stack(context, builder, signature.return_type, [*_extents(shape), examples])
+
+
+@lower_builtin(_if_float32, types.Array)
+def _compiled_if_float32(context: Any, _: Any, signature: Any, __: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    kind = signature.return_type
+    return context.get_dummy_value() if kind == types.none else context.get_constant(kind, True)
+
+
+@lower_builtin(_part, types.Array, types.IntegerLiteral, types.BaseTuple)
+def _compiled_part(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    vector, start, shape = signature.args
+    memory = make_array(vector)(context, builder, arguments[0]).data
+    return _array(context, builder, signature.return_type, _extents(shape), cgutils.gep(builder, memory, start.literal_value))
+
+
+def _on_stack(context: Any, builder: Any, kind: Any, extents: list[int]) -> Any:
+    memory = cgutils.alloca_once(builder, context.get_data_type(kind.dtype), math.prod(extents))
+    memory.align = 64  # a line of the cache: no vector lies in two
+    return _array(context, builder, kind, extents, memory)
 
 
 def _extents(shape: Any) -> list[int]:

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, lower_builtin, overload, type_callable
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.linalg import check_blas_return, ensure_blas
 
@@ -1322,46 +1322,37 @@ def _restore_from_python(settings: int) -> None:
     _restore(settings)
 
 
-@overload(_flush_subnormals, inline="always")
-def _compiled_flush_subnormals() -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made() -> Any:
-        settings = _settings()
-        _set_settings(settings | 0x8000)  # "flush to zero"
-        return settings
+@type_callable(_flush_subnormals)
+def _flush_subnormals_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.uint32
 
-    return made
+    return found
 
 
-@overload(_restore, inline="always")
-def _compiled_restore(settings: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    if not isinstance(settings, types.Integer):
-        return None
-
-    def made(settings: Any) -> Any:
-        _set_settings(settings)
-
-    return made
-
-
-@intrinsic(prefer_literal=False)
-def _settings(_: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        memory = cgutils.alloca_once_value(builder, context.get_constant(types.uint32, 0))
-        _access("stmxcsr", builder, memory)
-        return builder.load(memory)
-
-    return types.uint32(), build
+@lower_builtin(_flush_subnormals)
+def _compiled_flush_subnormals(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    memory = cgutils.alloca_once_value(builder, context.get_constant(types.uint32, 0))
+    _access("stmxcsr", builder, memory)
+    settings = builder.load(memory)
+    builder.store(builder.or_(settings, settings.type(0x8000)), memory)  # "flush to zero"
+    _access("ldmxcsr", builder, memory)
+    return settings
 
 
-@intrinsic(prefer_literal=False)
-def _set_settings(_: Any, settings: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        memory = cgutils.alloca_once(builder, context.get_data_type(types.uint32))
-        builder.store(context.cast(builder, arguments[0], settings, types.uint32), memory)
-        _access("ldmxcsr", builder, memory)
-        return context.get_dummy_value()
+@type_callable(_restore)
+def _restore_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(settings: Any) -> Any:
+        return types.none if isinstance(settings, types.Integer) else None
 
-    return types.void(settings), build
+    return found
+
+
+@lower_builtin(_restore, types.Integer)
+def _compiled_restore(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    settings = context.cast(builder, arguments[0], signature.args[0], types.uint32)
+    _access("ldmxcsr", builder, cgutils.alloca_once_value(builder, settings))
+    return context.get_dummy_value()
 
 
 def _access(instruction: str, builder: Any, memory: Any) -> None:
@@ -1372,28 +1363,29 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
 
 
-# -- wide vectors
+# -- the width of vectors
 
 
 def _wide_vectors() -> None:
     """Lets the compiler use vectors of 512 bits in the function that calls this, on a processor that has them."""
 
 
-@overload(_wide_vectors, inline="always")
-def _compiled_wide_vectors() -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made() -> None:
-        _prefer_wide_vectors()
+@type_callable(_wide_vectors)
+def _wide_vectors_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.none
 
-    return made
+    return found
 
 
-@intrinsic(prefer_literal=False)
-def _prefer_wide_vectors(_: Any) -> Any:
-    def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
-        set[Any].add(builder.function.attributes, '"prefer-vector-width"="512"')  # its own `add` takes no attribute with a value
-        return context.get_dummy_value()
+@lower_builtin(_wide_vectors)
+def _compiled_wide_vectors(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    return _prefer_vectors(context, builder, 512)
 
-    return types.void(), build
+
+def _prefer_vectors(context: Any, builder: Any, bits: int) -> Any:
+    set[Any].add(builder.function.attributes, f'"prefer-vector-width"="{bits}"')  # its own `add` takes no attribute with a value
+    return context.get_dummy_value()
 
 
 # -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
