@@ -71,22 +71,39 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _power(k: Real) -> Real:
-    """2^k for a whole number k from -1022 to 1023 (float32: -126 to 127): the bits of its exponent."""
-    if isinstance(k, Float32):
-        return np.int32(np.float32(k + np.float32(1.5 * 2**23 + 127)).view(np.int32) << 23).view(np.float32)
-    return np.int64(np.float64(k + np.float64(1.5 * 2**52 + 1023)).view(np.int64) << 52).view(np.float64)
+def _bias(x: Real) -> Real:
+    """A number so large that added to another it makes this a whole number k; the last bits of the sum are the exponent of 2^k."""
+    return np.float32(1.5 * 2**23 + 127) if isinstance(x, Float32) else np.float64(1.5 * 2**52 + 1023)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
-    """k and exp(r) - 1, where x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980)."""
+def _scaled(y: Real, n: Real) -> Real:
+    """y 2^k, where n = k + 1023 + _bias(n) (float32: k + 127 + _bias(n)), also where 2^k is out of range: twice by half the exponent."""
+    if isinstance(n, Float32):
+        whole = np.float32(n).view(np.uint32)
+        half = np.uint32(whole >> np.uint32(1))
+        first, second = np.uint32(half << np.uint32(23)), np.uint32((whole - half) << np.uint32(23))
+        return y * first.view(np.float32) * second.view(np.float32)
+    whole = np.float64(n).view(np.uint64)
+    half = np.uint64(whole >> np.uint64(1))
+    first, second = np.uint64(half << np.uint64(52)), np.uint64((whole - half) << np.uint64(52))
+    return y * first.view(np.float64) * second.view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
+    """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
+
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
+    """
     real = type(x)
     if isinstance(x, Float32):
-        whole, high, low = real(1.5 * 2**23), real(0.693359375), real(-0.00021219444)
+        high, low = real(0.693359375), real(-0.00021219444)
     else:
-        whole, high, low = real(1.5 * 2**52), real(0.6931471803691238), real(1.9082149292705877e-10)
-    k = ((x - rest) * real(1 / math.log(2)) + whole) - whole
+        high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
+    bias = _bias(x) + more
+    n = (x - rest) * real(1 / math.log(2)) + bias
+    k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
     r = most - less
@@ -101,25 +118,16 @@ def _reduced(x: Real, rest: Real) -> tuple[Real, Real]:
         q = q * rr + (real(0.00019841269863040545) * r + real(0.0013888888917196719))
         q = q * rr + (real(0.008333333333330065) * r + real(0.041666666666624164))
         q = q * rr + (real(0.16666666666666669) * r + real(0.5000000000000001))
-    return k, r + (rr * q + ((most - r) - less))
-
-
-@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _scaled(y: Real, k: Real) -> Real:
-    """y 2^k for a whole number k, also where 2^k is out of range."""
-    real = type(k)
-    whole = real(1.5 * 2**23) if isinstance(k, Float32) else real(1.5 * 2**52)
-    half = (real(0.5) * k + whole) - whole
-    return y * _power(half) * _power(k - half)
+    return n, r, rr * q, (most - r) - less
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _exp(x: Real) -> Real:
-    """exp(x), within 1 ulp: 2^k exp(r)."""
+    """exp(x), within 1.1 ulp: 2^k exp(r)."""
     real = type(x)
-    low, high = (real(-104), real(89)) if isinstance(x, Float32) else (real(-746), real(710))
-    k, e = _reduced(min(max(x, low), high), real(0))
-    return _scaled(real(1) + e, k)
+    low, high, more = (real(-104), real(89), real(127)) if isinstance(x, Float32) else (real(-746), real(710), real(1023))
+    n, r, p, _ = _reduced(min(max(x, low), high), real(0), more)
+    return _scaled(real(1) + (r + p), n)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
