@@ -15,7 +15,6 @@ from codegen.training import Taken
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
-LONG_BLOCKS = {"long": "_if_float32(theta)"}  # what callers of a batch give
 INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
@@ -40,7 +39,7 @@ class BlockFunctions:
         block = self._block()
         batch = self._batch(block)
         given = [d for d in self.data if d.checked in batch.arguments]
-        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": "0", **LONG_BLOCKS}
+        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": "0"}
         turned = {d.checked: f"np.ascontiguousarray({d.checked}.T)" for d in given if d.rows.each}
         line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values | turned)}")
         yield block
@@ -80,14 +79,14 @@ class BlockFunctions:
         long = self.kernel.long
         purpose = f"{self.purpose[:-1]}: of examples `start` to `stop - 1`, in blocks of {in_words(SIZES)}.\n\n"
         purpose += f"{INDENT}The examples lie along the last axis of their arrays, and the other axes in reverse order.\n"
-        purpose += f"{INDENT}In float32, blocks of {long} come first.\n" if long > SIZES[0] else ""
+        purpose += f"{INDENT}Blocks of {long} come first, in float32 of {2 * long}.\n" if long > SIZES[0] else ""
         purpose += INDENT
         return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), INLINED)
 
     def _chunks(self, batch: Function) -> Function:
         """The batch by several threads."""
         size = self._derivatives[-1][1].stop.fixed
-        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]", **LONG_BLOCKS})
+        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]"})
         body = [
             f"count = (N + {CHUNK - 1}) // {CHUNK}",
             "for k in prange(count):",
@@ -116,22 +115,21 @@ class BlockFunctions:
     def _every_block(self, block: Function) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
         if self.kernel.long > SIZES[0]:
-            size = self.kernel.long
-            yield f"{INDENT}if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up"
-            end = f"stop - (stop - start) % {size}"
-            yield from (INDENT + line for line in self._blocks_of(size, "start", end, block))
-            yield f"{INDENT * 2}start = {end}"
+            yield f"{INDENT}long = _doubled(theta, {self.kernel.long})"
+            yield from self._blocks_of("long", "start", "stop - (stop - start) % long", block)
+            yield f"{INDENT}start = stop - (stop - start) % long"
         ends = ["start", *(f"stop - (stop - start) % {size}" if size > 1 else "stop" for size in SIZES)]
         for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
             yield from self._blocks_of(size, first, end, block)
 
-    def _blocks_of(self, size: int, first: str, end: str, block: Function) -> Iterator[str]:
-        """The loop over the blocks of one size."""
+    def _blocks_of(self, size: int | str, first: str, end: str, block: Function) -> Iterator[str]:
+        """The loop over the blocks of one size: a number, or a variable for long ones."""
         sums = [t.name for t in self.kernel.sums]
         parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
-        yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size > 1 else ''}):"
+        yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size != 1 else ''}):"
         # an int64 and no literal, for each of which Numba would compile the block
-        call = block.call({"start": "at", "block": f"np.int64({size})", "wide": str(size >= SIZES[0] or None)})
+        number, wide = (size, True) if isinstance(size, str) else (f"np.int64({size})", size >= SIZES[0])
+        call = block.call({"start": "at", "block": number, "wide": str(wide or None)})
         if len(sums) == 1:
             yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
             return
@@ -185,7 +183,7 @@ class BlockFunctions:
         fields = {v.tensor for v in self.fields}
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        kinds = {"theta": "Array", **data, **constants, "start": "int", "stop": "int", "N": "int", "long": "bool | None"}
+        kinds = {"theta": "Array", **data, **constants, "start": "int", "stop": "int", "N": "int"}
         kinds |= {"out": "Array", "gradient": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}

@@ -24,7 +24,7 @@ from derive.index import Axis, Binder, Entry, Index, Size, Sum, Tensor
 from derive.program import Equation, Program, needed
 
 SIZES = (32, 4, 1)  # examples in a block: as many blocks of the first size as there are, then of the next
-LONG = 128  # examples of a block in float32, if its arrays fit: a vector of 16 numbers takes longer to add up than one of 8
+LONG = 64  # examples of the largest blocks, if their arrays fit, and twice as many in float32: sums over a block are added up once
 FASTEST = 48 * 1024  # bytes of the fastest memory
 CHUNK = 1024  # examples that a thread computes at a time
 LARGEST = 2**14  # numbers in the workspace of a block: more leave the fastest memory, and so much code takes long to compile
@@ -52,9 +52,9 @@ class BlockKernel:
 
     @property
     def long(self) -> int:
-        """How many examples the largest blocks hold in float32."""
+        """How many examples the largest blocks hold, in float32 twice as many."""
         numbers = self.workspace[-1].stop.fixed // SIZES[0]
-        return LONG if numbers * LONG * 4 <= FASTEST else SIZES[0]
+        return LONG if numbers * LONG * 8 <= FASTEST else SIZES[0]
 
 
 def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, finish: Finish) -> BlockKernel:

@@ -82,7 +82,7 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
         parts = {"before": kernel.before, "block": kernel.block, "after": kernel.after}
         every = [p for part, statements in parts.items() for p in placed(statements, part)]
         examples = f"examples in blocks of {in_words(SIZES)}"
-        examples += f", in float32 of {kernel.long} first" if kernel.long > SIZES[0] else ""
+        examples += f", of {kernel.long} first, in float32 of {2 * kernel.long}" if kernel.long > SIZES[0] else ""
         why = f"in blocks: every value is an example's own or a sum over examples, and no product of matrices has {CALL_PAYS} known entries"
     else:
         every = list(placed(kernel.body, ""))

@@ -11,7 +11,7 @@ import sympy as sp
 from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
-from codegen.block_functions import LONG_BLOCKS, BlockFunctions
+from codegen.block_functions import BlockFunctions
 from codegen.blocks import CHUNK, BlockKernel, NotInBlocksError, block_kernel
 from codegen.derivatives import Products
 from codegen.descent import Descent
@@ -226,7 +226,7 @@ class Module:
         calls = {name: k.call(values) for name, k in self.kernels.items()}
         if not self.in_blocks("gradients"):
             return calls
-        return calls | {"gradients": self.kernels["gradients_batch"].call({"stop": "start + N", **LONG_BLOCKS})}
+        return calls | {"gradients": self.kernels["gradients_batch"].call({"stop": "start + N"})}
 
     @cached_property
     def optimisers(self) -> list[optimisers.Shown]:
