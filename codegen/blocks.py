@@ -13,6 +13,7 @@ import sympy as sp
 from sympy import Expr
 
 from codegen.flat import flattened, outermost_binders, unused
+from codegen.logarithms import at_least_one
 from codegen.loops import Accumulate, Assign, Loop, MatrixProduct, Statement, accesses, entries, leaves, nested, with_entries
 from codegen.nests import opened, statements
 from codegen.order import bounded, loop_order, order_of
@@ -30,7 +31,7 @@ CHUNK = 1024  # examples that a thread computes at a time
 LARGEST = 2**14  # numbers in the workspace of a block: more leave the fastest memory, and so much code takes long to compile
 CALL_PAYS = 1024  # entries of a matrix from which on its products are better computed by calls, whole batches at a time
 
-Finish = Callable[[Sequence[Statement], Sequence[Tensor], set[str], Axis], tuple[Statement, ...]]
+Finish = Callable[[Sequence[Statement], Sequence[Tensor], set[str], Axis, set[str]], tuple[Statement, ...]]
 
 
 class NotInBlocksError(ValueError):
@@ -71,7 +72,10 @@ def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, fi
         parts.add(layout.equation(equation))
     given = [layout.tensor(t) for t in program.given]
     kept = [*given, *map(layout.tensor, outputs), *parts.shared(given)]
-    before, block, after = (layout.shown(finish(part, kept, taken, layout.inside)) for part in (parts.before, parts.block, parts.after))
+    large = at_least_one(flat, 2 * LONG)
+    before, block, after = (
+        layout.shown(finish(part, kept, taken, layout.inside, large)) for part in (parts.before, parts.block, parts.after)
+    )
     touched = tuple(dict.fromkeys(a.tensor for s in (*before, *block, *after) for a in accesses(s)))
     data = [layout.real(t) for t in given if layout.inside in t.axes]
     arrays = [t for t in touched if t.axes and t not in given and t.name not in {o.name for o in outputs if examples not in o.axes}]

@@ -28,6 +28,11 @@ CALLS: Mapping[type[Basic], str] = {
     Sigmoid: "_sigmoid",
 }
 
+
+class LogOfProduct(sp.Function):
+    """The logarithm of a product, a number of float64, in the type of the parameters."""
+
+
 SOFTPLUS = "_softplus"  # log(1 + exp(x)) for x at most 0
 
 

@@ -24,7 +24,7 @@ from derive.text import equation_text
 
 WIDTH = 140
 INDENT = "    "
-ADD = "_add"  # the module's function for sums that may be reordered
+FREE = {"sum": "_add", "product": "_times"}  # the module's functions for sums and products that may be reordered
 
 
 def lines(
@@ -128,7 +128,9 @@ class _Writer:
         if isinstance(leaf, Accumulate) and leaf.operation == "max":
             self.fitted(f"{element(target)} = np.maximum({element(target)}, ", value, ")", depth)
         elif isinstance(leaf, Accumulate) and leaf.reordered:
-            self.fitted(f"{element(target)} = {ADD}({element(target)}, ", value, ")", depth)
+            self.fitted(f"{element(target)} = {FREE[leaf.operation]}({element(target)}, ", value, ")", depth)
+        elif isinstance(leaf, Accumulate) and leaf.operation == "product":
+            self.fitted(f"{element(target)} *= ", value, "", depth)
         elif isinstance(leaf, Accumulate):
             first, rest = self.halves(leaf, depth)
             if rest != 0:
@@ -143,6 +145,8 @@ class _Writer:
             self.put(f"{element(target)} = {position(value)}", depth)
         elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
+        elif value == 1 and leaf.starts:
+            self.put(f"{element(target)} = 1.0", depth)  # and so is a product
         else:
             first, rest = self.halves(leaf, depth)
             self.fitted(f"{element(target)} = ", first, "", depth)

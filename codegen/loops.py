@@ -15,7 +15,7 @@ from sympy import Basic, Expr
 from derive.index import Entry, Index, Tensor
 from derive.program import Equation
 
-Operation = Literal["sum", "max"]
+Operation = Literal["sum", "product", "max"]
 
 
 class _Touching:
@@ -48,9 +48,9 @@ class Assign(_Touching):
 
 @dataclass(frozen=True)
 class Accumulate(_Touching):
-    """target = target + value, or the larger of the two (NaN if either is), where the guards hold.
+    """target = target + value, their product, or the larger of the two (NaN if either is), where the guards hold.
 
-    reordered: the terms of the sum may be added in any order, so that a processor can add several at a time.
+    reordered: the terms of the sum, or factors, may be taken in any order, so that a processor can take several at a time.
     """
 
     equation: Equation
@@ -127,7 +127,7 @@ class Access:
 
     tensor: Tensor
     indices: tuple[Expr, ...]
-    kind: Literal["read", "write", "sum", "max"]
+    kind: Literal["read", "write", "sum", "product", "max"]
     path: tuple[Loop, ...] = ()
 
 

@@ -12,7 +12,7 @@ import sympy as sp
 from sympy import Basic, Expr
 
 from codegen.constants import ADD, ATOM, CHOICE, MULTIPLY, OR, POWER, SIGN, constant, is_constant, negative, positive_first
-from codegen.elementary import call
+from codegen.elementary import LogOfProduct, call
 from derive.functions import AtLeast, Log1p
 from derive.index import AtMost, Delta, Entry, Index, Indicator, InRange, Size
 
@@ -103,6 +103,8 @@ def _function(e: Expr) -> tuple[str, int]:
         return f"abs({code(x)})", ATOM
     if isinstance(e, AtLeast):
         return _at_least(x, e.args[1]), ATOM
+    if isinstance(e, LogOfProduct):
+        return f"real(_log({code(x)}))", ATOM
     if isinstance(e, sp.sign):
         return f"np.sign({code(x)})", ATOM
     raise ValueError(f"no Python text for {e} ({type(e).__name__})")

@@ -1,4 +1,5 @@
-"""Sums that loops add to one array entry are held in a variable meanwhile; sums in long innermost loops may be added in any order."""
+"""Sums that loops add to one array entry are held in a variable meanwhile; sums and products in long innermost loops
+may be taken in any order."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ REORDERED_EXTENT = 8  # a shorter sum is a line of additions, not a loop
 
 
 def reordered(statement: Statement) -> Statement:
-    """The statement with the sums of its innermost loops free to be added in any order."""
+    """The statement with the sums and products of its innermost loops free to be taken in any order."""
     if not isinstance(statement, Loop):
         return statement
     if any(isinstance(s, Loop) for s in statement.body):
@@ -91,6 +92,6 @@ def reordered(statement: Statement) -> Statement:
 
 
 def _freed(statement: Statement, index: Index) -> Statement:
-    if isinstance(statement, Accumulate) and statement.operation == "sum" and index not in statement.target.free_symbols:
+    if isinstance(statement, Accumulate) and statement.operation != "max" and index not in statement.target.free_symbols:
         return replace(statement, reordered=True)
     return statement

@@ -14,7 +14,7 @@ from codegen.arguments import Rows
 from codegen.elementary import PRODUCTS, copies
 from codegen.fixed import constants
 from codegen.functions import fitted
-from codegen.lines import ADD, INDENT, WIDTH
+from codegen.lines import FREE, INDENT, WIDTH
 from codegen.module import Module
 from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT
 from codegen.training import arranged, gathered
@@ -87,7 +87,8 @@ def _shown(module: Module) -> dict[str, object]:
         "elementary": copies(every),
         "own_products": copies(every, PRODUCTS),
         "descent": module.descent,
-        "reorders": any(f" {ADD}(" in line for line in every),
+        "adds": any(f" {FREE['sum']}(" in line for line in every),
+        "multiplies": any(f" {FREE['product']}(" in line for line in every),
         "blas": any("np.dot(" in line or f"{PRODUCT}(" in line for line in every),
         "tiles": {"fewest": FEWEST, "log2_most": MOST.bit_length() - 1} if any(f"{PRODUCT}(" in line for line in every) else None,
         "adds_products": any(f"{ADD_PRODUCT}(" in line for line in every),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from codegen.flat import flattened
 from codegen.fusion import contracted, fused, tracked_once
 from codegen.in_place import in_place
+from codegen.logarithms import one_logarithm
 from codegen.loops import Demand, Statement, accesses, entries, nested, with_entries
 from codegen.nests import statements
 from codegen.order import loop_order
@@ -70,9 +71,15 @@ def finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[
     return _in_variables(tracked_once(fused(scheduled)), kept, taken)
 
 
-def block_finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str], inside: Axis) -> tuple[Statement, ...]:
-    """The same for a part of a kernel in blocks, whose loops over the examples, the axis `inside`, stay innermost."""
+def block_finished(
+    scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str], inside: Axis, large: set[str]
+) -> tuple[Statement, ...]:
+    """The same for a part of a kernel in blocks, whose loops over the examples, the axis `inside`, stay innermost.
+
+    large: the names of tensors of which a product over a block has one logarithm.
+    """
     loops = summed_apart(tracked_once(fused(divided(scheduled, kept, taken, inside))), inside)
+    loops = one_logarithm(loops, large, taken, inside)
     return together(_in_variables(loops, kept, taken), inside)
 
 

@@ -189,14 +189,15 @@ def _sums(own: Sequence[Placed]) -> Iterator[str]:
         held = bool(place.path) and not leaf.target.indices
         over = [loop for loop in place.path[_outside(place, own) :] if loop.index not in leaf.target.free_symbols]
         summed = _labels(over)
-        what = "sum" if leaf.operation == "sum" else "maximum"
+        what = {"sum": "sum", "product": "product", "max": "maximum"}[leaf.operation]
         if summed:
             yield f"{what} over {summed}: {'kept in a variable' if held else 'kept in an array'}"
         for loop in place.path:
             if loop.step > 1:
                 yield f"loop over {loop.index.label}: {loop.step} terms at a time"
         if leaf.reordered:
-            yield f"sum over {place.path[-1].index.label}: added in any order, so that a processor can add several terms at a time"
+            taken, parts = ("added", "terms") if leaf.operation == "sum" else ("multiplied", "factors")
+            yield f"{what} over {place.path[-1].index.label}: {taken} in any order, so that a processor can take several {parts} at a time"
         if any(not isinstance(i, Index) and not i.is_number for i in leaf.target.indices):
             yield f"added at computed positions {leaf.target}, without a test of every position"
 
