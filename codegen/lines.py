@@ -146,7 +146,7 @@ class _Writer:
         elif value == 0 and not leaf.equation.indices:
             self.put(f"{element(target)} = 0.0", depth)  # a sum over all examples is kept in float64
         elif value == 1 and leaf.starts:
-            self.put(f"{element(target)} = 1.0", depth)  # and so is a product
+            self.put(f"{element(target)} = np.float64(1)", depth)  # and so is a product
         else:
             first, rest = self.halves(leaf, depth)
             self.fitted(f"{element(target)} = ", first, "", depth)

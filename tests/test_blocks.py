@@ -18,7 +18,7 @@ from tests.allocations import allocates_in_its_loop
 from tests.modules import interpreted, network, text_of
 from tests.random_networks import networks
 
-COUNTS = (1, 3, 4, 7, 31, 32, 33, 41, 64, 71)  # blocks of 32, of 4 and single examples, in every mixture
+COUNTS = (1, 3, 4, 7, 31, 32, 33, 41, 64, 71, 105)  # blocks of 64, of 32, of 4 and single examples, in every mixture
 IMAGES: dict[str, Any] = {
     "name": "tested",
     "inputs": [2, 3],
@@ -71,10 +71,10 @@ def test_blocks_compute_what_whole_batches_do(name: str, monkeypatch: pytest.Mon
             np.testing.assert_allclose(mine, other, rtol=1e-10, atol=1e-12)
 
 
-def test_float32_has_longer_blocks_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 128 examples, before those of 32, 4 and 1; the arrays of a wide network would not fit."""
+def test_longer_blocks_come_first_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 64 examples, in float32 of 128, before those of 32, 4 and 1; the arrays of a wide network would not fit."""
     net = NETS["rows"]
-    assert "of 128 come first" in text_of(net)
+    assert "Blocks of 64 come first, in float32 of 128." in text_of(net)
     assert "come first" not in text_of(network(3, [*[(31, "tanh")] * 4, (3, "identity")], "softmax_cross_entropy"))
     blocks, whole = interpreted(net), in_whole_batches(net, monkeypatch)
     sizes: list[int] = []
@@ -85,16 +85,15 @@ def test_float32_has_longer_blocks_where_they_fit(monkeypatch: pytest.MonkeyPatc
         return block(*arguments)
 
     monkeypatch.setattr(blocks, "_gradients_block", counted)
-    for examples in (127, 128, 165, 293):
-        p, X, y = data(net, blocks, examples, np.float32)
-        expected = whole.gradients(*data(net, whole, examples))[1]
-        for mine, other in zip(blocks.gradients(p, X, y)[1], expected, strict=True):
-            assert mine.dtype == np.float32
-            np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5 * np.abs(other).max())
-    assert [sizes.count(size) for size in (128, 32, 4, 1)] == [4, 5, 9, 5]
-    sizes.clear()
-    blocks.gradients(*data(net, blocks, 165))
-    assert sizes == [32] * 5 + [4, 1]
+    for dtype, expected, tolerance in ((np.float32, [4, 5, 9, 5], 1e-5), (np.float64, [9, 3, 9, 5], 1e-13)):
+        for examples in (127, 128, 165, 293):
+            p, X, y = data(net, blocks, examples, dtype)
+            right = whole.gradients(*data(net, whole, examples))[1]
+            for mine, other in zip(blocks.gradients(p, X, y)[1], right, strict=True):
+                assert mine.dtype == dtype
+                np.testing.assert_allclose(mine, other, rtol=10 * tolerance, atol=tolerance * np.abs(other).max())
+        assert [sizes.count(size) for size in (128 if dtype is np.float32 else 64, 32, 4, 1)] == expected
+        sizes.clear()
 
 
 @pytest.mark.parametrize("types", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
