@@ -128,7 +128,10 @@ def test_wrong_directions_are_refused(classifier: tuple[Any, Point]) -> None:
         module.jacobian_vector_product(p, at.X, None, at.X + 0j)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "gelu", "gelu_tanh", "silu", "softplus", "elu", "softmax"])
+MORE = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("gelu", "silu", "elu")]
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "gelu_tanh", "softplus", "softmax", *MORE])
 def test_saturated_units_have_finite_products(activation: str) -> None:
     """Far from zero no second derivative may be 0 times infinity."""
     net = with_products(network(2, [(3, activation), (2, "identity")], "softmax_cross_entropy"), "jacobian", "hvp")
