@@ -172,7 +172,9 @@ def test_modules_pass_the_rules_for_handwritten_code(tmp_path: Path) -> None:
         network(3, deep, {"kind": "softmax_cross_entropy", "targets": "probabilities"}, "columns"),
         network(3, [(400, "leaky_relu"), (10, "identity")], "softmax_cross_entropy", "xw"),
         network(3, [(4, "tanh"), (3, "identity")], "softmax_cross_entropy").model_copy(update=products),  # in blocks
-        network(3, [(4, "tanh"), (3, "identity")], {"kind": "mean_squared_error", "sample_weights": True}, "columns").model_copy(update=products),
+        network(3, [(4, "tanh"), (3, "identity")], {"kind": "mean_squared_error", "sample_weights": True}, "columns").model_copy(
+            update=products
+        ),
     ]
     for k, net in enumerate(nets):
         (tmp_path / f"m{k}.py").write_text(text_of(net))

@@ -41,7 +41,10 @@ def compiled(net: Network, cache: Path) -> Any:
         return codegen.build(net)
 
 
-UNITS = {"rows": (9, 5), "columns": (90, 15)}  # rows: in blocks; columns: in whole batches, with products of matrices (15 x 90) and with loops
+UNITS = {
+    "rows": (9, 5),
+    "columns": (90, 15),
+}  # rows: in blocks; columns: in whole batches, with products of matrices (15 x 90) and with loops
 
 
 @pytest.fixture(scope="session", params=list(UNITS))

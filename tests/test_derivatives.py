@@ -15,7 +15,8 @@ from chainrule.sample import sample, sample_of
 from chainrule.verify import Verification, verify_at
 from codegen.render import module_text
 from derive import Network
-from derive.program import Derivation, ProductKind
+from derive.derivation import Derivation
+from derive.program import ProductKind
 from tests import module_cases
 from tests.modules import interpreted, interpreted_text, network
 from tests.random_networks import Point, point
