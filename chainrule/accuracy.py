@@ -17,11 +17,11 @@ import numpy as np
 from sympy import Expr
 
 from chainrule.pointwise import GRID, Form, Pointwise, pointwise
+from derive.derivation import Derivation
 from derive.domains.digits import CONTEXT, Digits, RealNumber
 from derive.domains.number import Outside
 from derive.evaluate import evaluate
 from derive.functions import AtLeast
-from derive.program import Derivation
 from derive.proof.interpret import Interpreter
 
 SIZES = (1e-20, 1e-8, 1e-3, 0.1, 0.5, 1.0, 3.0, 10.0, 20.0, 50.0, 100.0, 300.0, 700.0, 1000.0, 1e4)

@@ -25,8 +25,8 @@ from chainrule.progress import Report, silent
 from chainrule.specs import InputError
 from derive import Network
 from derive.build import Examples
+from derive.derivation import Derivation
 from derive.documents import Format, Module
-from derive.program import Derivation
 
 MODULES = Path("generated")
 DOCUMENTS = Path("docs/derivations")

@@ -5,21 +5,17 @@ Exit codes: 0 right, 1 the check failed, 2 the input was wrong (usage, spec, fil
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 import derive
 from chainrule import tables
 from chainrule.check import check, repair
-from chainrule.commands import FileFormat, Proof, Request, Text, agree, document, explain, format_of, generate, prove
+from chainrule.commands import FileFormat, Proof, Request, agree, document, explain, format_of, generate, prove
+from chainrule.console import err, fail, out, print_record, print_text, visible
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.numbers import Mismatch
@@ -35,7 +31,6 @@ from derive.build import Examples
 from derive.documents import Detail, Gradients
 from derive.documents.numbers import Sheet
 from derive.network import Convention
-from derive.spec_errors import Problem
 
 FAILED, WRONG_INPUT = 1, 2
 
@@ -60,46 +55,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write into this file; - is stdout, as without it.")]
 Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
 
-out = Console(highlight=False, markup=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-
 
 def main() -> NoReturn:
     """Run the command line and exit."""
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except typer.TyperException as error:
-        _fail(f"{error.format_message().rstrip('.')}; see chainrule --help, or --help after a command")
+        fail(f"{error.format_message().rstrip('.')}; see chainrule --help, or --help after a command", WRONG_INPUT)
     except SpecError as error:
-        _fail(str(error), error.problems)
+        fail(str(error), WRONG_INPUT, error.problems)
     except (InputError, ModuleError, OSError) as error:
-        _fail(str(error))
+        fail(str(error), WRONG_INPUT)
     except Mismatch as error:
-        _fail(str(error), code=FAILED)
+        fail(str(error), FAILED)
 
 
 def _network(spec: str) -> Network:
     """The network of a spec, after hints at what is probably not meant."""
     network = network_of(spec)
     for hint in network.hints:
-        err.print(f"hint: {_visible(hint)}", style="yellow")
+        err.print(f"hint: {visible(hint)}", style="yellow")
     return network
-
-
-def _fail(message: str, problems: Sequence[Problem] = (), code: int = WRONG_INPUT) -> NoReturn:
-    err.print(f"error: {_visible(message)}", style="red")
-    if "--json" in sys.argv:
-        with contextlib.suppress(OSError):  # stdout itself may be what cannot be written
-            _print_record({"error": message, "problems": [vars(problem) for problem in problems]})
-            sys.stdout.flush()
-    sys.exit(code)
 
 
 @app.command("schema", epilog="Example: chainrule schema > network.schema.json")
 def schema_command(as_json: Json = False) -> None:
     """Print the JSON Schema of spec files, for editors."""
     del as_json  # the schema is JSON in any case
-    _print_record(derive.json_schema())
+    print_record(derive.json_schema())
 
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
@@ -124,7 +107,7 @@ def prove_command(
             proof = Proof(network.name, agree(network, convention, examples, report, number).verdicts)
         else:
             proof = prove(network, convention, examples, report, number)
-    _print_record(proof.record()) if as_json else tables.proof(out, proof)
+    print_record(proof.record()) if as_json else tables.proof(out, proof)
     _exit(proof.holds)
 
 
@@ -181,7 +164,7 @@ def derive_command(
     network = _network(spec)
     with shown(err) as report:
         made = document(network, request, file, report)
-    _print_text(made, as_json)
+    print_text(made, as_json)
 
 
 @app.command("generate", epilog="Example: chainrule generate digits -o digits.py")
@@ -203,14 +186,14 @@ def generate_command(
         return
     with shown(err) as report:
         made = generate(network, file, report)
-    _print_text(made, as_json)
+    print_text(made, as_json)
 
 
 def _explain(network: Network, file: Path | None, as_json: bool) -> None:
     with shown(err) as report:
         made = explain(network, file, report)
     if as_json:
-        _print_record(made.record())
+        print_record(made.record())
         return
     sys.stdout.write(text(made.kernels))
     if file is not None:
@@ -232,7 +215,7 @@ def check_command(
         found = check(root, processes, report)
     if fix:
         found = repair(root, found)
-    _print_record(found.record()) if as_json else tables.check(out, found)
+    print_record(found.record()) if as_json else tables.check(out, found)
     _exit(found.holds)
 
 
@@ -252,7 +235,7 @@ def verify_command(
     network = _network(spec)
     with shown(err) as report:
         verified = verify(network, examples, seed, report)
-    _print_record(verified.record()) if as_json else tables.verification(out, verified)
+    print_record(verified.record()) if as_json else tables.verification(out, verified)
     _exit(verified.holds)
 
 
@@ -274,36 +257,8 @@ def train_command(
     network = _network(spec)
     with shown(err) as report:
         trained = train(network, DATA_SETS[data](dtype), Settings(epochs, batch_size, learning_rate, seed, dtype), report)
-    _print_record(trained.record()) if as_json else tables.training(out, trained)
+    print_record(trained.record()) if as_json else tables.training(out, trained)
     _exit(trained.finite)
-
-
-def _print_record(record: Mapping[str, object]) -> None:
-    """One JSON object; numbers that JSON does not know (NaN, infinity) become null."""
-    sys.stdout.write(json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
-
-
-def _visible(message: str) -> str:
-    """A message whose control characters, from the name of a file, reach no terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _finite(below) for key, below in cast(Mapping[str, object], value).items()}
-    if isinstance(value, list | tuple):
-        return [_finite(below) for below in cast(Sequence[object], value)]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _print_text(made: Text, as_json: bool) -> None:
-    """The text itself, byte for byte, unless it went into a file."""
-    if as_json:
-        _print_record(made.record())
-    elif made.file is None:
-        sys.stdout.write(str(made.text))
-    else:
-        err.print(f"wrote {made.file}")
 
 
 def _exit(holds: bool) -> None:

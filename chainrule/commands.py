@@ -21,10 +21,10 @@ from chainrule.worksheet import Wanted, worksheet
 from codegen.explain import KernelPlan
 from derive import Agreement, Network
 from derive.build import Examples
+from derive.derivation import Derivation
 from derive.documents import Detail, Format, Gradients, Module
 from derive.names import OTHER_MODULES
 from derive.network import Convention
-from derive.program import Derivation
 from derive.proof import Verdict
 
 FileFormat = Literal["markdown", "latex", "html", "pdf"]

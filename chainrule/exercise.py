@@ -20,8 +20,10 @@ from chainrule.sample import Sample, in_order, sample
 from chainrule.specs import InputError
 from codegen.about import about
 from derive import Network, SpecError
+from derive.derivation import with_gradients
 from derive.evaluate import evaluate
-from derive.program import Program, gradient_of, with_gradients
+from derive.family import gradient_of
+from derive.program import Program
 
 MOST_VALUES = 150  # that a student computes
 EXAMPLES = (2, 1)  # in an exercise, as far as MOST_VALUES allows

@@ -16,8 +16,10 @@ from chainrule.sample import Sample, in_order, sample
 from chainrule.specs import InputError
 from codegen.about import about
 from derive import Network
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
-from derive.program import Derivation, Program, gradient_of
+from derive.family import gradient_of
+from derive.program import Program
 from derive.worked import Worked, work
 
 ALLOWED = 1e-12  # between two calculations of one value, relative to the largest of its kind

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from derive.derivation import Derived
 from derive.evaluate import value
+from derive.family import gradient_of
 from derive.index import Entry, Tensor, free_indices
-from derive.program import Derived, Equation, gradient_of
+from derive.program import Equation
 
 REACH, STEP = 5.0, 0.05  # x from -5 to 5
 STEEPEST = 8.0  # a steeper rise between two points is a jump

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import derive
 from derive import Network
 from derive.choices import needed
+from derive.derivation import Derivation, Derived
 from derive.evaluate import evaluate
 from derive.formulas.losses import Loss
 from derive.formulas.operation import Operation, Parameter
 from derive.index import Tensor
-from derive.program import Derivation, Derived, Equation
+from derive.program import Equation
 
 EXTENT, SHORT, STEPS = 4, 2, 2  # of an axis; of one that the formula does not name; of the steps of a recurrence
 STAND_IN = 2  # for a number that a spec must give

@@ -14,8 +14,9 @@ from fractions import Fraction
 import sympy as sp
 from sympy import Basic, Expr
 
+from derive.derivation import Derivation
 from derive.index import ArgMax, Axis, Binder, Entry, Index, Indicator, Max, Sign, Size, Sum, Tensor, tensors
-from derive.program import Derivation, Equation, Program
+from derive.program import Equation, Program
 
 GRID = Axis("g", "G", meaning="the inputs that are tried")
 FREE = Tensor("free", (GRID,))

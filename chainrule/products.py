@@ -13,7 +13,7 @@ from chainrule.kinks import Kinks
 from chainrule.module import Array, Module, Parameters, arrays
 from chainrule.sample import Sample, in_order, ordered
 from codegen.derivatives import jacobian_order
-from derive.program import Derivation, Product
+from derive.derivation import Derivation, Product
 
 STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
 DIFFERENCE = 1e-7  # allowed between a product and finite differences, beside the rounding of these

@@ -23,8 +23,10 @@ from chainrule.sample import Sample, in_order, sample
 from chainrule.specs import InputError
 from chainrule.taylor import Remainder, remainder
 from derive import Network
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
-from derive.program import Derivation, Program, gradient_of
+from derive.family import gradient_of
+from derive.program import Program
 
 STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
 DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these

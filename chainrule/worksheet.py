@@ -13,8 +13,8 @@ from chainrule.numbers import point, worked_at
 from chainrule.progress import Report, silent
 from derive import Network
 from derive.build import Examples
+from derive.derivation import Derivation
 from derive.documents.numbers import Numbers, Sheet
-from derive.program import Derivation
 
 LEARNING_RATE = {"numbers": 0.1, "exercise": 0.5, "solution": 0.5}  # where nobody says which
 COMPARED = "The generated module returns the same loss, prediction, gradients and step."

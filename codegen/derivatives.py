@@ -11,9 +11,9 @@ from codegen.functions import Function, Functions, Ranges, Results
 from codegen.planned import WHOLE, Planned
 from codegen.schedule import Kernel, kernel, run_time_axis
 from codegen.views import View, tuple_text
+from derive.derivation import Derivation, Product
 from derive.family import gradient_of
 from derive.index import Axis, Index, Tensor
-from derive.program import Derivation, Product
 
 DIRECTION, PRODUCT = "direction", "product"  # vectors like theta: the parts of a direction, and of the Hessian times it
 

@@ -15,8 +15,9 @@ from codegen.module import WORTH, Module
 from codegen.planned import Planned
 from codegen.schedule import Kernel
 from codegen.tactics import Key, Placed, placed, reasons, sharing, tactic
+from derive.derivation import Derivation
 from derive.network import Network
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.text import equation_text
 
 FIRST = ("gradients", "predict", "loss")

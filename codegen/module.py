@@ -23,10 +23,11 @@ from codegen.schedule import Range, block_finished, kernel, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
 from derive.compute import computed_program
+from derive.derivation import Derivation
 from derive.family import gradient_of
 from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
-from derive.program import Derivation, Program, needed
+from derive.program import Program, needed
 
 WORTH = 2**21  # parameters times examples of a batch from which on threads pay
 

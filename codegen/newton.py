@@ -21,11 +21,13 @@ def shown(kernels: Mapping[str, Function], values: Mapping[str, str], learned: i
     taken = {**loss.arguments, **product.arguments}
     vectors = {"theta", "statistics", "work", *MEMORY}
     data = [Argument(name, kind, values.get(name, name)) for name, kind in taken.items() if name not in vectors]
+    step_data = [a for a in data if a.name in product.arguments]
     memory = [Argument(name, "Array", "np.zeros_like(theta)") for name in ("candidate", *MEMORY)]
     memory += [Argument("work", "Array", f"np.empty({work}, theta.dtype)")] if work else []
-    inside = ["theta", *(a.name for a in data), *MEMORY, *(["work"] if work else [])]
+    inside = ["theta", *(a.name for a in step_data), *MEMORY, *(["work"] if work else [])]
     return {
         "data": data,
+        "step_data": step_data,
         "memory": memory,
         "size": learned,
         "work": work,

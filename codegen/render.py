@@ -18,9 +18,10 @@ from codegen.lines import FREE, INDENT, WIDTH
 from codegen.module import Module
 from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT
 from codegen.training import arranged, gathered
+from derive.derivation import Derivation
 from derive.index import Axis
 from derive.network import Network
-from derive.program import Derivation, Program
+from derive.program import Program
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from derive.compute import computed_program
+from derive.derivation import Derivation, with_gradients, with_products
 from derive.family import GRADIENT
 from derive.products import products
-from derive.program import Derivation, Program, with_gradients, with_products
+from derive.program import Program
 from derive.reverse import Sweep
 
 

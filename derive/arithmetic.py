@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from derive.derivation import Derivation
+from derive.family import gradient_of
 from derive.index import Axis, Binder, Entry, Indicator, Tensor
 from derive.operation_cost import ADDITIONS, MULTIPLICATIONS, Cost, cost
-from derive.program import Derivation, Equation, gradient_of, needed
+from derive.program import Equation, needed
 
 
 @dataclass(frozen=True)

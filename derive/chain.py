@@ -14,8 +14,9 @@ import sympy as sp
 from sympy import Expr
 
 from derive.algebra import cancel, cost, sum_out
+from derive.derivation import Step
 from derive.index import Entry, Index, Partial, Size, Sum, Tensor, inline, rewrite, tensors
-from derive.program import Equation, Fact, Step
+from derive.program import Equation, Fact
 from derive.reuse import stored
 from derive.template import Renaming
 from derive.terms import Term, derivative, eliminate, total

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derived, Step
+from derive.family import gradient_of
 from derive.index import ArgMax, Binder, Entry, Index, Indicator, Max, Sign, Sum, Tensor, free_indices, tensors
-from derive.program import Derived, Equation, Floors, Program, Step, gradient_of, needed
+from derive.program import Equation, Floors, Program, needed
 from derive.stable import hiding, stable_forms
 from derive.template import canonical
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import sympy as sp
 
+from derive.derivation import Derived, Product
 from derive.family import Family, gradient_of
 from derive.index import Axis, Entry, Tensor
-from derive.program import Derived, Equation, Product, ProductKind, Program, ProgramError
+from derive.program import Equation, ProductKind, Program, ProgramError
 from derive.reverse import Sweep
 from derive.tangents import Tangents, moving
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from derive.compared import InType, compared
+from derive.derivation import Derivation, Derived
 from derive.index import Axis, Binder, Entry, Sum, Tensor
-from derive.program import Derivation, Derived, Equation
+from derive.program import Equation
 from derive.rounded import NoValue
 from derive.template import canonical
 

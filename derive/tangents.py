@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from derive.chain import Link, Steps, solved
+from derive.derivation import Derived
 from derive.family import GRADIENT, Family
 from derive.index import Entry, Index, Sum, Tensor
-from derive.program import Derived, Equation
+from derive.program import Equation
 from derive.template import Renaming, canonical
 
 

@@ -9,9 +9,10 @@ from functools import cached_property
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Step
 from derive.family import GRADIENT, Family
 from derive.index import ArgMax, Axis, Entry, Index, Indicator, Size, Tensor, rename
-from derive.program import Equation, Fact, Step
+from derive.program import Equation, Fact
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from derive.derivation import Derivation, with_gradients
 from derive.evaluate import Given, evaluate, value
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Tensor
-from derive.program import Derivation, with_gradients
 from derive.update import updated
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import derive
-from derive.program import Derivation
+from derive.derivation import Derivation
 from derive.proof import Verdict, prove
 
 NETWORKS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))

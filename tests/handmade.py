@@ -11,9 +11,11 @@ from dataclasses import replace
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derivation, Derived, Step
+from derive.family import gradient_of
 from derive.functions import where
 from derive.index import AtMost, Axis, Delta, Entry, InRange, Partial, Sum, Tensor
-from derive.program import Derivation, Derived, Equation, Program, Step, gradient_of, renumber
+from derive.program import Equation, Program, renumber
 
 Line = tuple[str, Expr, tuple[str, ...]]  # a rule, what it leads to, the names that it uses
 Lines = Mapping[Tensor, Sequence[Line]]

@@ -15,7 +15,8 @@ from chainrule.sample import sample_of
 from codegen.about import About
 from codegen.render import module_text
 from derive import differentiate
-from derive.program import Derivation, Program
+from derive.derivation import Derivation
+from derive.program import Program
 from tests import handmade_modules as hand
 from tests.modules import interpreted_text
 

@@ -9,9 +9,10 @@ import sympy as sp
 import torch
 
 from derive.adjoint import differentiate
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
 from derive.index import Sum, Tensor
-from derive.program import Derivation, Equation, Program, renumber
+from derive.program import Equation, Program, renumber
 from derive.proof import prove
 
 Arrays = dict[str, np.ndarray]

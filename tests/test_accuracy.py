@@ -19,8 +19,8 @@ from chainrule.pointwise import pointwise
 from chainrule.verify import Verification
 from derive import Network
 from derive.choices import needed
+from derive.derivation import Derivation
 from derive.formulas.activations import ACTIVATIONS
-from derive.program import Derivation
 
 NETWORKS = Path(__file__).parent.parent / "networks"
 OVERFLOWS = "(exp(x) + x**2) / (exp(x) + 1 + x**2)"  # no rewrite knows the sum of an exponential and a square

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numba
@@ -15,13 +16,13 @@ from tests.allocations import allocates_in_its_loop, allocations
 from tests.modules import network, text_of
 
 BLOCKS = network(3, [(5, "tanh"), (3, "identity")], "softmax_cross_entropy")
-PRODUCTS = {  # layers so large that their sums are matrix products
-    "rows": network(40, [(30, "relu"), (3, "identity")], "softmax_cross_entropy"),
+PRODUCTS = {  # layers so large that their sums are matrix products; see also tests/test_codegen.py
     "columns": network(40, [(30, "tanh"), (2, "identity")], "mean_squared_error", "columns"),
     "added to a matrix": network(70, [(64, "relu"), (3, "identity")], "softmax_cross_entropy"),
 }
 
 
+@functools.cache
 def built(net: Network) -> tuple[Any, Any]:
     module: Any = imported("allocations", text_of(net), "<allocations>")
     return module, sample(net, module, 71, 0)

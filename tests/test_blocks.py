@@ -15,7 +15,7 @@ from chainrule.verify import verify_at
 from codegen.cache import imported
 from derive import Network, differentiate
 from tests.allocations import allocates_in_its_loop
-from tests.modules import interpreted, network, text_of
+from tests.modules import interpreted, interpreted_text, network, text_of
 from tests.random_networks import networks
 
 COUNTS = (1, 3, 4, 7, 31, 32, 33, 41, 64, 71, 105)  # blocks of 64, of 32, of 4 and single examples, in every mixture
@@ -43,12 +43,12 @@ def data(net: Network, module: Any, examples: int, dtype: type = np.float64) -> 
 
 
 def in_whole_batches(net: Network, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The network's module without blocks."""
+    """The network's module without blocks, run by Python."""
     monkeypatch.setattr("codegen.blocks.CALL_PAYS", 0)
     text = text_of(net)
     monkeypatch.undo()
     assert "_block(" not in text
-    return imported("whole", text, "<whole>")
+    return interpreted_text("whole", text)
 
 
 @pytest.mark.parametrize("name", NETS)

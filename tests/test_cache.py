@@ -155,26 +155,30 @@ def test_the_text_is_the_same_under_every_hash_seed() -> None:
             text=True,
             check=True,
         ).stdout
-        for seed in ("1", "2", "33")
+        for seed in ("1", "2")
     }
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize("command", [["check", "--quiet"], ["format", "--check", "--quiet"]])
-def test_modules_pass_the_rules_for_handwritten_code(command: list[str], tmp_path: Path) -> None:
+def test_modules_pass_the_rules_for_handwritten_code(tmp_path: Path) -> None:
     deep = [
         (units, kind)
         for units, kind in zip(range(2, 10), ["relu", "gelu_tanh", "gelu", "elu", "silu", "softplus", "tanh", "softmax"], strict=True)
     ]
+    products = {"products": ["jvp", "jacobian", "hvp"]}
     nets = [
         network(3, [(1, "identity")], "binary_cross_entropy"),
         network(3, deep, "mean_squared_error"),
         network(3, deep, {"kind": "softmax_cross_entropy", "targets": "probabilities"}, "columns"),
         network(3, [(400, "leaky_relu"), (10, "identity")], "softmax_cross_entropy", "xw"),
+        network(3, [(4, "tanh"), (3, "identity")], "softmax_cross_entropy").model_copy(update=products),  # in blocks
+        network(3, [(4, "tanh"), (3, "identity")], {"kind": "mean_squared_error", "sample_weights": True}, "columns").model_copy(
+            update=products
+        ),
     ]
     for k, net in enumerate(nets):
         (tmp_path / f"m{k}.py").write_text(text_of(net))
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "--config", ROOT / "pyproject.toml", tmp_path], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout
+    for command in (["check", "--quiet"], ["format", "--check", "--quiet"]):
+        arguments = [*command, "--config", ROOT / "pyproject.toml", tmp_path]
+        done = subprocess.run([sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import derive
+from derive.derivation import Derivation
 from derive.documents import render
-from derive.program import Derivation
 from tests import modules
 from tests.test_cli import Command, run, small
 

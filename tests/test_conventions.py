@@ -13,9 +13,9 @@ from sympy import Expr
 
 import derive
 from derive import Agreement, Network, Verdict, prove_conventions
+from derive.derivation import Derivation
 from derive.documents import render
 from derive.index import Entry, Sum, Tensor, rewrite
-from derive.program import Derivation
 from derive.proof.conventions import orders
 from tests.random_networks import CONVENTIONS, networks
 

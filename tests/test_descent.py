@@ -20,6 +20,7 @@ from derive.loss_spec import Penalty
 from tests.modules import interpreted, network, text_of
 from tests.random_networks import networks, point
 
+SWEPT = (("rows", np.float32), ("columns", np.float64), ("xw", np.float64), ("xw", np.float32))
 LARGE = network(70, [(64, "tanh"), (66, "relu"), (3, "identity")], "softmax_cross_entropy")
 
 
@@ -59,9 +60,15 @@ def test_the_step_where_it_would_not_have_been_chosen(net: Network, size: int, s
     agree(found, stepped(module, p, at.X, at.y, size, 0.1, decay, **weights), 1e-10)
 
 
-@pytest.mark.parametrize("types", [np.float64, np.float32])
-@pytest.mark.parametrize("convention", ["rows", "xw", "columns"])
-def test_compiled(types: type, convention: str) -> None:
+@pytest.mark.parametrize(
+    ("convention", "types"),
+    [
+        ("rows", np.float64),
+        ("columns", np.float32),
+        *(pytest.param(*more, marks=pytest.mark.slow) for more in SWEPT),
+    ],
+)
+def test_compiled(convention: str, types: type) -> None:
     net = LARGE.model_copy(update={"convention": convention})
     module = imported("descent", text_of(net), "<descent>")
     assert module._sgd_at_once

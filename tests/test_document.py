@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 
 import derive
 from derive.build import Examples
+from derive.derivation import Derivation
 from derive.documents import render
 from derive.documents.compose import compose
 from derive.documents.document import Block, Document, Formula, Items, Math, Paragraph, Picture, Plots, Ref, Table, Units
@@ -34,7 +35,6 @@ from derive.functions import where
 from derive.index import Axis, Delta, Index, Max, Sum, Tensor
 from derive.matrix_form import matrix_of
 from derive.network import Convention, Network
-from derive.program import Derivation
 
 ROOT = Path(__file__).parent.parent
 ACTIVATIONS = ["leaky_relu", "elu", "softplus", "silu", "gelu", "gelu_tanh", "softmax", "tanh", "sigmoid", "relu"]

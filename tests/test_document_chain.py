@@ -12,12 +12,13 @@ from sympy import Expr
 
 import derive
 from derive import evaluate
+from derive.derivation import Derivation
 from derive.documents.chain import LONG, SHOWN, chain, trails, way_counts, ways
 from derive.documents.document import Formula, Paragraph, Row, Section
 from derive.documents.notation import notation
 from derive.index import Axis, Sum, Tensor
 from derive.network import Network
-from derive.program import Derivation, Equation, Program, renumber
+from derive.program import Equation, Program, renumber
 from derive.terms import derivative, total
 
 N = Axis("n", "N")

@@ -13,10 +13,10 @@ import codegen
 import derive
 from chainrule.check import render
 from codegen.places import places
+from derive.derivation import Derivation
 from derive.documents.code import Module, with_code
 from derive.documents.compose import compose
 from derive.documents.document import Document, Formula, Link, Ref, Table
-from derive.program import Derivation
 from derive.proof.planned import Check, planned
 from derive.proof.verdict import Verdict
 

@@ -21,11 +21,12 @@ from derive.documents.meaning import factors, meaning, products
 from derive.documents.notation import notation
 from derive.documents.signs import rounded_up
 from derive.evaluate import evaluate
+from derive.family import gradient_of
 from derive.formulas.activations import ACTIVATIONS
 from derive.functions import Sigmoid
 from derive.index import Axis, Entry, Tensor
 from derive.operation_cost import ADDITIONS, MULTIPLICATIONS
-from derive.program import Equation, Program, gradient_of
+from derive.program import Equation, Program
 
 SHIPPED = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 KINDS = [

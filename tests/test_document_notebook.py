@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import derive
+from derive.derivation import Derivation
 from derive.documents import notebook
 from derive.documents.html import render_html
-from derive.program import Derivation
 from tests.browser import CHROMIUM, measured
 
 ROOT = Path(__file__).parent.parent

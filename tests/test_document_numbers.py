@@ -33,7 +33,7 @@ from derive.documents.markdown import safe
 from derive.documents.notation import notation
 from derive.documents.numbers import figures
 from derive.evaluate import Given as Array
-from derive.program import gradient_of
+from derive.family import gradient_of
 from derive.terms import eliminations
 from tests import modules
 from tests.tutorial import EXAMPLE, RATE

@@ -11,6 +11,7 @@ import sympy as sp
 
 import derive
 from derive import evaluate
+from derive.derivation import Derivation
 from derive.documents.compose import compose
 from derive.documents.document import Formula, Row
 from derive.documents.forward import composition, with_all_positions
@@ -18,7 +19,7 @@ from derive.documents.local import slope
 from derive.documents.notation import notation
 from derive.index import Axis, Delta, Entry, Sum, Tensor
 from derive.network import Network
-from derive.program import Derivation, Program
+from derive.program import Program
 from derive.terms import derivative, total
 
 HIDDEN = ["leaky_relu", "elu", "softplus", "silu", "gelu", "softmax", "tanh", "sigmoid"]

@@ -14,6 +14,7 @@ import pytest
 
 import derive
 from chainrule.pdf import pdf
+from derive.derivation import Derivation
 from derive.documents.document import Document, Name, Picture, Section
 from derive.documents.latex import render_latex
 from derive.documents.mermaid import mermaid
@@ -26,7 +27,6 @@ from derive.documents.svg import svg
 from derive.documents.tikz import tikz
 from derive.documents.worksheet import worksheet
 from derive.network import Network
-from derive.program import Derivation
 from derive.worked import work
 
 ROOT = Path(__file__).parent.parent

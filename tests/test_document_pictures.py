@@ -12,6 +12,7 @@ import pytest
 
 import derive
 from chainrule.pdf import pdf
+from derive.derivation import Derivation
 from derive.documents.document import Document, Edge, Name, Node, Picture, Section
 from derive.documents.latex import render_latex
 from derive.documents.mermaid import mermaid
@@ -21,7 +22,6 @@ from derive.documents.picture_layout import Layout, place
 from derive.documents.svg import svg, symbol
 from derive.documents.tikz import tikz
 from derive.network import Network
-from derive.program import Derivation
 from tests.test_document import CASES
 
 ROOT = Path(__file__).parent.parent

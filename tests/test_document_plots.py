@@ -14,6 +14,7 @@ import sympy as sp
 import derive
 from chainrule.pdf import pdf
 from derive.bounds import X, bound
+from derive.derivation import Derivation
 from derive.documents.document import Block, Document, Plot, Plots, Section
 from derive.documents.html import render_html
 from derive.documents.latex import render_latex
@@ -25,7 +26,7 @@ from derive.documents.tikz import tikz_plots
 from derive.evaluate import evaluate
 from derive.index import Axis, Tensor
 from derive.network import Network
-from derive.program import Derivation, Equation, Program
+from derive.program import Equation, Program
 from tests.test_document_meaning import KINDS, NEEDED, formula
 
 

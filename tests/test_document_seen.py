@@ -16,9 +16,9 @@ import pytest
 
 import derive
 from derive.build import Examples
+from derive.derivation import Derivation
 from derive.documents import Detail, Format, Gradients, render
 from derive.network import Convention
-from derive.program import Derivation
 from derive.proof.claim import Claim, decide
 from derive.proof.sampling import Setting, setting
 from tests.layouts import Line, in_html, in_latex, in_markdown, keys, latex

@@ -18,11 +18,11 @@ import pytest
 import derive
 from derive import evaluate, matrix_value
 from derive.build import Examples
+from derive.derivation import Derivation
 from derive.documents import render
 from derive.documents.notation import notation
 from derive.matrix_form import matrix_form
 from derive.network import Convention
-from derive.program import Derivation
 
 NETWORKS = Path(__file__).parent.parent / "networks"
 

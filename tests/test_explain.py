@@ -13,7 +13,8 @@ from codegen.about import about
 from codegen.explain import KernelPlan, explanation, text
 from codegen.module import Module
 from derive import Network, differentiate
-from derive.program import Derivation, needed
+from derive.derivation import Derivation
+from derive.program import needed
 
 KERNELS = ("gradients", "predict", "loss")
 

@@ -1,4 +1,4 @@
-"""The committed modules, compiled: every shipped network as `chainrule verify` sees it, and against PyTorch's autograd."""
+"""The committed modules: every shipped network as `chainrule verify` sees it, and against PyTorch's autograd."""
 
 from __future__ import annotations
 
@@ -12,16 +12,29 @@ import derive
 from chainrule.module import Module, arrays
 from chainrule.sample import sample
 from chainrule.verify import verify_at
+from tests.modules import interpreted_text
 from tests.random_networks import autograd, point, worst_error
 
+ROOT = Path(__file__).parent.parent
 VANISHING = {"tiny_attention": ("bk3",)}  # a softmax does not see what is added to all of its inputs: the gradient is 0
-SPECS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
+SPECS = sorted((ROOT / "networks").glob("*.toml"))
+
+# Between them every kind of layer and both ways to compute, in blocks and in whole batches. All others are dense layers in blocks.
+COMPILED = ("digits", "lecture_bce", "lenet", "residual_mlp", "tiny_attention")
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem not in COMPILED)) for p in SPECS])
 def test_a_shipped_module_is_right(path: Path) -> None:
+    check(path, cast(Module, importlib.import_module(f"generated.{path.stem}")))
+
+
+@pytest.mark.parametrize("path", [p for p in SPECS if p.stem not in COMPILED], ids=lambda path: path.stem)
+def test_a_shipped_module_is_right_as_python_runs_it(path: Path) -> None:
+    check(path, interpreted_text(path.stem, (ROOT / "generated" / f"{path.stem}.py").read_text(encoding="utf-8")))
+
+
+def check(path: Path, module: Module) -> None:
     network = derive.load(path)
-    module = cast(Module, importlib.import_module(f"generated.{path.stem}"))
     found = verify_at(derive.differentiate(network.program()), network.program(mode="inference"), module, sample(network, module, 7, 0))
     assert found.holds, found
     smooth = [row.order for row in found.rows if not row.kinks and row.parameter not in VANISHING.get(path.stem, ())]

@@ -15,9 +15,10 @@ from codegen.cover import partition
 from codegen.positions import dense, in_row_major_order, limits
 from codegen.summands import summands
 from derive import differentiate
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
 from derive.index import AtMost, Axis, Delta, InRange, Tensor
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from tests.kernel_programs import PROGRAMS, conv2d
 from tests.kernels import Rendered, call, compiled, drawn, interpreted, rendered
 from tests.random_programs import random_program

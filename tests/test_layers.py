@@ -13,10 +13,11 @@ from chainrule.sample import sample
 from chainrule.verify import verify_at
 from codegen.render import render
 from derive import Network, differentiate, prove
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
 from derive.formulas.layers import LAYERS
 from derive.network import Convention
-from derive.program import Derivation, Program
+from derive.program import Program
 from tests.layer_cases import CASES, Case
 from tests.modules import interpreted_text
 from tests.random_networks import worst_error

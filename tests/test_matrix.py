@@ -14,12 +14,13 @@ from sympy import Expr
 
 import derive
 from derive import evaluate, matrix, matrix_value
+from derive.derivation import Derivation
 from derive.documents.notation import Notation, notation
 from derive.functions import where
 from derive.index import AtMost, Axis, Delta, Entry, Index, InRange, Max, Sum, Tensor
 from derive.matrix import Diagonal, Leaf, Maximum, Ones, Plus, Product, Transpose, Tree, Where
 from derive.matrix_form import matrix_form, matrix_of
-from derive.program import Derivation, Equation
+from derive.program import Equation
 
 N, D, H, C = Axis("n", "N", 3), Axis("i", "D", 2), Axis("j", "H", 4), Axis("c", "C", 5)
 n, i, j, c = N.index(), D.index(), H.index(), C.index()

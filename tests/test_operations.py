@@ -15,11 +15,11 @@ from chainrule.sample import sample
 from chainrule.verify import verify_at
 from codegen.render import render
 from derive import Network, differentiate, prove
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
 from derive.formulas.activations import ACTIVATIONS
 from derive.formulas.losses import LOSSES
 from derive.index import Entry
-from derive.program import Derivation
 from tests import oracles
 from tests.modules import interpreted_text
 from tests.operation_cases import (

@@ -126,10 +126,13 @@ def test_steps_in_float32_are_those_of_torch(plain: Any, name: str) -> None:
     assert difference(found, by_torch(plain, ORACLES[name][0], {}, np.float32)) < 1e-5
 
 
-def test_compiled_steps_in_float32_are_those_of_torch(compiled: Any) -> None:
-    found = trained(compiled, compiled.Adam(), np.float32)
+def test_in_float32_the_chosen_optimiser_is_compiled_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    module: Any = load_module("chosen", text_of(NET))
+    found = trained(module, module.Adam(), np.float32)
     assert found.W1.dtype == np.float32
-    assert difference(found, by_torch(compiled, renamed(OPTIM.Adam), {}, np.float32)) < 1e-5
+    assert difference(found, by_torch(module, renamed(OPTIM.Adam), {}, np.float32)) < 1e-5
+    assert [name for name in OPTIMISERS if getattr(module, f"_{name.lower()}").signatures] == ["Adam"]
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -139,13 +142,6 @@ def test_compiled_steps_are_those_of_torch_and_allocate_nothing(compiled: Any, n
     assert difference(trained(compiled, optimizer), by_torch(compiled, oracle, options)) < 1e-12
     once, often = (allocations(lambda n=n: trained(compiled, optimizer, epochs=n)) for n in (1, 50))
     assert once == often
-
-
-def test_only_the_chosen_optimiser_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    module: Any = load_module("chosen", text_of(network(3, [(3, "identity")], "softmax_cross_entropy")))
-    trained(module, module.RMSProp())
-    assert [name for name in OPTIMISERS if getattr(module, f"_{name.lower()}").signatures] == ["RMSProp"]
 
 
 def test_defaults_are_those_of_torch() -> None:

@@ -11,9 +11,11 @@ import sympy as sp
 from derived import engine, failures, first_failure
 from sympy import Expr
 
+from derive.derivation import Derivation, Derived, Step
+from derive.family import gradient_of
 from derive.functions import where
 from derive.index import Delta, Entry, Sum, Tensor, rewrite
-from derive.program import Derivation, Derived, Fact, Step, gradient_of
+from derive.program import Fact
 from derive.proof import Verdict, prove
 from derive.proof.claim import Claim, decide
 from derive.proof.sampling import setting

@@ -12,12 +12,13 @@ import pytest
 import sympy as sp
 
 import derive
+from derive.derivation import Derivation, Derived, Product
 from derive.evaluate import evaluate
 from derive.family import Family
 from derive.index import Entry, Sum, Tensor, rename
 from derive.network import SpecError
 from derive.products import demand
-from derive.program import Derivation, Derived, Equation, Product, ProductKind, Program, ProgramError
+from derive.program import Equation, ProductKind, Program, ProgramError
 from derive.proof import prove
 from derive.proof.complete import check_complete
 from tests.modules import network

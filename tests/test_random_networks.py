@@ -26,7 +26,7 @@ def check_gradients(network: Network, examples: int, seed: int) -> None:
         assert worst_error({name: values["d" + name] for name in gradients}, gradients) <= TOLERANCE
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(networks(), st.integers(1, 7), st.integers(0, 10**6))
 def test_gradients_agree_with_autograd(network: Network, examples: int, seed: int) -> None:
     check_gradients(network, examples, seed)

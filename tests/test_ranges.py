@@ -7,8 +7,8 @@ import sympy as sp
 from sympy import Expr
 
 from derive.adjoint import differentiate
+from derive.family import gradient_of
 from derive.index import Axis, Delta, Index, InRange, Sum, Tensor
-from derive.program import gradient_of
 from derive.proof import prove
 from derive.proof.sizes import tiny_extents
 from tests.operations import define, program

@@ -14,6 +14,7 @@ import sympy as sp
 
 import derive
 from derive.compared import Interval
+from derive.derivation import Derivation
 from derive.documents.document import Document
 from derive.documents.markdown import render_markdown
 from derive.documents.meaning import meaning
@@ -22,7 +23,6 @@ from derive.documents.signs import decimal_latex
 from derive.documents.stability import symmetric
 from derive.evaluate import value
 from derive.network import Network
-from derive.program import Derivation
 from derive.rounded import FLOAT32, FLOAT64, TRUE, Arithmetic
 from derive.stability import Change, changes, rewritten
 

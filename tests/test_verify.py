@@ -22,8 +22,9 @@ from chainrule.sample import Sample, in_order, sample
 from chainrule.taylor import remainder
 from chainrule.verify import Verification, verify_at
 from derive import Network
+from derive.derivation import Derivation
 from derive.evaluate import evaluate
-from derive.program import Derivation, gradient_of
+from derive.family import gradient_of
 
 NETWORKS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from derive.derivation import Derivation
 from derive.documents.code import Module, with_code
 from derive.documents.compose import Detail, compose
 from derive.documents.conventions import conventions
@@ -16,7 +17,6 @@ from derive.documents.numbers import Numbers
 from derive.documents.references import with_known_references
 from derive.documents.symbols import Gradients
 from derive.network import Network
-from derive.program import Derivation
 from derive.proof.conventions import Agreement
 from derive.proof.verdict import Verdict
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice, pairwise
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Text
 from derive.documents.notation import Notation
 from derive.index import Tensor
-from derive.program import Derivation, Program
+from derive.program import Program
 
 SHOWN = 2  # products of one parameter; where there are more ways to it, its row has the last step alone
 LONG = 24  # factors of a product that is written out whole; of a longer one

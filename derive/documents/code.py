@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Code, Document, Formula, Items, Link, Paragraph, Ref, Section, Table, Text
 from derive.index import Tensor
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.proof.planned import planned
 from derive.proof.verdict import Verdict
 

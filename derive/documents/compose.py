@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
+from derive.derivation import Derivation, Derived
 from derive.documents.chain import chain
 from derive.documents.document import Block, Code, Document, Formula, Math, Paragraph, Ref, Row, Section, Text
 from derive.documents.forward import forward_pass, matrix_rows
@@ -26,7 +27,6 @@ from derive.documents.worksheet import worksheet
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Partial, Tensor
 from derive.network import Network
-from derive.program import Derivation, Derived
 from derive.update import updated
 
 Detail = Literal["summary", "steps", "indices"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Ref, Row, Section, Text
 from derive.documents.notation import Notation, notation
 from derive.documents.setup import layout_words
 from derive.documents.symbols import Gradients
 from derive.documents.words import heading
 from derive.index import Tensor
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.proof.conventions import Agreement, orders
 
 Written = Mapping[str, tuple[Derivation, Notation]]  # by the names of the conventions, the document's own first

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from derive.arithmetic import batched, flops, moved, numbers, passes, per_example
+from derive.derivation import Derivation
 from derive.documents.document import Block, Math, Paragraph, Part, Table, Text
 from derive.documents.notation import Notation
+from derive.family import gradient_of
 from derive.operation_cost import ADDITIONS, MULTIPLICATIONS, Cost, words
-from derive.program import Derivation, gradient_of
 
 BYTES = 8  # of a number in float64
 

@@ -9,12 +9,14 @@ import sympy as sp
 from sympy import Expr
 
 from derive.bounds import Bound, flat_at
+from derive.derivation import Derivation
 from derive.documents.document import Math, Part, Ref, Text
 from derive.documents.notation import Notation
 from derive.documents.signs import number_latex
 from derive.documents.symbols import fraction
+from derive.family import gradient_of
 from derive.index import Entry, Index, Tensor
-from derive.program import Derivation, Equation, gradient_of
+from derive.program import Equation
 
 At = tuple[Index, ...]
 

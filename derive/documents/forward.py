@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section
 from derive.documents.latex_matrix import ATOM, Written
 from derive.documents.layout import LINE, fold, width
@@ -15,7 +16,7 @@ from derive.documents.numbers import Figures
 from derive.documents.words import activation_of, argument, heading, operator
 from derive.index import Binder, Delta, Entry, Sum, Tensor, free_indices
 from derive.matrix_form import OneHots
-from derive.program import Derivation, Equation, Program
+from derive.program import Equation, Program
 
 LENGTH = 2000  # characters of LaTeX, and
 LINES = 3  # lines: a network that takes more than this is not written as one formula

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derivation, Step
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Table, Text
 from derive.documents.latex_matrix import MatrixPrinter
 from derive.documents.notation import Notation
@@ -14,7 +15,7 @@ from derive.documents.symbols import joined, size_letter
 from derive.index import Axis, Delta, Entry, Index, Partial, Sum, Tensor
 from derive.matrix import Extent, Leaf, Ones, Product, Transpose, Tree, children, shape
 from derive.matrix_form import matrix_of
-from derive.program import Derivation, Equation, Step
+from derive.program import Equation
 from derive.terms import Term, derivative, eliminations, split, total
 
 WORDS = (

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import sympy as sp
 from sympy import Basic, Expr
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Formula, Paragraph, Ref, Row, Section
 from derive.documents.notation import Notation
 from derive.documents.words import activation_of, heading, operator
 from derive.index import Entry, Index, Partial, Tensor
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.reuse import stored
 from derive.terms import Term, derivative, eliminate, total
 

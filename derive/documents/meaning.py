@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sympy import Expr
 
 from derive.bounds import LARGEST, Bound, X, bound
+from derive.derivation import Derivation
 from derive.documents.costs import costs
 from derive.documents.dead import dead_where, dead_words
 from derive.documents.document import Block, Math, Paragraph, Part, Ref, Section, Table, Text
@@ -19,7 +20,7 @@ from derive.documents.signs import rounded_up
 from derive.documents.stability import stability
 from derive.documents.words import heading
 from derive.index import Binder, Entry, Tensor, free_indices
-from derive.program import Derivation, Equation
+from derive.program import Equation
 
 SHOWN = 3  # factors of a product that are written out; of a longer one, the first and the last
 

@@ -9,13 +9,14 @@ from typing import get_args
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derivation, Product
 from derive.documents.document import Ref, Row, Text
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter, Written
 from derive.documents.symbols import MARKS, Gradients, Symbols, fraction, shape_latex
 from derive.index import Delta, Entry, Index, InRange, Size, Tensor
 from derive.matrix_form import OneHots, matrix_of, with_onehots
-from derive.program import Derivation, Equation, Product, Program
+from derive.program import Equation, Program
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from derive.derivation import Derivation
 from derive.documents.document import Document, Formula, Paragraph, Row, Section
 from derive.documents.forward import equation_rows
 from derive.documents.html import render_fragment
@@ -11,7 +12,6 @@ from derive.documents.markdown import render_markdown
 from derive.documents.notation import in_shape, notation
 from derive.documents.symbols import Gradients
 from derive.documents.words import heading
-from derive.program import Derivation
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from derive.documents.document import Block, Formula, Math, Paragraph, Row, Sect
 from derive.documents.figures import FIRST, HEAD, LONGEST, SLICES, matrix
 from derive.documents.numbers import Figures
 from derive.documents.symbols import size_letter
+from derive.family import gradient_of
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Entry, Tensor
-from derive.program import Equation, gradient_of
+from derive.program import Equation
 from derive.update import updated
 
 

@@ -10,12 +10,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from derive.derivation import Derivation
 from derive.documents.document import Edge, Name, Node, Paragraph, Picture, Role, Section, Shown
 from derive.documents.notation import Notation
 from derive.documents.numbers import Figures
 from derive.documents.words import heading
 from derive.index import Tensor
-from derive.program import Derivation, Equation, Program
+from derive.program import Equation, Program
 
 LAYERS, EQUATIONS = 12, 24  # of more, those in the middle are left out,
 ENDS = 8  # and about so many equations are shown at the beginning and at the end

@@ -10,12 +10,13 @@ import sympy as sp
 from sympy import Expr
 
 from derive.bounds import Bound, X, bound, branch_places
+from derive.derivation import Derivation
 from derive.documents.document import Block, Curve, CurveRole, Paragraph, Plot, Plots, Point, Ref, Text
 from derive.documents.signs import rounded_up
 from derive.documents.words import activation_of, argument, spoken
 from derive.index import Binder, Entry
 from derive.one_number import Function, NoValue, Sample, function_of
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.rounded import FLOAT64
 
 SIDE = 5.0  # curves run at least from -SIDE to SIDE, and a little beyond the places where branches change,

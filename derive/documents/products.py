@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from derive.derivation import Derivation, Derived, Product
 from derive.documents.document import Block, Code, Formula, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation, in_shape
 from derive.documents.words import explain
 from derive.index import Partial, Tensor
-from derive.program import Derivation, Derived, Product
 
 TITLES = {"jvp": "Derivatives along a direction", "jacobian": "Jacobian of an example", "hvp": "Hessian times a direction"}
 

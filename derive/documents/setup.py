@@ -10,6 +10,7 @@ from sympy import Expr
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Code, Formula, Items, Math, Paragraph, Part, Row, Section, Table, Text
 from derive.documents.notation import Notation
 from derive.documents.setup_tables import axes, axis_row, tensor_rows
@@ -21,7 +22,7 @@ from derive.functions import AtLeast, Log1p
 from derive.index import Entry
 from derive.layer_spec import Layer
 from derive.network import Network
-from derive.program import Derivation, Equation, Program
+from derive.program import Equation, Program
 from derive.terms import derivative
 
 

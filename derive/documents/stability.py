@@ -8,12 +8,13 @@ from itertools import groupby
 import sympy as sp
 
 from derive.compared import Example, Interval, InType
+from derive.derivation import Derivation
 from derive.documents.document import Block, Code, Formula, Math, Paragraph, Part, Ref, Row, Table, Text
 from derive.documents.notation import Notation
 from derive.documents.signs import decimal_latex
 from derive.documents.words import heading
 from derive.functions import AtLeast
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.stability import Change, changes, rewritten
 
 WRONG: tuple[Text, ...] = (("In",), ("Form",), ("NaN or infinite for",), ("Half of its digits lost for",))

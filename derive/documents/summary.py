@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Formula, Math, Paragraph, Row, Section, Table, Text
 from derive.documents.notation import Notation, in_shape
 from derive.documents.setup import gradient_words, layout_words, network_words, onehot_definitions
@@ -14,7 +15,7 @@ from derive.documents.words import activation_of, argument, operator
 from derive.formulas.optimisers import OPTIMISERS
 from derive.index import Partial, Tensor
 from derive.network import Network
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.update import updated
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from derive.derivation import Step
 from derive.documents.document import Text
 from derive.documents.notation import Notation
 from derive.formulas.activations import ACTIVATIONS
 from derive.index import Tensor
-from derive.program import Equation, Step
+from derive.program import Equation
 
 # name in a sentence, operator in a formula; a kind that is not here goes by its own name
 NAMES: dict[str, tuple[str, str]] = {

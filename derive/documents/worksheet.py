@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from derive.derivation import Derivation
 from derive.documents.document import Block, Formula, Paragraph, Row, Section
 from derive.documents.notation import Notation, in_shape
 from derive.documents.numbers import Figures
@@ -14,7 +15,7 @@ from derive.documents.units import units
 from derive.documents.words import heading
 from derive.index import Tensor
 from derive.network import Network
-from derive.program import Derivation, Equation
+from derive.program import Equation
 
 FORMULA = r"\underline{\phantom{\Big|MMMMMMMMMMMMMMMM}}"  # room to write one by hand
 TASK = (

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from sympy import Expr
 
+from derive.derivation import Derivation, Derived, Step
 from derive.index import tensors
-from derive.program import Derivation, Derived, Step
 from derive.proof.claim import Claim, Finding, decide
 from derive.proof.complete import check_complete, leading
 from derive.proof.network import check_computed

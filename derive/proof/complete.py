@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from derive.derivation import Derivation, Product
 from derive.family import gradient_of
 from derive.index import Tensor, tensors
-from derive.program import Derivation, Equation, Product, Program
+from derive.program import Equation, Program
 from derive.proof.verdict import Verdict
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
+from derive.derivation import Derivation
 from derive.index import Entry, Tensor, rewrite
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.proof.claim import Claim, Finding, decide
 from derive.proof.sampling import Setting, setting
 from derive.proof.verdict import Verdict

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from derive.derivation import Product
 from derive.domains.dual import MOTION, Dual
 from derive.domains.number import Number
 from derive.family import Family
 from derive.index import Tensor
-from derive.program import Product, Program
+from derive.program import Program
 from derive.proof.interpret import Interpreter, Table
 from derive.proof.meaning import Place
 

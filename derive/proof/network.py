@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from derive.derivation import Derivation
 from derive.domains.number import Outside, Unsupported
 from derive.family import gradient_of
 from derive.index import Tensor
-from derive.program import Derivation, Equation
+from derive.program import Equation
 from derive.proof.claim import DIGITS
 from derive.proof.differentiated import slopes, true_product
 from derive.proof.interpret import Interpreter, Table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from derive.derivation import Derivation
 from derive.family import gradient_of
-from derive.program import Derivation
 
 
 @dataclass(frozen=True)

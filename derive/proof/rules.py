@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derivation, Derived, Product
 from derive.family import GRADIENT, Family
 from derive.index import Entry, Index, Partial, Sum, Tensor
-from derive.program import Derivation, Derived, Equation, Product, Program
+from derive.program import Equation, Program
 from derive.proof.complete import leading
 
 

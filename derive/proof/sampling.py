@@ -14,10 +14,11 @@ from random import Random
 import sympy as sp
 from sympy import Basic, Expr
 
+from derive.derivation import Derivation
 from derive.domains.dual import Dual
 from derive.domains.number import Domain, Number, Outside, Unsupported
 from derive.index import Entry, Partial, Tensor, tensors
-from derive.program import Derivation, Equation, Fact
+from derive.program import Equation, Fact
 from derive.proof.interpret import Interpreter, placed
 from derive.proof.sizes import Extents, tiny_extents
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import sympy as sp
 from sympy import Expr
 
+from derive.derivation import Derivation
 from derive.index import ArgMax, Axis, Delta, Entry, Index, InRange, Size, Tensor, lies_on
-from derive.program import Derivation, Equation
+from derive.program import Equation
 
 Extents = Mapping[Axis, int]
 Read = tuple[Expr, Axis]  # an index expression, and the axis that it is a position on
