@@ -58,6 +58,7 @@ class Stored:
                 "shape": ", ".join(shape(v.tensor)),
                 "tuple": tuple_text(shape(v.tensor)) if v.tensor.axes else "()",
                 "view": view_text("theta", v) + ("" if v.tensor.axes else ".reshape(())"),
+                "first": str(v.start.fixed),
                 "start": first[v.tensor].text,
                 "why": first[v.tensor].why,
             }

@@ -34,7 +34,7 @@ TEMPLATES = Environment(
 TEMPLATES.filters["fitted"] = fitted
 
 JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
-SHARED = 2**12  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
+SHARED = 1500  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
 LISTED = 32  # arrays of parameters that are checked one by one without a loop
 
 
@@ -73,7 +73,9 @@ def _shown(module: Module) -> dict[str, object]:
         "constants": constants(module.forward),
         "parameters": list(module.stored.fields()),
         "size": module.stored.size,
-        "unpacked": _unpacked(len(module.stored.views)) if module.stored.size < JOINED else "",
+        "unpacked": _unpacked(len(module.stored.views)),
+        "joined": len(module.stored.views) <= LISTED and module.stored.size < JOINED,
+        "arrays": "".join(f"a{k}: Array, " for k in range(len(module.stored.views))),
         "shares": module.stored.size >= SHARED * len(module.stored.views),
         "start": _start(module),
         "newton": module.newton,
