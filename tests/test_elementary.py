@@ -219,7 +219,7 @@ POLYNOMIALS: dict[str, tuple[Exact, tuple[Any, Any], tuple[Any, Any], int, int]]
         5,
         10,
     ),
-    "_erfc": (scaled_erfc, (MP.mpf(-1), MP.mpf(1) / 2), (MP.mpf(-1), MP.mpf(3) / 4), 13, 23),
+    "_erfc": (scaled_erfc, (MP.mpf(-1), MP.mpf(1) / 2), (MP.mpf(-1), MP.mpf(3) / 4), 11, 22),
     "_erf": (
         near_zero(lambda z: MP.erf(root(z)) / root(z) - 1, lambda z: 2 / root(MP.pi) * (1 - z / 3) - 1),
         (MP.mpf(0), MP.mpf(1)),
