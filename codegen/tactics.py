@@ -11,6 +11,7 @@ import sympy as sp
 from sympy import Expr
 
 from codegen.blocks import CALL_PAYS, whole_product
+from codegen.elementary import LogOfProduct
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
 from codegen.order import UNROLLED
 from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles, known_extents
@@ -234,6 +235,8 @@ def _apart(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[s
     for place in own:
         if place.part == "block" and sums_a_function(place.leaf) and len(shared[id(place.path[-1])]) == 1:
             yield "a sum of elementary functions, which nothing waits for: in a loop of its own"
+        if isinstance(place.leaf, Accumulate) and place.leaf.value.has(LogOfProduct):
+            yield "logarithms of the examples of a block as one, of their product in float64: each is of a number of at least 1"
 
 
 def _smaller(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:

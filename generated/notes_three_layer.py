@@ -94,7 +94,7 @@ def _scaled(y: Real, n: Real) -> Real:
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -102,7 +102,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = (x - rest) * real(1 / math.log(2)) + bias
+    n = x * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
@@ -150,7 +150,7 @@ def _split(x: Real) -> tuple[Real, Real]:
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
     """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = f - s f
     z = s * s
     zz = z * z
     if isinstance(x, Float32):
@@ -163,13 +163,10 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
         q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
         q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
         q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
-    square = real(0.5) * f * f
-    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
-    if real(0) < x < real(np.inf):
-        return y
-    if x == real(0):
-        return real(-np.inf)
-    return real(np.nan) if x < real(0) else x
+    y = k * high + ((s * (z * q - f) + k * low) + f)
+    special = real(-np.inf) if x == real(0) else real(np.nan)
+    special = x if x > real(0) else special
+    return y if real(0) < x < real(np.inf) else special
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -186,6 +183,12 @@ def _log(x: Real) -> Real:
 def _add(total: Real, x: Real) -> Real:
     """total + x in a sum whose terms may be added in any order, several at a time; x itself is computed as it is written."""
     return total + x
+
+
+@njit(error_model="numpy", fastmath=FAST | {"reassoc"})
+def _times(product: Real, x: Real) -> Real:
+    """product * x in a product whose factors may be taken in any order, several at a time."""
+    return product * x
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -205,10 +208,10 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
     b2 = _part(theta, 55, (6,))
     W3 = _part(theta, 61, (3, 6))
     b3 = _part(theta, 79, (3,))
-    X = _per_example(theta, (4,), 128)
-    H1 = _per_example(theta, (5,), 128)
-    H2 = _per_example(theta, (6,), 128)
-    P = _per_example(theta, (3,), 128)
+    X = _per_example(theta, (4,), 64)
+    H1 = _per_example(theta, (5,), 64)
+    H2 = _per_example(theta, (6,), 64)
+    P = _per_example(theta, (3,), 64)
     for i in range(4):
         for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
@@ -252,16 +255,16 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: bool | None, out: Array) -> None:
+def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Array) -> None:
     """P for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
-    In float32, blocks of 128 come first.
+    Blocks of 64 come first, in float32 of 128.
     """
-    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
-        for at in range(start, stop - (stop - start) % 128, 128):
-            _predict_block(theta, examples, at, out, np.int64(128), True)
-        start = stop - (stop - start) % 128
+    long = _doubled(theta, 64)
+    for at in range(start, stop - (stop - start) % long, long):
+        _predict_block(theta, examples, at, out, long, True)
+    start = stop - (stop - start) % long
     for at in range(start, stop - (stop - start) % 32, 32):
         _predict_block(theta, examples, at, out, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
@@ -273,7 +276,7 @@ def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: b
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, examples: Array, out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], _if_float32(theta), out)
+    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -293,15 +296,15 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int, bloc
     b2 = _part(theta, 55, (6,))
     W3 = _part(theta, 61, (3, 6))
     b3 = _part(theta, 79, (3,))
-    X = _per_example(theta, (4,), 128)
-    y = _per_example(theta, (), 128)
-    H1 = _per_example(theta, (5,), 128)
-    H2 = _per_example(theta, (6,), 128)
-    Z_0 = _per_example(theta, (), 128)
-    Z_1 = _per_example(theta, (), 128)
-    Z_2 = _per_example(theta, (), 128)
-    max_Z = _per_example(theta, (), 128)
-    sum_exp_Z = _per_example(theta, (), 128)
+    X = _per_example(theta, (4,), 64)
+    y = _per_example(theta, (), 64)
+    H1 = _per_example(theta, (5,), 64)
+    H2 = _per_example(theta, (6,), 64)
+    Z_0 = _per_example(theta, (), 64)
+    Z_1 = _per_example(theta, (), 64)
+    Z_2 = _per_example(theta, (), 64)
+    max_Z = _per_example(theta, (), 64)
+    sum_exp_Z = _per_example(theta, (), 64)
     for i in range(4):
         for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
@@ -339,24 +342,28 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int, bloc
         # (6c)  sum_exp_Z[n] = sum_c exp_Z[c,n]
         sum_exp_Z[n] = exp_Z_0 + exp_Z_1 + exp_Z_2
     # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+    product = np.float64(1)
     for n in range(block):
-        sum_L = _add(sum_L, (Z_0[n] if y[n] == real(0) else Z_1[n] if y[n] == real(1) else Z_2[n]) - max_Z[n] - _log(sum_exp_Z[n]))
+        sum_L = _add(sum_L, (Z_0[n] if y[n] == real(0) else Z_1[n] if y[n] == real(1) else Z_2[n]) - max_Z[n])
+        product = _times(product, sum_exp_Z[n])
+    # (7a) continued
+    sum_L -= real(_log(product))
     return sum_L
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, long: bool | None) -> float:
+def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int) -> float:
     """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
-    In float32, blocks of 128 come first.
+    Blocks of 64 come first, in float32 of 128.
     """
     real = theta.dtype.type
     sum_L = 0.0
-    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
-        for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _loss_block(theta, examples, targets, at, np.int64(128), True)
-        start = stop - (stop - start) % 128
+    long = _doubled(theta, 64)
+    for at in range(start, stop - (stop - start) % long, long):
+        sum_L += _loss_block(theta, examples, targets, at, long, True)
+    start = stop - (stop - start) % long
     for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _loss_block(theta, examples, targets, at, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
@@ -371,7 +378,7 @@ def _loss_batch(theta: Array, examples: Array, targets: Labels, start: int, stop
 @njit(error_model="numpy", fastmath=FAST)
 def _loss(theta: Array, examples: Array, targets: Labels) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, np.ascontiguousarray(examples.T), targets, 0, examples.shape[0], examples.shape[0], _if_float32(theta))
+    return _loss_batch(theta, np.ascontiguousarray(examples.T), targets, 0, examples.shape[0], examples.shape[0])
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -399,21 +406,21 @@ def _gradients_block(
     db2 = _part(gradient, 55, (6,))
     dW3 = _part(gradient, 61, (3, 6))
     db3 = _part(gradient, 79, (3,))
-    X = _per_example(theta, (4,), 128)
-    y = _per_example(theta, (), 128)
-    A1 = _per_example(theta, (5,), 128)
-    H1 = _per_example(theta, (5,), 128)
-    A2 = _per_example(theta, (6,), 128)
-    H2 = _per_example(theta, (6,), 128)
-    Z_0 = _per_example(theta, (), 128)
-    Z_1 = _per_example(theta, (), 128)
-    Z_2 = _per_example(theta, (), 128)
-    max_Z = _per_example(theta, (), 128)
-    sum_exp_Z = _per_example(theta, (), 128)
-    dZ_0 = _per_example(theta, (), 128)
-    dZ_1 = _per_example(theta, (), 128)
-    dZ_2 = _per_example(theta, (), 128)
-    dA2 = _per_example(theta, (6,), 128)
+    X = _per_example(theta, (4,), 64)
+    y = _per_example(theta, (), 64)
+    A1 = _per_example(theta, (5,), 64)
+    H1 = _per_example(theta, (5,), 64)
+    A2 = _per_example(theta, (6,), 64)
+    H2 = _per_example(theta, (6,), 64)
+    Z_0 = _per_example(theta, (), 64)
+    Z_1 = _per_example(theta, (), 64)
+    Z_2 = _per_example(theta, (), 64)
+    max_Z = _per_example(theta, (), 64)
+    sum_exp_Z = _per_example(theta, (), 64)
+    dZ_0 = _per_example(theta, (), 64)
+    dZ_1 = _per_example(theta, (), 64)
+    dZ_2 = _per_example(theta, (), 64)
+    dA2 = _per_example(theta, (6,), 64)
     for i in range(4):
         for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
@@ -471,8 +478,12 @@ def _gradients_block(
     db3[1] = sum_db3_1
     db3[2] = sum_db3_2
     # (7a)  L = -(sum_n (Z[y[n],n] - max_Z[n] - log(sum_exp_Z[n])))/N
+    product = np.float64(1)
     for n in range(block):
-        sum_L = _add(sum_L, (Z_0[n] if y[n] == real(0) else Z_1[n] if y[n] == real(1) else Z_2[n]) - max_Z[n] - _log(sum_exp_Z[n]))
+        sum_L = _add(sum_L, (Z_0[n] if y[n] == real(0) else Z_1[n] if y[n] == real(1) else Z_2[n]) - max_Z[n])
+        product = _times(product, sum_exp_Z[n])
+    # (7a) continued
+    sum_L -= real(_log(product))
     for k in range(6):
         # (10)  dW3[c,k] = sum_n H2[k,n] dZ[c,n]
         sum_dW3_0 = dW3[0, k]
@@ -549,13 +560,11 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gradients_batch(
-    theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, long: bool | None, gradient: Array
-) -> float:
+def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int, stop: int, N: int, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
-    In float32, blocks of 128 come first.
+    Blocks of 64 come first, in float32 of 128.
     """
     real = theta.dtype.type
     dW1 = _part(gradient, 0, (5, 4))
@@ -581,10 +590,10 @@ def _gradients_batch(
     for j in range(5):
         db1[j] = real(0)
     sum_L = 0.0
-    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
-        for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(128), True)
-        start = stop - (stop - start) % 128
+    long = _doubled(theta, 64)
+    for at in range(start, stop - (stop - start) % long, long):
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, long, True)
+    start = stop - (stop - start) % long
     for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
@@ -608,7 +617,7 @@ def _gradients_chunks(
     for k in prange(count):
         first = 1024 * k
         settings = _flush_subnormals()
-        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, _if_float32(theta), chunks[k])
+        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
         _restore(settings)
     total = 0.0
     for p in range(82):
@@ -623,9 +632,7 @@ def _gradients_chunks(
 @njit(error_model="numpy", fastmath=FAST)
 def _gradients(theta: Array, examples: Array, targets: Labels, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
-    return _gradients_batch(
-        theta, np.ascontiguousarray(examples.T), targets, 0, examples.shape[0], examples.shape[0], _if_float32(theta), gradient
-    )
+    return _gradients_batch(theta, np.ascontiguousarray(examples.T), targets, 0, examples.shape[0], examples.shape[0], gradient)
 
 
 # -- optimizers: of theta, what is learned, each changes the entries theta[k]; t is the number of the step, from 1
@@ -850,7 +857,7 @@ def _train(
                 total += N * _gradients_chunks(theta, examples, targets, start, gradient, N, chunks, parts)
                 _flush_subnormals()
             else:
-                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, _if_float32(theta), gradient)
+                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -1097,12 +1104,12 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 @njit(error_model="numpy")
 def _right(examples: Array, targets: Labels) -> bool:
     """Whether no entry has to be refused."""
-    wrong = 0
+    wrong = False
     for x in examples.flat:
-        wrong += math.isnan(x)
+        wrong |= math.isnan(x)
     for x in targets.flat:
-        wrong += not 0 <= x <= 2
-    return wrong == 0
+        wrong |= not 0 <= x <= 2
+    return not wrong
 
 
 def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Labels] | None:
@@ -1371,14 +1378,14 @@ def _local(like: Array, shape: tuple[int, ...]) -> Array:
     return np.empty(shape, like.dtype)
 
 
-def _per_example(like: Array, shape: tuple[int, ...], float32: int) -> Array:
-    """A local array with a place for each example of a block along its last axis: 32, in float32 as many as are given."""
-    return _local(like, (*shape, float32 if like.dtype == np.float32 else 32))
+def _per_example(like: Array, shape: tuple[int, ...], examples: int) -> Array:
+    """A local array with a place for each example of a block along its last axis: as many as are given, in float32 twice as many."""
+    return _local(like, (*shape, _doubled(like, examples)))
 
 
-def _if_float32(theta: Array) -> bool | None:
-    """True in float32, else None: what is done if it is not None, the compiler then leaves out."""
-    return True if theta.dtype == np.float32 else None
+def _doubled(like: Array, examples: int) -> int:
+    """So many examples, in float32 twice as many: they fill as many vectors."""
+    return 2 * examples if like.dtype in (np.float32, types.float32) else examples
 
 
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
@@ -1396,16 +1403,16 @@ def _local_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
 
 @type_callable(_per_example)
 def _per_example_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    def found(like: Any, shape: Any, float32: Any) -> Any:
-        return _array_type(like, shape, 1) if isinstance(float32, types.IntegerLiteral) else None
+    def found(like: Any, shape: Any, examples: Any) -> Any:
+        return _array_type(like, shape, 1) if isinstance(examples, types.IntegerLiteral) else None
 
     return found
 
 
-@type_callable(_if_float32)
-def _if_float32_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    def found(theta: Any) -> Any:
-        return types.boolean if theta.dtype == types.float32 else types.none
+@type_callable(_doubled)
+def _doubled_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(like: Any, examples: Any) -> Any:
+        return types.int64 if isinstance(like, types.Array) and isinstance(examples, types.IntegerLiteral) else None
 
     return found
 
@@ -1432,15 +1439,14 @@ def _compiled_local(context: Any, builder: Any, signature: Any, _: Any) -> Any: 
 
 @lower_builtin(_per_example, types.Array, types.BaseTuple, types.IntegerLiteral)
 def _compiled_per_example(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    like, shape, float32 = signature.args
-    examples = float32.literal_value if like.dtype == types.float32 else 32
-    return _on_stack(context, builder, signature.return_type, [*_extents(shape), examples])
+    like, shape, examples = signature.args
+    return _on_stack(context, builder, signature.return_type, [*_extents(shape), _doubled(like, examples.literal_value)])
 
 
-@lower_builtin(_if_float32, types.Array)
-def _compiled_if_float32(context: Any, _: Any, signature: Any, __: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    kind = signature.return_type
-    return context.get_dummy_value() if kind == types.none else context.get_constant(kind, True)
+@lower_builtin(_doubled, types.Array, types.IntegerLiteral)
+def _compiled_doubled(context: Any, _: Any, signature: Any, __: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    like, examples = signature.args
+    return context.get_constant(types.int64, _doubled(like, examples.literal_value))
 
 
 @lower_builtin(_part, types.Array, types.IntegerLiteral, types.BaseTuple)

@@ -82,7 +82,7 @@ def _power(n: Real) -> Real:
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -90,7 +90,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = (x - rest) * real(1 / math.log(2)) + bias
+    n = x * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
@@ -170,8 +170,8 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
     b1 = _part(theta, 2, (1,))
     W2 = _part(theta, 3, (1, 1))
     b2 = _part(theta, 4, (1,))
-    X = _per_example(theta, (2,), 128)
-    Yhat = _per_example(theta, (1,), 128)
+    X = _per_example(theta, (2,), 64)
+    Yhat = _per_example(theta, (1,), 64)
     for i in range(2):
         for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
@@ -190,16 +190,16 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: bool | None, out: Array) -> None:
+def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Array) -> None:
     """Yhat for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
-    In float32, blocks of 128 come first.
+    Blocks of 64 come first, in float32 of 128.
     """
-    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
-        for at in range(start, stop - (stop - start) % 128, 128):
-            _predict_block(theta, examples, at, out, np.int64(128), True)
-        start = stop - (stop - start) % 128
+    long = _doubled(theta, 64)
+    for at in range(start, stop - (stop - start) % long, long):
+        _predict_block(theta, examples, at, out, long, True)
+    start = stop - (stop - start) % long
     for at in range(start, stop - (stop - start) % 32, 32):
         _predict_block(theta, examples, at, out, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
@@ -211,7 +211,7 @@ def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: b
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, examples: Array, out: Array) -> None:
     """Yhat for a batch of examples."""
-    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], _if_float32(theta), out)
+    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -229,8 +229,8 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block
     b1 = _part(theta, 2, (1,))
     W2 = _part(theta, 3, (1, 1))
     b2 = _part(theta, 4, (1,))
-    X = _per_example(theta, (2,), 128)
-    Y = _per_example(theta, (1,), 128)
+    X = _per_example(theta, (2,), 64)
+    Y = _per_example(theta, (1,), 64)
     for i in range(2):
         for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
@@ -253,18 +253,18 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, long: bool | None) -> float:
+def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int) -> float:
     """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
-    In float32, blocks of 128 come first.
+    Blocks of 64 come first, in float32 of 128.
     """
     real = theta.dtype.type
     sum_L = 0.0
-    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
-        for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _loss_block(theta, examples, targets, at, np.int64(128), True)
-        start = stop - (stop - start) % 128
+    long = _doubled(theta, 64)
+    for at in range(start, stop - (stop - start) % long, long):
+        sum_L += _loss_block(theta, examples, targets, at, long, True)
+    start = stop - (stop - start) % long
     for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _loss_block(theta, examples, targets, at, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
@@ -279,15 +279,7 @@ def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop:
 @njit(error_model="numpy", fastmath=FAST)
 def _loss(theta: Array, examples: Array, targets: Array) -> float:
     """The loss of a batch."""
-    return _loss_batch(
-        theta,
-        np.ascontiguousarray(examples.T),
-        np.ascontiguousarray(targets.T),
-        0,
-        examples.shape[0],
-        examples.shape[0],
-        _if_float32(theta),
-    )
+    return _loss_batch(theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), 0, examples.shape[0], examples.shape[0])
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -311,9 +303,9 @@ def _gradients_block(
     db1 = _part(gradient, 2, (1,))
     dW2 = _part(gradient, 3, (1, 1))
     db2 = _part(gradient, 4, (1,))
-    X = _per_example(theta, (2,), 128)
-    Y = _per_example(theta, (1,), 128)
-    dA1_0 = _per_example(theta, (), 128)
+    X = _per_example(theta, (2,), 64)
+    Y = _per_example(theta, (1,), 64)
+    dA1_0 = _per_example(theta, (), 64)
     for i in range(2):
         for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
@@ -368,13 +360,11 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gradients_batch(
-    theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, long: bool | None, gradient: Array
-) -> float:
+def _gradients_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
-    In float32, blocks of 128 come first.
+    Blocks of 64 come first, in float32 of 128.
     """
     real = theta.dtype.type
     dW1 = _part(gradient, 0, (1, 2))
@@ -393,10 +383,10 @@ def _gradients_batch(
     for j in range(1):
         db1[j] = real(0)
     sum_L = 0.0
-    if long is not None:  # in float32: a vector holds more numbers, and takes longer to add up
-        for at in range(start, stop - (stop - start) % 128, 128):
-            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(128), True)
-        start = stop - (stop - start) % 128
+    long = _doubled(theta, 64)
+    for at in range(start, stop - (stop - start) % long, long):
+        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, long, True)
+    start = stop - (stop - start) % long
     for at in range(start, stop - (stop - start) % 32, 32):
         sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(32), True)
     for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
@@ -420,7 +410,7 @@ def _gradients_chunks(
     for k in prange(count):
         first = 1024 * k
         settings = _flush_subnormals()
-        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, _if_float32(theta), chunks[k])
+        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
         _restore(settings)
     total = 0.0
     for p in range(5):
@@ -436,14 +426,7 @@ def _gradients_chunks(
 def _gradients(theta: Array, examples: Array, targets: Array, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
     return _gradients_batch(
-        theta,
-        np.ascontiguousarray(examples.T),
-        np.ascontiguousarray(targets.T),
-        0,
-        examples.shape[0],
-        examples.shape[0],
-        _if_float32(theta),
-        gradient,
+        theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), 0, examples.shape[0], examples.shape[0], gradient
     )
 
 
@@ -670,7 +653,7 @@ def _train(
                 total += N * _gradients_chunks(theta, examples, targets, start, gradient, N, chunks, parts)
                 _flush_subnormals()
             else:
-                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, _if_float32(theta), gradient)
+                total += N * _gradients_batch(theta, examples, targets, start, start + N, N, gradient)
             steps += 1
             if sgd is not None:
                 _sgd(theta, gradient, sgd, rate)
@@ -905,12 +888,12 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 @njit(error_model="numpy")
 def _right(examples: Array, targets: Array) -> bool:
     """Whether no entry has to be refused."""
-    wrong = 0
+    wrong = False
     for x in examples.flat:
-        wrong += math.isnan(x)
+        wrong |= math.isnan(x)
     for x in targets.flat:
-        wrong += math.isnan(x)
-    return wrong == 0
+        wrong |= math.isnan(x)
+    return not wrong
 
 
 def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array] | None:
@@ -1172,14 +1155,14 @@ def _local(like: Array, shape: tuple[int, ...]) -> Array:
     return np.empty(shape, like.dtype)
 
 
-def _per_example(like: Array, shape: tuple[int, ...], float32: int) -> Array:
-    """A local array with a place for each example of a block along its last axis: 32, in float32 as many as are given."""
-    return _local(like, (*shape, float32 if like.dtype == np.float32 else 32))
+def _per_example(like: Array, shape: tuple[int, ...], examples: int) -> Array:
+    """A local array with a place for each example of a block along its last axis: as many as are given, in float32 twice as many."""
+    return _local(like, (*shape, _doubled(like, examples)))
 
 
-def _if_float32(theta: Array) -> bool | None:
-    """True in float32, else None: what is done if it is not None, the compiler then leaves out."""
-    return True if theta.dtype == np.float32 else None
+def _doubled(like: Array, examples: int) -> int:
+    """So many examples, in float32 twice as many: they fill as many vectors."""
+    return 2 * examples if like.dtype in (np.float32, types.float32) else examples
 
 
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
@@ -1197,16 +1180,16 @@ def _local_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
 
 @type_callable(_per_example)
 def _per_example_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    def found(like: Any, shape: Any, float32: Any) -> Any:
-        return _array_type(like, shape, 1) if isinstance(float32, types.IntegerLiteral) else None
+    def found(like: Any, shape: Any, examples: Any) -> Any:
+        return _array_type(like, shape, 1) if isinstance(examples, types.IntegerLiteral) else None
 
     return found
 
 
-@type_callable(_if_float32)
-def _if_float32_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    def found(theta: Any) -> Any:
-        return types.boolean if theta.dtype == types.float32 else types.none
+@type_callable(_doubled)
+def _doubled_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(like: Any, examples: Any) -> Any:
+        return types.int64 if isinstance(like, types.Array) and isinstance(examples, types.IntegerLiteral) else None
 
     return found
 
@@ -1233,15 +1216,14 @@ def _compiled_local(context: Any, builder: Any, signature: Any, _: Any) -> Any: 
 
 @lower_builtin(_per_example, types.Array, types.BaseTuple, types.IntegerLiteral)
 def _compiled_per_example(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    like, shape, float32 = signature.args
-    examples = float32.literal_value if like.dtype == types.float32 else 32
-    return _on_stack(context, builder, signature.return_type, [*_extents(shape), examples])
+    like, shape, examples = signature.args
+    return _on_stack(context, builder, signature.return_type, [*_extents(shape), _doubled(like, examples.literal_value)])
 
 
-@lower_builtin(_if_float32, types.Array)
-def _compiled_if_float32(context: Any, _: Any, signature: Any, __: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    kind = signature.return_type
-    return context.get_dummy_value() if kind == types.none else context.get_constant(kind, True)
+@lower_builtin(_doubled, types.Array, types.IntegerLiteral)
+def _compiled_doubled(context: Any, _: Any, signature: Any, __: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    like, examples = signature.args
+    return context.get_constant(types.int64, _doubled(like, examples.literal_value))
 
 
 @lower_builtin(_part, types.Array, types.IntegerLiteral, types.BaseTuple)

@@ -20,6 +20,7 @@ NUMPY_MATH = SimpleNamespace(
     log=np.log,
     tanh=np.tanh,
     log1p=np.log1p,
+    copysign=np.copysign,
     expm1=np.expm1,
     erf=special.erf,
     erfc=special.erfc,

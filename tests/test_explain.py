@@ -98,7 +98,8 @@ def test_a_network_in_blocks() -> None:
     (prediction,) = [e for e in gradients.equations if e.tensor == "P"]
     assert "P: a variable for each of 2 numbers of an example, at most 4, and no loop over them" in prediction.why
     (loss,) = [e for e in gradients.equations if e.tensor == "L"]
-    assert "a sum of elementary functions, which nothing waits for: in a loop of its own" in loss.why
+    assert "logarithms of the examples of a block as one, of their product in float64: each is of a number of at least 1" in loss.why
+    assert "product over n: multiplied in any order, so that a processor can take several factors at a time" in loss.why
     (gradient,) = [e for e in gradients.equations if e.tensor == "dW1"]
     assert "2 sums in one loop, one for each position of i" in gradient.why
     assert "sum over n: kept in a variable" in gradient.why

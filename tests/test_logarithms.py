@@ -21,11 +21,6 @@ Z, OTHER = Tensor("Z", [N, C]), Tensor("other", [N, C])
 BLOCK = 128  # examples of the largest block
 
 
-def entries(name: str) -> tuple[Any, Any, Any]:
-    n = N.index()
-    return n, C.index(), {"Z": Z, "other": OTHER}[name]
-
-
 def summed(exponent: Expr) -> list[Equation]:
     """S[n] = sum_c exp(exponent)."""
     n, c = N.index(), C.index()
@@ -49,15 +44,15 @@ def test_other_sums_are_not(case: str) -> None:
     assert at_least_one(summed(exponent), BLOCK) == set()
 
 
-@pytest.mark.parametrize(("classes", "found"), [(2, True), (200, True), (230, False)])
+@pytest.mark.parametrize(("classes", "found"), [(2, True), (200, True), (240, False)])
 def test_a_product_that_could_overflow_is_not_taken(classes: int, found: bool) -> None:
     net = network(2, [(classes, "identity")], "softmax_cross_entropy")
-    equations = flattened(differentiate(net.program()))
+    equations = flattened(differentiate(net.program()).computed)
     assert ("sum_exp_Z" in at_least_one(equations, BLOCK)) == found
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_largest_product(dtype: type) -> None:
+@pytest.mark.parametrize(("dtype", "rounding"), [(np.float32, 2.0**-22), (np.float64, 2.0**-50)])
+def test_the_largest_product(dtype: Any, rounding: float) -> None:
     """Parameters of zero: every example's sum is the number of classes. Blocks of 128 and 64 multiply as many of them."""
     net = network(2, [(20, "identity")], "softmax_cross_entropy")
     module = interpreted(net)
@@ -65,20 +60,23 @@ def test_the_largest_product(dtype: type) -> None:
     p = module.Parameters(*(np.zeros_like(a, dtype) for a in module.init(0)))
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((BLOCK + 5, 2)).astype(dtype), rng.integers(0, 20, BLOCK + 5)
-    assert module.loss(p, X, y) == pytest.approx(np.log(20), rel=4 * np.finfo(dtype).eps)
-    assert module.gradients(p, X, y)[0] == pytest.approx(np.log(20), rel=4 * np.finfo(dtype).eps)
+    assert module.loss(p, X, y) == pytest.approx(np.log(20), rel=rounding)
+    assert module.gradients(p, X, y)[0] == pytest.approx(np.log(20), rel=rounding)
 
 
 @pytest.mark.parametrize("targets", ["labels", "probabilities"])
 def test_losses_are_those_of_single_examples(targets: str) -> None:
     """Of examples that the network is sure of, rightly and wrongly, too."""
-    net = Network(name="tested", inputs=2, layers=[{"kind": "dense", "units": 3}], loss={"kind": "softmax_cross_entropy", "targets": targets})
+    net = Network(
+        name="tested", inputs=2, layers=[{"kind": "dense", "units": 3}], loss={"kind": "softmax_cross_entropy", "targets": targets}
+    )
     module = interpreted(net)
     p = module.Parameters(*(30 * a for a in module.init(1)))
     rng = np.random.default_rng(1)
     X, y = rng.standard_normal((101, 2)), rng.integers(0, 3, 101)
     given = y if targets == "labels" else np.eye(3)[y]
     each = [module.loss(p, X[n : n + 1], given[n : n + 1]) for n in range(len(X))]
-    assert max(each) > 20 and min(each) < 1e-9
+    assert max(each) > 20
+    assert min(each) < 1e-9
     assert module.loss(p, X, given) == pytest.approx(np.mean(each), rel=1e-13)
     assert module.gradients(p, X, given)[0] == pytest.approx(np.mean(each), rel=1e-13)
