@@ -89,7 +89,7 @@ def _scaled(y: Real, n: Real) -> Real:
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -97,7 +97,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = (x - rest) * real(1 / math.log(2)) + bias
+    n = x * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
@@ -145,7 +145,7 @@ def _split(x: Real) -> tuple[Real, Real]:
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
     """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = f - s f
     z = s * s
     zz = z * z
     if isinstance(x, Float32):
@@ -158,13 +158,10 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
         q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
         q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
         q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
-    square = real(0.5) * f * f
-    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
-    if real(0) < x < real(np.inf):
-        return y
-    if x == real(0):
-        return real(-np.inf)
-    return real(np.nan) if x < real(0) else x
+    y = k * high + ((s * (z * q - f) + k * low) + f)
+    special = real(-np.inf) if x == real(0) else real(np.nan)
+    special = x if x > real(0) else special
+    return y if real(0) < x < real(np.inf) else special
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)

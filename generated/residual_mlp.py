@@ -90,6 +90,14 @@ def _bias(x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
+def _power(n: Real) -> Real:
+    """2^k, where n = k + _bias(n), for k from -1022 to 1023 (float32: -126 to 127): the last bits of n, as an exponent."""
+    if isinstance(n, Float32):
+        return np.int32(np.float32(n).view(np.int32) << 23).view(np.float32)
+    return np.int64(np.float64(n).view(np.int64) << 52).view(np.float64)
+
+
+@njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _scaled(y: Real, n: Real) -> Real:
     """y 2^k, where n = k + 1023 + _bias(n) (float32: k + 127 + _bias(n)), also where 2^k is out of range: twice by half the exponent."""
     if isinstance(n, Float32):
@@ -107,7 +115,7 @@ def _scaled(y: Real, n: Real) -> Real:
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -115,7 +123,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = (x - rest) * real(1 / math.log(2)) + bias
+    n = x * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
@@ -163,7 +171,7 @@ def _split(x: Real) -> tuple[Real, Real]:
 def _logarithm(x: Real, k: Real, f: Real) -> Real:
     """log(x), where x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2) (Cody and Waite 1980); -infinity at 0 and NaN below."""
     real = type(x)
-    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q
+    s = f / (real(2) + f)  # log(1 + f) = log(1 + s) - log(1 - s) = 2s + s^3 q, and 2s = f - s f
     z = s * s
     zz = z * z
     if isinstance(x, Float32):
@@ -176,13 +184,10 @@ def _logarithm(x: Real, k: Real, f: Real) -> Real:
         q = q * zz + (real(0.15331721600556042) * z + real(0.18182889125261723))
         q = q * zz + (real(0.2222221113479508) * z + real(0.28571428625975487))
         q = q * zz + (real(0.39999999999899505) * z + real(0.666666666666667))
-    square = real(0.5) * f * f
-    y = k * high - ((square - (s * (square + z * q) + k * low)) - f)
-    if real(0) < x < real(np.inf):
-        return y
-    if x == real(0):
-        return real(-np.inf)
-    return real(np.nan) if x < real(0) else x
+    y = k * high + ((s * (z * q - f) + k * low) + f)
+    special = real(-np.inf) if x == real(0) else real(np.nan)
+    special = x if x > real(0) else special
+    return y if real(0) < x < real(np.inf) else special
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
@@ -196,44 +201,38 @@ def _log(x: Real) -> Real:
 def _erfc(x: Real) -> Real:
     """1 - erf(x), within 2 ulp: exp(-x^2) / (1 + 2x) (1 + x / (x + 4) q), q in (x - 4) / (x + 4) (Shepherd and Laframboise 1981)."""
     real = type(x)
-    size = min(abs(x), real(11) if isinstance(x, Float32) else real(28))
+    size = min(abs(x), real(10.2) if isinstance(x, Float32) else real(27.3))
     part = real(1.5 * 2**15) if isinstance(x, Float32) else real(1.5 * 2**32)
     head = (size + part) - part  # few digits, so that its square is exact
-    tail = size - head
-    more = real(127) if isinstance(x, Float32) else real(1023)
-    n, r, e, lacks = _reduced(-head * head, tail * (real(2) * head) + tail * tail, more)
-    e = r + (e + lacks)
+    n, r, e, _ = _reduced(-head * head, (size - head) * (size + head), real(64))
+    e = r + e
     v = size / (size + real(4))
     u = real(2) * v - real(1)
     uu = u * u
     if isinstance(x, Float32):
-        q = real(0.0001010518)
-        q = q * uu + (real(0.00042209783) * u + real(-0.0007416307))
-        q = q * uu + (real(-0.00087331043) * u + real(0.010846124))
-        q = q * uu + (real(-0.043240465) * u + real(0.1175996))
-        q = q * uu + (real(-0.25025564) * u + real(0.43771878))
-        q = q * uu + (real(-0.63979757) * u + real(0.7759918))
-        q = q * uu + (real(-0.74523246) * u + real(0.46599025))
+        q = real(-0.00132912)
+        q = q * uu + (real(-0.0010538714) * u + real(0.011111261))
+        q = q * uu + (real(-0.043043748) * u + real(0.11757887))
+        q = q * uu + (real(-0.25030014) * u + real(0.43771565))
+        q = q * uu + (real(-0.639794) * u + real(0.77599216))
+        q = q * uu + (real(-0.7452326) * u + real(0.46599025))
     else:
-        q = real(1.8568190642048206e-09)
-        q = q * uu + (real(-1.5968399067769786e-10) * u + real(-2.8016413675015326e-08))
-        q = q * uu + (real(-2.4493994042639577e-09) * u + real(2.2598658982747923e-07))
-        q = q * uu + (real(-8.273968037788598e-08) * u + real(-1.5740789618667658e-06))
-        q = q * uu + (real(2.1652580954874446e-06) * u + real(9.259103855592433e-06))
-        q = q * uu + (real(-3.1704317637505294e-05) * u + real(-1.7096454992885094e-05))
-        q = q * uu + (real(0.00031833998278657787) * u + real(-0.0007168526751761288))
-        q = q * uu + (real(-0.0007986938989819818) * u + real(0.010862633725407323))
-        q = q * uu + (real(-0.04325810184647119) * u + real(0.11759313293597198))
-        q = q * uu + (real(-0.2502538645596081) * u + real(0.4377195345554047))
-        q = q * uu + (real(-0.6397976666280594) * u + real(0.7759917751374706))
-        q = q * uu + (real(-0.7452324709322302) * u + real(0.465990237251105))
-    p = v * q
-    p = p + p * e
-    first = real(1) + e
-    above, below = first + p, real(1) + real(2) * size
-    inverse = real(1) / below
-    lost = (e - (first - real(1))) + (p - (above - first)) - above * (inverse * (real(2) * size - (below - real(1))))
-    y = _scaled(above / below + inverse * lost, n)  # with what rounding took from the sums
+        q = real(-5.422751844229354e-09) * u + real(-2.7302233055270614e-08)
+        q = q * uu + (real(1.1651814161733453e-08) * u + real(2.3274968729494372e-07))
+        q = q * uu + (real(-9.850048639674515e-08) * u + real(-1.5859712531209014e-06))
+        q = q * uu + (real(2.1747286955750745e-06) * u + real(9.268445579786794e-06))
+        q = q * uu + (real(-3.170758769289359e-05) * u + real(-1.710063618668949e-05))
+        q = q * uu + (real(0.0003183406152755912) * u + real(-0.0007168515409871026))
+        q = q * uu + (real(-0.000798693956123613) * u + real(0.01086263353932078))
+        q = q * uu + (real(-0.04325810184654009) * u + real(0.11759313295351817))
+        q = q * uu + (real(-0.2502538645592324) * u + real(0.43771953455456086))
+        q = q * uu + (real(-0.6397976666280794) * u + real(0.7759917751374865))
+        q = q * uu + (real(-0.74523247093223) * u + real(0.46599023725110494))
+    below = real(1) + real(2) * size
+    y = real(1) / below
+    p = v * q + ((real(1) - y * below) - y * (real(2) * size - (below - real(1))))  # with what rounding took from y
+    y = y + y * (e + (p + p * e))
+    y = y * (_power(n) * real(2.0**-64))
     return real(2) - y if x < real(0) else y
 
 

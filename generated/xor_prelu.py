@@ -84,7 +84,7 @@ def _power(n: Real) -> Real:
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -92,7 +92,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = (x - rest) * real(1 / math.log(2)) + bias
+    n = x * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
