@@ -48,8 +48,9 @@ def _reaches_one(term: Expr, indices: Sequence[Index]) -> bool:
     """Whether a term is exp(Z - max Z), the maximum over these indices."""
     exponent = term.args[0] if isinstance(term, sp.exp) else sp.S.Zero
     for part in sp.Add.make_args(exponent):
-        if isinstance(-part, Max):
-            body, over = (-part).open()
+        largest = -part
+        if isinstance(largest, Max):
+            body, over = largest.open()
             if len(over) == len(indices) and exponent - part == body.xreplace(dict(zip(over, indices, strict=True))):
                 return True
     return False
