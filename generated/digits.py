@@ -68,29 +68,31 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _bias(x: Real) -> Real:
-    """A number so large that added to another it makes this a whole number k; the last bits of the sum are the exponent of 2^k."""
+    """So large a number that its sum with another one is rounded to a whole number k more; the last bits are then the exponent of 2^k."""
     return np.float32(1.5 * 2**23 + 127) if isinstance(x, Float32) else np.float64(1.5 * 2**52 + 1023)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
-def _scaled(y: Real, n: Real) -> Real:
-    """y 2^k, where n = k + 1023 + _bias(n) (float32: k + 127 + _bias(n)), also where 2^k is out of range: twice by half the exponent."""
+def _scaled(f: Real, n: Real) -> Real:
+    """(1 + f) 2^k, also where 2^k is out of range, by two powers of 2; n = k + 1023 + _bias(n) (float32: k + 127 + _bias(n))."""
     if isinstance(n, Float32):
         whole = np.float32(n).view(np.uint32)
         half = np.uint32(whole >> np.uint32(1))
         first, second = np.uint32(half << np.uint32(23)), np.uint32((whole - half) << np.uint32(23))
-        return y * first.view(np.float32) * second.view(np.float32)
+        s = first.view(np.float32)
+        return (s + s * f) * second.view(np.float32)
     whole = np.float64(n).view(np.uint64)
     half = np.uint64(whole >> np.uint64(1))
     first, second = np.uint64(half << np.uint64(52)), np.uint64((whole - half) << np.uint64(52))
-    return y * first.view(np.float64) * second.view(np.float64)
+    s = first.view(np.float64)
+    return (s + s * f) * second.view(np.float64)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -98,7 +100,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = x * real(1 / math.log(2)) + bias
+    n = (x - rest) * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
@@ -123,7 +125,7 @@ def _exp(x: Real) -> Real:
     real = type(x)
     low, high, more = (real(-104), real(89), real(127)) if isinstance(x, Float32) else (real(-746), real(710), real(1023))
     n, r, p, _ = _reduced(min(max(x, low), high), real(0), more)
-    return _scaled(real(1) + (r + p), n)
+    return _scaled(r + p, n)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)

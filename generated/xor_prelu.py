@@ -68,7 +68,7 @@ def init(seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
 def _bias(x: Real) -> Real:
-    """A number so large that added to another it makes this a whole number k; the last bits of the sum are the exponent of 2^k."""
+    """So large a number that its sum with another one is rounded to a whole number k more; the last bits are then the exponent of 2^k."""
     return np.float32(1.5 * 2**23 + 127) if isinstance(x, Float32) else np.float64(1.5 * 2**52 + 1023)
 
 
@@ -84,7 +84,7 @@ def _power(n: Real) -> Real:
 def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     """n = k + more + _bias(x), r, exp(r) - 1 - r, and what r lacks.
 
-    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 + |rest|, which must be small (Cody and Waite 1980).
+    There x - rest = k ln(2) + r with a whole number k and |r| <= ln(2) / 2 (Cody and Waite 1980).
     """
     real = type(x)
     if isinstance(x, Float32):
@@ -92,7 +92,7 @@ def _reduced(x: Real, rest: Real, more: Real) -> tuple[Real, Real, Real, Real]:
     else:
         high, low = real(0.6931471803691238), real(1.9082149292705877e-10)
     bias = _bias(x) + more
-    n = x * real(1 / math.log(2)) + bias
+    n = (x - rest) * real(1 / math.log(2)) + bias
     k = n - bias
     most = x - k * high  # exact: high has few digits
     less = k * low + rest
@@ -116,7 +116,8 @@ def _decayed(x: Real) -> Real:
     """exp(x) for x at most 0, within 1.1 ulp: 2^k exp(r), with 2^k = 2^(k + 64) / 2^64 where k is out of range."""
     real = type(x)
     n, r, p, _ = _reduced(max(x, real(-104) if isinstance(x, Float32) else real(-746)), real(0), real(64))
-    return (real(1) + (r + p)) * (_power(n) * real(2.0**-64))
+    s = _power(n) * real(2.0**-64)
+    return s + s * (r + p)
 
 
 @njit(error_model="numpy", fastmath={"contract", "nsz"}, forceinline=True)
