@@ -12,25 +12,22 @@ from typing import Annotated, NoReturn
 import typer
 
 import derive
-from chainrule import tables
+from chainrule import options, tables
 from chainrule.check import check, repair
-from chainrule.commands import FileFormat, Proof, Request, agree, document, explain, format_of, generate, prove
+from chainrule.commands import Proof, Request, agree, document, explain, format_of, generate, prove
 from chainrule.console import err, fail, out, print_record, print_text, visible
 from chainrule.data import DATA_SETS, DType
 from chainrule.data import Name as DataName
 from chainrule.numbers import Mismatch
 from chainrule.progress import shown
-from chainrule.specs import InputError, file_of, network_of, shipped
+from chainrule.specs import InputError, file_of, network_of
 from chainrule.training import Settings, train
 from chainrule.verify import verify
 from chainrule.worksheet import Wanted
 from codegen import ModuleError
 from codegen.explain import text
 from derive import Network, SpecError
-from derive.build import Examples
-from derive.documents import Detail, Gradients
 from derive.documents.numbers import Sheet
-from derive.network import Convention
 
 FAILED, WRONG_INPUT = 1, 2
 
@@ -42,18 +39,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Spec = Annotated[
-    str,
-    typer.Argument(
-        metavar="SPEC", help=f"The path of a spec file (- for stdin), or the name of a shipped network: {', '.join(shipped())}."
-    ),
-]
-Written = Annotated[Convention | None, typer.Option(help="The convention of the notation; the spec's own by default.")]
-Of = Annotated[Examples, typer.Option(help="A batch of examples, or a single one.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write into this file; - is stdout, as without it.")]
-Seed = Annotated[int, typer.Option(min=0, help="The seed of everything random.")]
 
 
 def main() -> NoReturn:
@@ -79,7 +64,7 @@ def _network(spec: str) -> Network:
 
 
 @app.command("schema", epilog="Example: chainrule schema > network.schema.json")
-def schema_command(as_json: Json = False) -> None:
+def schema_command(as_json: options.Json = False) -> None:
     """Print the JSON Schema of spec files, for editors."""
     del as_json  # the schema is JSON in any case
     print_record(derive.json_schema())
@@ -87,14 +72,14 @@ def schema_command(as_json: Json = False) -> None:
 
 @app.command("prove", epilog="Example: chainrule prove two_layer_softmax")
 def prove_command(
-    spec: Spec,
-    convention: Written = None,
-    examples: Of = "batch",
+    spec: options.Spec,
+    convention: options.Written = None,
+    examples: options.Of = "batch",
     equation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Check this equation alone; its number in the document.")] = None,
     conventions: Annotated[
         bool, typer.Option("--conventions", help="Compare the equations of the convention with those of the two others instead.")
     ] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Prove every step of a derivation: one line a step.
 
@@ -113,40 +98,23 @@ def prove_command(
 
 @app.command("derive", epilog="Example: chainrule derive worked_example --examples single -o worked_example.pdf")
 def derive_command(
-    spec: Spec,
-    form: Annotated[
-        FileFormat | None,
-        typer.Option("--format", help="The format; by default by FILE's ending, .md, .tex, .html or .pdf, else markdown."),
-    ] = None,
-    convention: Written = None,
-    examples: Of = "batch",
-    module: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The generated module: each equation links to the line that computes it.")
-    ] = None,
-    proved: Annotated[bool, typer.Option("--prove", help="Run the proof and state what came of it.")] = False,
-    detail: Annotated[
-        Detail | None, typer.Option(help="How much is shown: the results on a page, or every step; steps by default, not for a solution.")
-    ] = None,
-    notation: Annotated[
-        Gradients, typer.Option(help="A gradient is introduced as dL/dW and named G_W from then on, or is dL/dW wherever it stands.")
-    ] = "named",
-    conventions: Annotated[
-        bool, typer.Option("--conventions", help="Set the other conventions beside this one, and prove that they agree.")
-    ] = False,
-    numbers: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Put numbers beside the formulas: FILE.toml, FILE.npz, or seed=0,examples=2.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Of the step that is taken in numbers; by default the file's, or 0.1.")
-    ] = None,
-    decimals: Annotated[int | None, typer.Option(min=1, max=12, help="Of every number; by default as many as it takes, from 4 on.")] = None,
-    exercise: Annotated[
-        bool, typer.Option("--exercise", help="An exercise: friendly numbers, and blanks in place of the results.")
-    ] = False,
-    solution: Annotated[bool, typer.Option("--solution", help="The solution of the exercise of the same seed.")] = False,
+    spec: options.Spec,
+    form: options.Form = None,
+    convention: options.Written = None,
+    examples: options.Of = "batch",
+    module: options.ModuleFile = None,
+    proved: options.Proved = False,
+    detail: options.Shown = None,
+    notation: options.Notation = "named",
+    conventions: options.Beside = False,
+    numbers: options.Numbers = None,
+    learning_rate: options.Rate = None,
+    decimals: options.Decimals = None,
+    exercise: options.Exercise = False,
+    solution: options.Solution = False,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the exercise's numbers.")] = 0,
-    output: Output = None,
-    as_json: Json = False,
+    output: options.Output = None,
+    as_json: options.Json = False,
 ) -> None:
     """Write up the derivation of the gradients: its steps, its numbers, or an exercise.
 
@@ -169,12 +137,12 @@ def derive_command(
 
 @app.command("generate", epilog="Example: chainrule generate digits -o digits.py")
 def generate_command(
-    spec: Spec,
-    output: Output = None,
+    spec: options.Spec,
+    output: options.Output = None,
     explained: Annotated[
         bool, typer.Option("--explain", help="Print how every equation is computed, and why so; the module goes into FILE alone.")
     ] = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Render the Python module of a network.
 
@@ -205,7 +173,7 @@ def check_command(
     fix: Annotated[bool, typer.Option("--fix", help="Write the files that are stale or missing.")] = False,
     root: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder that holds networks/, generated/ and docs/.")] = Path(),
     processes: Annotated[int, typer.Option(min=1, help="Networks rendered at the same time.")] = 2,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Check that the committed files are what the specs give.
 
@@ -221,10 +189,10 @@ def check_command(
 
 @app.command("verify", epilog="Example: chainrule verify digits --examples 16")
 def verify_command(
-    spec: Spec,
+    spec: options.Spec,
     examples: Annotated[int, typer.Option(min=1, help="The number of random examples.")] = 7,
-    seed: Seed = 0,
-    as_json: Json = False,
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Verify the gradients of a network's module.
 
@@ -241,14 +209,14 @@ def verify_command(
 
 @app.command("train", epilog="Example: chainrule train digits --data digits --epochs 30")
 def train_command(
-    spec: Spec,
+    spec: options.Spec,
     data: Annotated[DataName, typer.Option(help="The data set; a third of it is held out.")],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = Settings.epochs,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples in one step.")] = Settings.batch_size,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="The step's length, relative to the gradient.")] = Settings.learning_rate,
-    seed: Seed = Settings.seed,
+    seed: options.Seed = Settings.seed,
     dtype: Annotated[DType, typer.Option(help="The type of the numbers.")] = Settings.dtype,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train a network's module on a data set.
 

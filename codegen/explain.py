@@ -12,9 +12,10 @@ from codegen.block_functions import in_words
 from codegen.blocks import CALL_PAYS, CHUNK, SIZES, BlockKernel
 from codegen.loops import Track
 from codegen.module import WORTH, Module
+from codegen.placed import Key, Placed, placed, sharing, tactic
 from codegen.planned import Planned
 from codegen.schedule import Kernel
-from codegen.tactics import Key, Placed, placed, reasons, sharing, tactic
+from codegen.tactics import reasons
 from derive.derivation import Derivation
 from derive.network import Network
 from derive.program import Equation

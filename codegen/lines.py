@@ -8,18 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
-from sympy import Basic, Expr
+from sympy import Expr
 
 from codegen.constants import COMPARE
 from codegen.flat import unused
+from codegen.long_values import halves, longest_part
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, leaves, targets
 from codegen.positions import at_most, in_row_major_order
 from codegen.printer import code, element, holds, identifier, position
 from codegen.products import calls
-from codegen.summands import protection
 from codegen.views import extent, size_text
-from derive.functions import Log1p
-from derive.index import Entry, Index, Indicator, Tensor, lies_on
+from derive.index import Entry, Index, Tensor, lies_on
 from derive.text import equation_text
 
 WIDTH = 140
@@ -132,7 +131,7 @@ class _Writer:
         elif isinstance(leaf, Accumulate) and leaf.operation == "product":
             self.fitted(f"{element(target)} *= ", value, "", depth)
         elif isinstance(leaf, Accumulate):
-            first, rest = self.halves(leaf, depth)
+            first, rest = halves(leaf.value, self.room(depth, f"{element(target)} += "))
             if rest != 0:
                 self.assignment(replace(leaf, value=first), depth)
                 self.assignment(replace(leaf, value=rest), depth)
@@ -148,18 +147,10 @@ class _Writer:
         elif value == 1 and leaf.starts:
             self.put(f"{element(target)} = np.float64(1)", depth)  # and so is a product
         else:
-            first, rest = self.halves(leaf, depth)
+            first, rest = halves(leaf.value, self.room(depth, f"{element(target)} += "))
             self.fitted(f"{element(target)} = ", first, "", depth)
             if rest != 0:
                 self.assignment(Accumulate(leaf.equation, target, "sum", rest), depth)
-
-    def halves(self, leaf: Assign | Accumulate, depth: int) -> tuple[Expr, Expr]:
-        """The value, and 0; two parts of a sum that is too long for a line. A sum in which digits may cancel stays whole."""
-        value, room = leaf.value, WIDTH - len(INDENT) * depth - len(element(leaf.target)) - len(" += ")
-        if not value.is_Add or len(code(value)) <= room or value.has(Log1p):
-            return value, sp.S.Zero
-        terms = sp.Add.make_args(value)
-        return sp.Add(*terms[: len(terms) // 2]), sp.Add(*terms[len(terms) // 2 :])
 
     def product(self, leaf: MatrixProduct, depth: int) -> None:
         left, right, out = _matrices(leaf)
@@ -180,9 +171,10 @@ class _Writer:
 
     def fitted(self, before: str, value: Expr, after: str, depth: int) -> None:
         """One assignment; parts of a value that is too long for a line get variables of their own."""
-        room, taken = WIDTH - len(INDENT) * depth, set(self.taken)
+        room = self.room(depth)
+        taken = set(self.taken)
         while len(before + code(value) + after) > room:
-            part = _part(value, room)
+            part = longest_part(value, room)
             if part is None:
                 break
             word, inner = part
@@ -190,6 +182,10 @@ class _Writer:
             self.put(f"{named.tensor.name} = {code(inner)}", depth)
             value = value.xreplace({inner: named})
         self.put(before + code(value) + after, depth)
+
+    def room(self, depth: int, before: str = "") -> int:
+        """How long a value may be on a line that begins so."""
+        return WIDTH - len(INDENT) * depth - len(before)
 
     def put(self, text: str, depth: int) -> None:
         self.done.append(INDENT * depth + text)
@@ -247,29 +243,3 @@ def _filled(statement: Statement) -> Assign | None:
     places = zip(statement.target.indices, statement.target.tensor.axes, strict=True)
     each = len(statement.target.indices) == len(loops) and set(statement.target.indices) == loops
     return statement if each and all(lies_on(i, axis) for i, axis in places) else None
-
-
-def _part(value: Expr, room: int) -> tuple[str, Expr] | None:
-    """The longest part of an expression that fits a line of its own, with a word for its role."""
-    found = [(word, e) for word, e in _parts(value) if len(f"{word}___ = {code(e)}") <= room]
-    return max(found, key=lambda p: len(code(p[1])), default=None)
-
-
-def _parts(e: Expr) -> Iterable[tuple[str, Expr]]:
-    if isinstance(e, Entry | Indicator):
-        return
-    guarded = any(isinstance(a, Indicator) for a in e.args)
-    word = "term" if e.is_Add else "factor" if e.is_Mul else "argument"
-    for arg in _values(e):
-        if guarded and protection(arg):
-            continue  # it may be read only where the condition holds
-        if not arg.is_Atom and not isinstance(arg, Entry | Indicator) and not arg.is_number:
-            yield word, arg
-            yield from _parts(arg)
-
-
-def _values(e: Basic) -> list[Expr]:
-    """The real-valued arguments; not the conditions."""
-    if isinstance(e, sp.Piecewise):
-        return [value for value, _ in e.args]
-    return [a for a in e.args if isinstance(a, Expr)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
@@ -12,22 +12,20 @@ from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.block_functions import BlockFunctions
-from codegen.blocks import CHUNK, BlockKernel, NotInBlocksError, block_kernel
+from codegen.blocks import CHUNK, BlockKernel, NotInBlocksError
 from codegen.derivatives import Products
 from codegen.descent import Descent
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
 from codegen.parameters import Stored
-from codegen.planned import WHOLE, Planned
-from codegen.schedule import Range, block_finished, kernel, run_time_axis
+from codegen.planned import WHOLE, Planned, in_blocks, predicting, ranges
+from codegen.schedule import Range, kernel, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
-from derive.compute import computed_program
 from derive.derivation import Derivation
 from derive.family import gradient_of
-from derive.functions import Sigmoid
 from derive.index import Binder, Entry, Tensor
-from derive.program import Program, needed
+from derive.program import Program
 
 WORTH = 2**21  # parameters times examples of a batch from which on threads pay
 
@@ -125,14 +123,14 @@ class Module:
         predicts, finds = f"{prediction.name} for a batch of examples.", "The loss of a batch"
         found: dict[str, Planned] = {}
         for name, purpose, program, results in (
-            ("predict", predicts, self._predicting(), Results([prediction])),
+            ("predict", predicts, predicting(self.derivation, self.inference), Results([prediction])),
             ("loss", f"{finds}.", self.computed, losses),
             ("gradients", f"{finds}; its derivatives go into `gradient`.", self.computed, Results(vectors=vectors, number=loss)),
         ):
             try:
-                found[name] = Planned(f"_{name}", purpose, program, results, self._in_blocks(program, results))
+                found[name] = Planned(f"_{name}", purpose, program, results, in_blocks(self.forward, program, results, self._ranges))
             except NotInBlocksError as why:
-                whole = kernel(program, results.tensors, {} if name == "predict" else self._ranges())
+                whole = kernel(program, results.tensors, {} if name == "predict" else self._ranges)
                 found[name] = Planned(f"_{name}", purpose, program, results, whole, str(why))
         if self.weighed:
             program, purpose = batch.weighing(self.forward, self.weight), "What the mean of the losses of a batch divides by."
@@ -160,12 +158,6 @@ class Module:
         """The step that stores no gradients of large matrices; None where it does not pay."""
         return Descent.chosen(self.planned["gradients"], self.stored, self.optimisers)
 
-    def _in_blocks(self, program: Program, results: Results) -> BlockKernel:
-        """A kernel that computes examples in blocks. Raises NotInBlocksError where that cannot be done or does not pay."""
-        if self.forward.draws or self.forward.statistics or self._ranges():
-            raise NotInBlocksError("random data, running statistics or demands on predictions need whole batches")
-        return block_kernel(program, results.tensors, run_time_axis(self.forward), block_finished)
-
     def in_blocks(self, name: str) -> bool:
         """Whether a kernel computes examples in blocks."""
         return f"{name}_block" in self.kernels
@@ -174,23 +166,11 @@ class Module:
     def products(self) -> Products:
         """The derivatives beside the gradients."""
         vectors = {"theta": self.stored.views, "draws": self.draws.views}
-        return Products(self.derivation, vectors, names.OWN, self._ranges())
+        return Products(self.derivation, vectors, names.OWN, self._ranges)
 
-    def _predicting(self) -> Program:
-        """The computed program of the prediction: the derivation's own where inference is no other than training."""
-        outputs = self.inference.outputs[:1]
-        alone, own = (needed(program.equations, outputs) for program in (self.inference, self.forward))
-        if alone == own:
-            return self.computed
-        return computed_program(replace(self.inference, equations=alone, outputs=outputs, facts=(), floors={}))[1]
-
+    @property
     def _ranges(self) -> Mapping[Tensor, Range]:
-        """What the loss demands of predictions, unless they come from the logistic function."""
-        prediction = self.forward.outputs[0]
-        equation = self.computed.defining(prediction)
-        if self.about.predictions is None or equation is None or isinstance(equation.body, Sigmoid):
-            return {}
-        return {prediction: self.about.predictions}
+        return ranges(self.derivation, self.about.predictions)
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

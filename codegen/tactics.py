@@ -1,19 +1,19 @@
-"""How the statements of a kernel compute one of its equations, and why: read off the finished statements."""
+"""Why the statements of a kernel compute an equation as they do: read off the finished statements."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import sympy as sp
 from sympy import Expr
 
 from codegen.blocks import CALL_PAYS, whole_product
 from codegen.elementary import LogOfProduct
-from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement, Track, targets
+from codegen.loops import Accumulate, Assign, Demand, Loop, MatrixProduct, Track, targets
 from codegen.order import UNROLLED
+from codegen.placed import Key, Placed, computing, labels
 from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles, known_extents
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
@@ -21,62 +21,6 @@ from codegen.wide import WIDE, wide
 from derive.index import Entry, Index, Sum, free_indices
 from derive.program import Equation
 from derive.text import letters
-
-Key = tuple[str, str]  # an equation: its number and its tensor
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A leaf, the loops around it, and the part of the kernel that it stands in: "" where there is but one."""
-
-    leaf: Leaf
-    path: tuple[Loop, ...]
-    part: str = ""
-
-    @property
-    def key(self) -> Key:
-        return self.leaf.equation.number, self.leaf.equation.tensor.name
-
-    @property
-    def starts(self) -> bool:
-        return isinstance(self.leaf, Assign) and self.leaf.starts
-
-
-def placed(statements: Sequence[Statement], part: str, path: tuple[Loop, ...] = ()) -> Iterator[Placed]:
-    """Every leaf of some statements, in order."""
-    for statement in statements:
-        if isinstance(statement, Loop):
-            yield from placed(statement.body, part, (*path, statement))
-        else:
-            yield Placed(statement, path, part)
-
-
-def sharing(every: Sequence[Placed]) -> dict[int, list[Key]]:
-    """The equations that stand in every loop, by the loop's identity."""
-    found: dict[int, dict[Key, None]] = {}
-    for place in every:
-        for loop in place.path:
-            found.setdefault(id(loop), {})[place.key] = None
-    return {loop: list(keys) for loop, keys in found.items()}
-
-
-def tactic(own: Sequence[Placed]) -> str:
-    """What computes an equation, in a few words: calls and loops, outermost first."""
-    found: dict[str, None] = {}
-    for place in _computing(own):
-        over = _labels(place.path)
-        if isinstance(place.leaf, MatrixProduct):
-            found["matrix product in tiles" if examples_in_tiles(place.leaf) else "matrix product by BLAS"] = None
-        elif not isinstance(place.leaf, Demand):
-            found[f"loop{'s' if len(place.path) > 1 else ''} over {over}" if over else "one statement, no loop"] = None
-    return "; ".join(found)
-
-
-def _computing(own: Sequence[Placed]) -> list[Placed]:
-    """The leaves without those that only start a sum, or store one that a variable held."""
-    held = {p.leaf.target for p in own if isinstance(p.leaf, Accumulate) and not p.leaf.target.indices}
-    stores = [p for p in own if isinstance(p.leaf, Assign) and p.leaf.value in held]
-    return [p for p in own if not p.starts and p not in stores] or list(own)
 
 
 def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list[Key]], blocks: bool) -> tuple[str, ...]:
@@ -151,7 +95,7 @@ def _written(equation: Equation) -> Iterator[str]:
 
 
 def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Iterator[str]:
-    for place in _computing(own):
+    for place in computing(own):
         if not place.path:
             continue
         index = place.path[-1].index
@@ -172,14 +116,14 @@ def _innermost(equation: Equation, own: Sequence[Placed], blocks: bool) -> Itera
 
 def _shared(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[str]:
     """The loops that an equation has in common with others; of loops shared with the same ones, the innermost stands for all."""
-    for place in _computing(own):
+    for place in computing(own):
         found: dict[tuple[str, ...], list[Loop]] = {}
         for loop in place.path:
             others = tuple(dict.fromkeys(f"({number})" for number, name in shared[id(loop)] if (number, name) != place.key))
             if others:
                 found.setdefault(others, []).append(loop)
         for others, loops in found.items():
-            yield f"loop{'s' if len(loops) > 1 else ''} over {_labels(loops)} shared with {', '.join(others)}"
+            yield f"loop{'s' if len(loops) > 1 else ''} over {labels(loops)} shared with {', '.join(others)}"
 
 
 def _sums(own: Sequence[Placed]) -> Iterator[str]:
@@ -189,7 +133,7 @@ def _sums(own: Sequence[Placed]) -> Iterator[str]:
             continue
         held = bool(place.path) and not leaf.target.indices
         over = [loop for loop in place.path[_outside(place, own) :] if loop.index not in leaf.target.free_symbols]
-        summed = _labels(over)
+        summed = labels(over)
         what = {"sum": "sum", "product": "product", "max": "maximum"}[leaf.operation]
         if summed:
             yield f"{what} over {summed}: {'kept in a variable' if held else 'kept in an array'}"
@@ -288,7 +232,3 @@ def _wide(own: Sequence[Placed]) -> Iterator[str]:
 
 def _depends(loop: Loop) -> bool:
     return any(not e.is_number for e in (*loop.low, *loop.high))
-
-
-def _labels(loops: Sequence[Loop]) -> str:
-    return ", ".join(loop.index.label for loop in loops)
