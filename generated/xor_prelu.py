@@ -148,7 +148,7 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_block(theta: Array, examples: Array, start: int, out: Array, block: np.int64, wide: bool | None) -> None:
+def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Array, block: np.int64, wide: bool | None) -> None:
     """_predict_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
@@ -187,7 +187,7 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: bool | None, out: Array) -> None:
+def _predict_batch(theta: Array, examples: Array, start: int | np.int64, stop: int, long: bool | None, out: Array) -> None:
     """P for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -208,11 +208,11 @@ def _predict_batch(theta: Array, examples: Array, start: int, stop: int, long: b
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, examples: Array, out: Array) -> None:
     """P for a batch of examples."""
-    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], _if_float32(theta), out)
+    _predict_batch(theta, np.ascontiguousarray(examples.T), np.int64(0), examples.shape[0], _if_float32(theta), out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block: np.int64, wide: bool | None) -> Real:
+def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.int64, block: np.int64, wide: bool | None) -> Real:
     """_loss_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
@@ -255,7 +255,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, long: bool | None) -> float:
+def _loss_batch(theta: Array, examples: Array, targets: Array, start: int | np.int64, stop: int, N: int, long: bool | None) -> float:
     """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -285,7 +285,7 @@ def _loss(theta: Array, examples: Array, targets: Array) -> float:
         theta,
         np.ascontiguousarray(examples.T),
         np.ascontiguousarray(targets.T),
-        0,
+        np.int64(0),
         examples.shape[0],
         examples.shape[0],
         _if_float32(theta),
@@ -294,7 +294,7 @@ def _loss(theta: Array, examples: Array, targets: Array) -> float:
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array, examples: Array, targets: Array, start: int, N: int, gradient: Array, block: np.int64, wide: bool | None
+    theta: Array, examples: Array, targets: Array, start: int | np.int64, N: int, gradient: Array, block: np.int64, wide: bool | None
 ) -> tuple[Real, Real]:
     """_gradients_batch for the examples of a block, from `start` on; their number is known where this is called.
 
@@ -411,7 +411,7 @@ def _gradients_block(
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_batch(
-    theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, long: bool | None, gradient: Array
+    theta: Array, examples: Array, targets: Array, start: int | np.int64, stop: int, N: int, long: bool | None, gradient: Array
 ) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
@@ -491,7 +491,7 @@ def _gradients(theta: Array, examples: Array, targets: Array, gradient: Array) -
         theta,
         np.ascontiguousarray(examples.T),
         np.ascontiguousarray(targets.T),
-        0,
+        np.int64(0),
         examples.shape[0],
         examples.shape[0],
         _if_float32(theta),
@@ -963,12 +963,12 @@ def _without_nan(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 @njit(error_model="numpy")
 def _right(examples: Array, targets: Array) -> bool:
     """Whether no entry has to be refused."""
-    wrong = 0
+    wrong = False
     for x in examples.flat:
-        wrong += math.isnan(x)
+        wrong |= math.isnan(x)
     for x in targets.flat:
-        wrong += not 0 <= x <= 1
-    return wrong == 0
+        wrong |= not 0 <= x <= 1
+    return not wrong
 
 
 def _ready(X: npt.ArrayLike, y: npt.ArrayLike, dtype: np.dtype[Any]) -> tuple[Array, Array] | None:
