@@ -15,6 +15,7 @@ from codegen.training import Taken
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
+FIRST = "np.int64(0)"  # the first example; no literal, for which Numba would compile a batch anew
 INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
@@ -39,7 +40,7 @@ class BlockFunctions:
         block = self._block()
         batch = self._batch(block)
         given = [d for d in self.data if d.checked in batch.arguments]
-        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": "0"}
+        values = dict.fromkeys(("stop", "N"), f"{given[0].checked}.shape[0]") | {"start": FIRST}
         turned = {d.checked: f"np.ascontiguousarray({d.checked}.T)" for d in given if d.rows.each}
         line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values | turned)}")
         yield block
@@ -105,7 +106,7 @@ class BlockFunctions:
         ]
         data = {d.checked: d.rows.type for d in self.data}
         rest = {a: t for a, t in batch.arguments.items() if a in (*data, "start") or t == "Array"}
-        arguments = {"theta": "Array", **rest, "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array"}
+        arguments = {"theta": "Array", **rest, "start": "int", "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array"}
         purpose = (
             f"_gradients_batch by several threads, {CHUNK} of the N examples from `start` on at a time.\n\n"
             f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.\n{INDENT}"
@@ -183,7 +184,7 @@ class BlockFunctions:
         fields = {v.tensor for v in self.fields}
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
-        kinds = {"theta": "Array", **data, **constants, "start": "int", "stop": "int", "N": "int"}
+        kinds = {"theta": "Array", **data, **constants, "start": "int | np.int64", "stop": "int", "N": "int"}
         kinds |= {"out": "Array", "gradient": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic, lower_builtin, overload, type_callable
+from numba.extending import intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.linalg import check_blas_return, ensure_blas
 
@@ -1410,13 +1410,35 @@ def _product(a: Array, b: Array, out: Array) -> None:
     np.dot(a, b, out)
 
 
-@overload(_product)
-def _compiled_product(a: Any, b: Any, out: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    def made(a: Any, b: Any, out: Any) -> None:
-        real = out.dtype.type
-        _multiply(real(0), real(1), _strided(a), _strided(b), out)
+@type_callable(_product)
+def _product_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(a: Any, b: Any, out: Any) -> Any:
+        return types.none if a.dtype == b.dtype == out.dtype else None
 
-    return made if a.dtype == b.dtype == out.dtype else None
+    return found
+
+
+@lower_builtin(_product, types.Array, types.Array, types.Array)
+def _compiled_product(context: Any, builder: Any, signature: Any, matrices: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    real = signature.args[2].dtype
+    numbers = [context.get_constant(real, 0), context.get_constant(real, 1)]
+    return _call_multiply(context, builder, (real, real, *signature.args), [*numbers, *matrices])
+
+
+def _call_multiply(context: Any, builder: Any, kinds: Any, values: list[Any]) -> Any:
+    """A call of `_multiply`, which takes a and b as arrays with any strides: it is compiled once for all orders in memory."""
+    real, _, a, b, out = kinds
+    strided = types.Array(real, 2, "A")
+    kinds, values = (real, real, strided, strided, out), list(values)
+    for k, kind in ((2, a), (3, b)):
+        held = make_array(kind)(context, builder, values[k])
+        held.meminfo = cgutils.get_null_value(held.meminfo.type)
+        values[k] = held._getvalue()
+    function = context.typing_context.resolve_value_type(_multiply)
+    call = context.get_function(function, function.get_call_type(context.typing_context, kinds, {}))
+    context.add_linking_libs(call.libs)
+    call(builder, values)
+    return context.get_dummy_value()
 
 
 @njit(error_model="numpy")
@@ -1459,18 +1481,6 @@ def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
         for row in range(terms):
             for column in range(columns):
                 panel[row, column] = b[first + row, j + column]
-
-
-@intrinsic(prefer_literal=False)
-def _strided(_: Any, array: Any) -> Any:
-    """The same array, as one with any strides: what takes it is compiled once for all orders in memory."""
-
-    def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        held = make_array(array)(context, builder, arguments[0])
-        held.meminfo = cgutils.get_null_value(held.meminfo.type)
-        return held._getvalue()
-
-    return types.Array(array.dtype, 2, "A")(array), build
 
 
 @intrinsic(prefer_literal=False)

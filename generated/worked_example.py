@@ -158,7 +158,7 @@ def _add(total: Real, x: Real) -> Real:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_block(theta: Array, examples: Array, start: int, out: Array, block: np.int64, wide: bool | None) -> None:
+def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Array, block: np.int64, wide: bool | None) -> None:
     """_predict_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
@@ -191,7 +191,7 @@ def _predict_block(theta: Array, examples: Array, start: int, out: Array, block:
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Array) -> None:
+def _predict_batch(theta: Array, examples: Array, start: int | np.int64, stop: int, out: Array) -> None:
     """Yhat for a batch of examples: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -212,11 +212,11 @@ def _predict_batch(theta: Array, examples: Array, start: int, stop: int, out: Ar
 @njit(error_model="numpy", fastmath=FAST)
 def _predict(theta: Array, examples: Array, out: Array) -> None:
     """Yhat for a batch of examples."""
-    _predict_batch(theta, np.ascontiguousarray(examples.T), 0, examples.shape[0], out)
+    _predict_batch(theta, np.ascontiguousarray(examples.T), np.int64(0), examples.shape[0], out)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block: np.int64, wide: bool | None) -> Real:
+def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.int64, block: np.int64, wide: bool | None) -> Real:
     """_loss_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
@@ -254,7 +254,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int, block
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int) -> float:
+def _loss_batch(theta: Array, examples: Array, targets: Array, start: int | np.int64, stop: int, N: int) -> float:
     """The loss of a batch: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -280,12 +280,14 @@ def _loss_batch(theta: Array, examples: Array, targets: Array, start: int, stop:
 @njit(error_model="numpy", fastmath=FAST)
 def _loss(theta: Array, examples: Array, targets: Array) -> float:
     """The loss of a batch."""
-    return _loss_batch(theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), 0, examples.shape[0], examples.shape[0])
+    return _loss_batch(
+        theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), np.int64(0), examples.shape[0], examples.shape[0]
+    )
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _gradients_block(
-    theta: Array, examples: Array, targets: Array, start: int, N: int, gradient: Array, block: np.int64, wide: bool | None
+    theta: Array, examples: Array, targets: Array, start: int | np.int64, N: int, gradient: Array, block: np.int64, wide: bool | None
 ) -> Real:
     """_gradients_batch for the examples of a block, from `start` on; their number is known where this is called.
 
@@ -361,7 +363,7 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _gradients_batch(theta: Array, examples: Array, targets: Array, start: int, stop: int, N: int, gradient: Array) -> float:
+def _gradients_batch(theta: Array, examples: Array, targets: Array, start: int | np.int64, stop: int, N: int, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
     The examples lie along the last axis of their arrays, and the other axes in reverse order.
@@ -427,7 +429,13 @@ def _gradients_chunks(
 def _gradients(theta: Array, examples: Array, targets: Array, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`."""
     return _gradients_batch(
-        theta, np.ascontiguousarray(examples.T), np.ascontiguousarray(targets.T), 0, examples.shape[0], examples.shape[0], gradient
+        theta,
+        np.ascontiguousarray(examples.T),
+        np.ascontiguousarray(targets.T),
+        np.int64(0),
+        examples.shape[0],
+        examples.shape[0],
+        gradient,
     )
 
 

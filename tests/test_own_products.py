@@ -39,19 +39,19 @@ def module(convention: str = "rows") -> Any:
 @functools.cache
 def forms(name: str = "_in_tiles") -> dict[str, Any]:
     """out <- keep out + add a b by a function of the module, with the factors as they may lie in memory."""
-    compute, strided = getattr(module(), name), module()._strided
+    compute = getattr(module(), name)
 
     @njit
     def straight(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
-        compute(keep, add, strided(a), strided(b), out)
+        compute(keep, add, a, b, out)
 
     @njit
     def left(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
-        compute(keep, add, strided(a.T), strided(b), out)
+        compute(keep, add, a.T, b, out)
 
     @njit
     def right(keep: Any, add: Any, a: Any, b: Any, out: Any) -> None:
-        compute(keep, add, strided(a), strided(b.T), out)
+        compute(keep, add, a, b.T, out)
 
     return {"straight": straight, "left": left, "right": right}
 
