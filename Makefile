@@ -49,8 +49,9 @@ demo: .venv/run.stamp
 	@echo
 	@echo "The derivation: $(BUILD)/digits.md (and .tex for pdflatex). The module: $(BUILD)/digits.py"
 
+# A file's tests share what they have derived and compiled, so that one process runs all of them.
 test: .venv/test.stamp
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 test-all: .venv/test.stamp
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"

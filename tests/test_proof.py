@@ -55,9 +55,24 @@ def sound(derivation: Derivation) -> bool:
     return True
 
 
-@pytest.mark.parametrize("path", NETWORKS, ids=lambda p: p.stem)
+MANY_POSITIONS = ("lenet",)  # a smaller one stands below
+
+
+@pytest.mark.parametrize("path", [pytest.param(p, id=p.stem, marks=[pytest.mark.slow] * (p.stem in MANY_POSITIONS)) for p in NETWORKS])
 def test_shipped_networks_are_proved(path: Path) -> None:
     assert sound(derive.differentiate(derive.load(path).program()))
+
+
+def test_a_network_of_images_is_proved() -> None:
+    layers: list[dict[str, object]] = [
+        {"kind": "conv2d", "out_channels": 2, "kernel_size": 3, "padding": 1, "activation": "tanh"},
+        {"kind": "max_pool2d", "kernel_size": 2},
+        {"kind": "conv2d", "out_channels": 3, "kernel_size": 2, "activation": "relu"},
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 4},
+    ]
+    images = derive.Network(name="images", inputs=[1, 4, 6], layers=layers, loss="softmax_cross_entropy")
+    assert sound(derive.differentiate(images.program()))
 
 
 @pytest.mark.parametrize("examples", ["batch", "single"])
