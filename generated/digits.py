@@ -1107,7 +1107,7 @@ def _call_multiply(context: Any, builder: Any, kinds: Any, values: list[Any]) ->
     return context.get_dummy_value()
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     """out <- keep out + add a b. With few rows or columns BLAS is faster, and with large matrices, where it may use several threads."""
     rows, columns = out.shape
@@ -1117,7 +1117,7 @@ def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
         _by_blas(keep, add, a, b, out)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
     along, panel = b.strides[1] == b.itemsize, _panel(out)
@@ -1134,7 +1134,7 @@ def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
         keep = out.dtype.type(1)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
     """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
     columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
