@@ -1426,22 +1426,20 @@ def _compiled_product(context: Any, builder: Any, signature: Any, matrices: Any)
 
 
 def _call_multiply(context: Any, builder: Any, kinds: Any, values: list[Any]) -> Any:
-    """A call of `_multiply`, which takes a and b as arrays with any strides: it is compiled once for all orders in memory."""
-    real, _, a, b, out = kinds
-    strided = types.Array(real, 2, "A")
-    kinds, values = (real, real, strided, strided, out), list(values)
-    for k, kind in ((2, a), (3, b)):
-        held = make_array(kind)(context, builder, values[k])
+    """A call of `_multiply`, which takes arrays with any strides: it is compiled once for all orders in memory."""
+    real, values, strided = kinds[0], list(values), types.Array(kinds[0], 2, "A")
+    for k in (2, 3, 4):
+        held = make_array(kinds[k])(context, builder, values[k])
         held.meminfo = cgutils.get_null_value(held.meminfo.type)
         values[k] = held._getvalue()
     function = context.typing_context.resolve_value_type(_multiply)
-    call = context.get_function(function, function.get_call_type(context.typing_context, kinds, {}))
+    call = context.get_function(function, function.get_call_type(context.typing_context, (real, real, strided, strided, strided), {}))
     context.add_linking_libs(call.libs)
     call(builder, values)
     return context.get_dummy_value()
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     """out <- keep out + add a b. With few rows or columns BLAS is faster, and with large matrices, where it may use several threads."""
     rows, columns = out.shape
@@ -1451,7 +1449,7 @@ def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
         _by_blas(keep, add, a, b, out)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
     along, panel = b.strides[1] == b.itemsize, _panel(out)
@@ -1468,7 +1466,7 @@ def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
         keep = out.dtype.type(1)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
     """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
     columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
