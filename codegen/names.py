@@ -27,7 +27,17 @@ OWN = frozenset(
             "long",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
-        *("types", "cgutils", "intrinsic", "overload", "make_array", "populate_array", "check_blas_return", "ensure_blas"),
+        *(
+            "types",
+            "cgutils",
+            "intrinsic",
+            "lower_builtin",
+            "type_callable",
+            "make_array",
+            "populate_array",
+            "check_blas_return",
+            "ensure_blas",
+        ),
         *("jacobian_vector_product", "jacobian", "hessian_vector_product", "newton", "Float32", "REAL_TYPES", "INTEGER"),
     }
 )

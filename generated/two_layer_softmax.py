@@ -1276,12 +1276,12 @@ def _local(like: Array, shape: tuple[int, ...]) -> Array:
 
 def _per_example(like: Array, shape: tuple[int, ...], examples: int) -> Array:
     """A local array with a place for each example of a block along its last axis: as many as are given, in float32 twice as many."""
-    return _local(like, (*shape, _doubled(like, examples)))
+    return _local(like, (*shape, int(_doubled(like, examples))))
 
 
-def _doubled(like: Array, examples: int) -> int:
+def _doubled(like: Array, examples: int) -> np.int64:
     """So many examples, in float32 twice as many: they fill as many vectors."""
-    return 2 * examples if like.dtype in (np.float32, types.float32) else examples
+    return np.int64(2 * examples if like.dtype == np.float32 else examples)
 
 
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
@@ -1336,13 +1336,17 @@ def _compiled_local(context: Any, builder: Any, signature: Any, _: Any) -> Any: 
 @lower_builtin(_per_example, types.Array, types.BaseTuple, types.IntegerLiteral)
 def _compiled_per_example(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     like, shape, examples = signature.args
-    return _on_stack(context, builder, signature.return_type, [*_extents(shape), _doubled(like, examples.literal_value)])
+    return _on_stack(context, builder, signature.return_type, [*_extents(shape), _examples_in(like, examples)])
 
 
 @lower_builtin(_doubled, types.Array, types.IntegerLiteral)
 def _compiled_doubled(context: Any, _: Any, signature: Any, __: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
-    like, examples = signature.args
-    return context.get_constant(types.int64, _doubled(like, examples.literal_value))
+    return context.get_constant(types.int64, _examples_in(*signature.args))
+
+
+def _examples_in(like: Any, examples: Any) -> int:
+    """`_doubled`, of types."""
+    return (2 if like.dtype == types.float32 else 1) * examples.literal_value
 
 
 @lower_builtin(_part, types.Array, types.IntegerLiteral, types.BaseTuple)
