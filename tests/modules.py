@@ -26,6 +26,7 @@ NUMPY_MATH = SimpleNamespace(
     erfc=special.erfc,
     prod=math.prod,
     sqrt=math.sqrt,
+    copysign=math.copysign,
     pi=math.pi,
     isfinite=math.isfinite,
     isnan=math.isnan,
