@@ -26,7 +26,6 @@ NUMPY_MATH = SimpleNamespace(
     erfc=special.erfc,
     prod=math.prod,
     sqrt=math.sqrt,
-    copysign=math.copysign,
     pi=math.pi,
     isfinite=math.isfinite,
     isnan=math.isnan,
