@@ -160,6 +160,6 @@ CASES: tuple[Case, ...] = (
     case("attention", [4, 6], _attention(1, False)),
     case("attention", [4, 6], _attention(2, True), heads=2, causal=True),
     case("rnn", [3, 2], _recurrent(_rnn, 4, 1), units=4),
-    case("lstm", [2, 3], _recurrent(_lstm, 4, 2), units=4),
-    case("gru", [2, 3], _recurrent(_gru, 4, 1), units=4),
+    case("lstm", [3, 2], _recurrent(_lstm, 4, 2), units=4),
+    case("gru", [3, 2], _recurrent(_gru, 4, 1), units=4),
 )
