@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codegen
+from codegen.cache import imported
 from derive import Network
 from tests import random_networks
 from tests.allocations import allocates_in_its_loop
-from tests.modules import interpreted, network, parameters
+from tests.modules import interpreted, network, parameters, text_of
 
 Case = tuple[Any, random_networks.Point, Network]
 CROSS_ENTROPY = "softmax_cross_entropy"
@@ -80,6 +81,11 @@ def test_float32_stays_float32(case: Case) -> None:
     _, found = module.gradients(p, point.X, point.y)
     assert {a.dtype for a in (*found, module.predict(p, point.X))} == {np.dtype(np.float32)}
     assert random_networks.worst_error(found._asdict(), expected) < 1e-5
+    if hasattr(module, "_gradients_block"):  # the product under the one logarithm of a block is all that is float64
+        text = text_of(net)
+        assert text.count("product = np.float64(1)") == 2  # loss and gradients
+        module = imported("single", text.replace("product = np.float64(1)", "product = real(1)"), "<single>")
+        module.gradients(at_point(module, point, np.float32), point.X, point.y)
     kernel = module._gradients
     single = next(s for s in kernel.signatures if "float32" in str(s))
     assert not re.findall(r"f(?:mul|exp)\b.* double", kernel.inspect_llvm(single))
