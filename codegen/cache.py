@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 from numba.core.registry import CPUDispatcher
@@ -190,11 +190,16 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:
-            return super().load_overload(sig, target_context)
+            found: Any = super().load_overload(sig, target_context)
+            if found is not None:
+                # Numba starts its threads before it reads a function with a loop over `prange`; one that is compiled to call what was read
+                # must start them too when it is read in its turn (otherwise it jumps to address 0), which Numba forgets.
+                found.library._reload_init.update(found.reload_init)
         except Exception as error:  # a damaged pickle may raise anything
             _warn(f"cannot read compiled functions in {cache_folder()}: {type(error).__name__}: {error}")
             self._forget()
             return None
+        return found
 
     def save_overload(self, sig: object, data: object) -> None:
         try:

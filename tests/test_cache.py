@@ -144,6 +144,37 @@ def test_no_folder_is_needed(home: Path) -> None:
         assert predicted(codegen.build(NET)) == 7
 
 
+THREADS = """import sys
+import numpy as np
+from codegen.cache import load_module
+text = '''
+from numba import njit, prange
+@njit(parallel=True)
+def _doubled(x):
+    for k in prange(x.size):
+        x[k] *= 2
+@njit
+def _doubled_twice(x):
+    _doubled(x)
+    _doubled(x)
+'''
+x = np.ones(100)
+getattr(load_module("threads", text), sys.argv[1])(x)
+assert sum(load_module("threads", text)._doubled_twice.stats.cache_hits.values()) == int(sys.argv[2])
+print(x.sum())
+"""
+
+
+def test_a_function_that_was_compiled_around_a_cached_loop_by_threads_starts_them(home: Path) -> None:
+    results: list[str] = []
+    for function, hits in (("_doubled", "0"), ("_doubled_twice", "0"), ("_doubled_twice", "1")):
+        environment = {**os.environ, "XDG_CACHE_HOME": str(home.parent), "NUMBA_NUM_THREADS": "2"}
+        run = subprocess.run([sys.executable, "-c", THREADS, function, hits], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        results.append(run.stdout.strip())
+    assert results == ["200.0", "400.0", "400.0"]
+
+
 def test_the_text_is_the_same_under_every_hash_seed() -> None:
     program = "from tests.test_schedule import NETS; from tests.modules import text_of; print(*map(text_of, NETS.values()))"
     texts = {
