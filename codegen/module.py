@@ -17,8 +17,10 @@ from codegen.derivatives import Products
 from codegen.descent import Descent
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
+from codegen.loops import MatrixProduct, leaves
 from codegen.parameters import Stored
 from codegen.planned import WHOLE, Planned, in_blocks, predicting, ranges
+from codegen.products import examples_by_threads
 from codegen.schedule import Range, kernel, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
@@ -236,6 +238,13 @@ class Module:
             return None
         fewest = max(4 * CHUNK, -(-WORTH // self.stored.learned))
         return {"fewest": fewest, "chunk": CHUNK, "size": self.stored.learned, "call": function.call({})}
+
+    @property
+    def product_threads(self) -> bool:
+        """Whether several threads pay for a product of matrices."""
+        every = [s for p in self.planned.values() if not isinstance(p.kernel, BlockKernel) for s in p.kernel.body]
+        found = [leaf for s in every for leaf in leaves(s) if isinstance(leaf, MatrixProduct)]
+        return any(map(examples_by_threads, found))
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""

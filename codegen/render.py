@@ -16,7 +16,7 @@ from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import FREE, INDENT, WIDTH
 from codegen.module import Module
-from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT
+from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT, THREADED
 from codegen.training import arranged, gathered
 from derive.derivation import Derivation
 from derive.index import Axis
@@ -93,7 +93,7 @@ def _shown(module: Module) -> dict[str, object]:
         "adds": any(f" {FREE['sum']}(" in line for line in every),
         "multiplies": any(f" {FREE['product']}(" in line for line in every),
         "blas": any("np.dot(" in line or f"{PRODUCT}(" in line for line in every),
-        "tiles": {"fewest": FEWEST, "log2_most": MOST.bit_length() - 1} if any(f"{PRODUCT}(" in line for line in every) else None,
+        "tiles": _tiles(module) if any(f"{PRODUCT}(" in line for line in every) else None,
         "adds_products": any(f"{ADD_PRODUCT}(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
@@ -108,6 +108,12 @@ def _shown(module: Module) -> dict[str, object]:
         },
         **_signatures(module),
     }
+
+
+def _tiles(module: Module) -> Mapping[str, int]:
+    """Which products are computed in tiles; log2_threaded is 0 where one thread computes them all."""
+    threaded = THREADED.bit_length() - 1 if module.product_threads else 0
+    return {"fewest": FEWEST, "log2_most": MOST.bit_length() - 1, "log2_threaded": threaded}
 
 
 def _notes(module: Module) -> str:

@@ -14,7 +14,7 @@ from codegen.elementary import LogOfProduct
 from codegen.loops import Accumulate, Assign, Demand, Loop, MatrixProduct, Track, targets
 from codegen.order import UNROLLED
 from codegen.placed import Key, Placed, computing, labels
-from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles, known_extents
+from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, THREADED, examples_by_threads, examples_in_tiles, known_extents
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
 from codegen.wide import WIDE, wide
@@ -69,6 +69,8 @@ def _product(equation: Equation, own: Sequence[Placed], fewest: int) -> Iterator
         else:
             size = f"{FEWEST} rows and columns or more, fewer than {MOST} multiplications"
             yield f"in tiles for {tiled.start} to {tiled.stop - 1} examples, otherwise by BLAS: {size}"
+        if examples_by_threads(call):
+            yield f"by several threads from {examples_by_threads(call).start} examples on: {THREADED} multiplications and more"
     small = None if calls else whole_product(equation, 1)
     if small is not None:
         count = math.prod(known_extents(small))

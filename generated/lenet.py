@@ -1329,16 +1329,14 @@ def _compiled_product(context: Any, builder: Any, signature: Any, matrices: Any)
 
 
 def _call_multiply(context: Any, builder: Any, kinds: Any, values: list[Any]) -> Any:
-    """A call of `_multiply`, which takes a and b as arrays with any strides: it is compiled once for all orders in memory."""
-    real, _, a, b, out = kinds
-    strided = types.Array(real, 2, "A")
-    kinds, values = (real, real, strided, strided, out), list(values)
-    for k, kind in ((2, a), (3, b)):
-        held = make_array(kind)(context, builder, values[k])
+    """A call of `_multiply`, which takes arrays with any strides: it is compiled once for all orders in memory."""
+    real, values, strided = kinds[0], list(values), types.Array(kinds[0], 2, "A")
+    for k in (2, 3, 4):
+        held = make_array(kinds[k])(context, builder, values[k])
         held.meminfo = cgutils.get_null_value(held.meminfo.type)
         values[k] = held._getvalue()
     function = context.typing_context.resolve_value_type(_multiply)
-    call = context.get_function(function, function.get_call_type(context.typing_context, kinds, {}))
+    call = context.get_function(function, function.get_call_type(context.typing_context, (real, real, strided, strided, strided), {}))
     context.add_linking_libs(call.libs)
     call(builder, values)
     return context.get_dummy_value()
