@@ -1434,7 +1434,9 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
 
 # -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
 
-_TERMS = 128  # of the sums, that a tile adds up before it is stored
+_TERMS = 160  # of the sums, that a tile adds up before it is stored
+_FAR = 2048  # bytes between the rows of a factor from which on so many lie in more pages than a processor keeps at hand
+_USES = 4  # tiles that use a row of a factor, from which on it pays to copy it
 _LINE = 128  # bytes of a row of a tile: two vectors of 512 bits, four of 256
 
 
@@ -1486,16 +1488,21 @@ def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
 def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
     along, panel = b.strides[1] == b.itemsize, _panel(out)
+    copied = b.strides[0] >= _FAR and out.shape[0] >= 8 * _USES
     parts = (b.shape[0] + _TERMS - 1) // _TERMS
     most = (b.shape[0] + parts - 1) // parts
     for first in range(0, b.shape[0], most):
         terms = min(most, b.shape[0] - first)
         for j in range(0, b.shape[1], panel.shape[1]):
-            if along:
-                _tiles(keep, add, a, first, terms, b, first, j, out, j)
-            else:
+            if not along:
                 _turn(b, first, terms, j, panel)
-                _tiles(keep, add, a, first, terms, panel, 0, 0, out, j)
+            elif copied and j + panel.shape[1] <= b.shape[1]:
+                for row in range(terms):
+                    _copy_line(b, first + row, j, panel, row)
+            else:
+                _tiles(keep, add, a, first, terms, b, first, j, out, j)
+                continue
+            _tiles(keep, add, a, first, terms, panel, 0, 0, out, j)
         keep = out.dtype.type(1)
 
 
@@ -1559,6 +1566,20 @@ def _panel(_: Any, like: Any) -> Any:
         return array._getvalue()
 
     return kind(like), build
+
+
+@intrinsic(prefer_literal=False)
+def _copy_line(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any) -> Any:
+    """A row of the panel <- as many entries of row k of b, from column j on, which lie beside one another."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        (start, *_), (to, *_) = _entry(context, builder, b, *values[:3]), _entry(context, builder, panel, *values[3:], values[4].type(0))
+        vector = cgutils.ir.VectorType(start.type.pointee, _LINE // context.get_abi_sizeof(start.type.pointee))
+        x = builder.load(builder.bitcast(start, vector.as_pointer()), align=_LINE // vector.count)
+        builder.store(x, builder.bitcast(to, vector.as_pointer()), align=_LINE // vector.count)
+        return context.get_dummy_value()
+
+    return types.void(b, k, j, panel, row), build
 
 
 @intrinsic(prefer_literal=False)
