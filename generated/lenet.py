@@ -1455,7 +1455,8 @@ def _copy_line(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any) -> Any:
     """A row of the panel <- as many entries of row k of b, from column j on, which lie beside one another."""
 
     def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        (start, *_), (to, *_) = _entry(context, builder, b, *values[:3]), _entry(context, builder, panel, *values[3:], values[4].type(0))
+        b_, k_, j_, panel_, row_ = values
+        start, to = _entry(context, builder, b, b_, k_, j_)[0], _entry(context, builder, panel, panel_, row_, row_.type(0))[0]
         vector = cgutils.ir.VectorType(start.type.pointee, _LINE // context.get_abi_sizeof(start.type.pointee))
         x = builder.load(builder.bitcast(start, vector.as_pointer()), align=_LINE // vector.count)
         builder.store(x, builder.bitcast(to, vector.as_pointer()), align=_LINE // vector.count)
