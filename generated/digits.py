@@ -679,6 +679,7 @@ def train(
         ended. Without one, every call starts anew.
     """
     theta, examples, targets = _batch(p, X, y)
+    theta = _copied(theta)
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
     rate = _number("learning_rate", learning_rate, theta.dtype, above=0)
     _demand_type("shuffle", shuffle, (bool, np.bool), "True or False")
@@ -708,10 +709,10 @@ def train(
             shuffle,
             np.random.default_rng(seed),
             order,
-            np.empty(64 * N, dtype),
+            _empty(64 * N, dtype),
             np.empty(N, np.int64),
-            np.empty_like(theta),
-            np.empty(10 + 148 * N, dtype),
+            _empty(theta.size, dtype),
+            _empty(10 + 148 * N, dtype),
             losses,
         )
     finally:
@@ -775,6 +776,28 @@ def _unpack(theta: Array) -> Parameters:
         theta[4160:4800].reshape(10, 64),
         theta[4800:4810],
     )
+
+
+def _empty(size: int, dtype: np.dtype[np.floating[Any]]) -> Array:
+    """A new vector that begins with a line of the processor's cache, so that no vector of the processor lies in two of them.
+
+    NumPy's own arrays begin at any multiple of 16 bytes; a step for one example of 784-128-10 takes 26 microseconds here, 41 there.
+    """
+    memory = np.empty(size + 64 // dtype.itemsize, dtype)
+    first = _first_line(memory)
+    return memory[first : first + size]
+
+
+@njit(error_model="numpy")
+def _first_line(memory: Array) -> np.int64:
+    """The first entry that begins a line of the cache."""
+    return -np.int64(memory.ctypes.data) % 64 // memory.itemsize
+
+
+def _copied(vector: Array) -> Array:
+    new = _empty(vector.size, vector.dtype)
+    new[:] = vector
+    return new
 
 
 def _real_type(dtype: npt.DTypeLike) -> np.dtype[np.floating[Any]]:
