@@ -211,7 +211,7 @@ def test_parameters_that_are_views_of_one_vector_are_not_copied() -> None:
         vector = m._pack(other)
         assert not np.shares_memory(vector, theta)
         np.testing.assert_array_equal(vector, np.concatenate([np.ravel(a) for a in other]))
-    every: Array = np.arange(3.0 + theta.size)
+    every = np.linspace(0, 1, 3 + int(theta.size))
     assert taken_in_place(m, m._unpack(every[2:-1]))  # anywhere in one vector
     assert not taken_in_place(m, m._unpack(np.zeros((1, theta.size))[0]))
     p[0].base.flags.writeable = False  # kernels are compiled for arrays that may be written to
@@ -222,7 +222,7 @@ def test_parameters_that_are_views_of_one_vector_are_not_copied() -> None:
 def test_many_large_parameters_are_seen_in_their_vector() -> None:
     m = interpreted(network(60, [(60, "identity")] * 17, "mean_squared_error"))
     p = m.init(1)
-    every: Array = np.arange(2.0 + sum(a.size for a in p))
+    every = np.linspace(0, 1, 2 + sum(int(a.size) for a in p))
     assert taken_in_place(m, p)
     assert taken_in_place(m, m._unpack(every[2:]))
     assert not taken_in_place(m, p._replace(b3=p.b2))
