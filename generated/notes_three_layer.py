@@ -18,6 +18,9 @@ X holds an example a row, [N, 4]; y holds a label for each example, [N].
 Everything is computed in the type of the parameters, float32 or float64. X may be of any type of real numbers and in any
 order in memory: what is not a contiguous array of the parameters' type is copied into one.
 NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
+Large batches are computed by several threads of Numba: NUMBA_NUM_THREADS, or numba.set_num_threads in the thread that calls.
+Where that is 1, forked processes and several threads of Python may call at the same time. Where it is more, Numba with OpenMP
+ends a process that was forked after such a call, and Numba with its own scheduler one that calls from two threads.
 """
 
 from __future__ import annotations
