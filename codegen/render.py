@@ -134,6 +134,10 @@ def _notes(module: Module) -> str:
         names = ", ".join(s.tensor.name for s in module.forward.statistics)
         text = f"Parameters end with running statistics ({names}): predict reads them, train replaces them after every step."
         notes.append(f"{text} Their gradient is 0, since loss and gradients use those of the batch.")
+    if module.threads or module.product_threads:
+        text = "Large batches are computed by several threads of Numba: NUMBA_NUM_THREADS, or numba.set_num_threads in the thread that calls."
+        text += " Where that is 1, forked processes and several threads of Python may call at the same time. Where it is more, Numba with OpenMP"
+        notes.append(f"{text} ends a process that was forked after such a call, and Numba with its own scheduler one that calls from two threads.")
     return "".join(f"{line}\n" for note in notes for line in textwrap.wrap(note, WIDTH - 10))
 
 
