@@ -32,8 +32,8 @@ def chunk_functions(name: str, batch: Function, data: Collection[str], size: int
     threads = Function(f"{name}_by_threads", "All chunks, by several threads.", given, "None", _inside(loop), Size(), "parallel=True")
     purpose = (
         f"{name}_batch, {CHUNK} of the N examples from `start` on at a time.\n\n"
-        f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads. One thread takes\n"
-        f"{INDENT}no part in what Numba's threads cannot do, which is to be used by several threads of Python or in a forked process.\n{INDENT}"
+        f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.\n"
+        f"{INDENT}One thread needs none of Numba's, which fail in a forked process and for two threads of Python at once.\n{INDENT}"
     )
     arguments = {a: t for a, t in given.items() if a not in ("chunks", "parts")}
     arguments = {**arguments, "gradient": "Array", "chunks": "Array", "parts": "Array"}

@@ -452,8 +452,8 @@ def _gradients_chunks(
 ) -> float:
     """_gradients_batch, 1024 of the N examples from `start` on at a time.
 
-    chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads. One thread takes
-    no part in what Numba's threads cannot do, which is to be used by several threads of Python or in a forked process.
+    chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
+    One thread needs none of Numba's, which fail in a forked process and for two threads of Python at once.
     """
     count = (N + 1023) // 1024
     if _threads() > 1:
