@@ -36,6 +36,7 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
         *_divided(equation, own),
         *_smaller(equation, own),
         *_apart(own, shared),
+        *_one_exponential(own),
         *_guarded(own),
         *_read_off(equation, own),
         *(() if blocks else _wide(own)),
@@ -183,6 +184,14 @@ def _apart(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[s
             yield "a sum of elementary functions, which nothing waits for: in a loop of its own"
         if isinstance(place.leaf, Accumulate) and place.leaf.value.has(LogOfProduct):
             yield "logarithms of the examples of a block as one, of their product in float64: each is of a number of at least 1"
+
+
+def _one_exponential(own: Sequence[Placed]) -> Iterator[str]:
+    """Two exponentials of which one is 1."""
+    calls = [p.leaf.value for p in own if isinstance(p.leaf, Assign) and isinstance(p.leaf.value, sp.exp)]
+    chosen = [v for p in own if isinstance(p.leaf, Assign) and isinstance(v := p.leaf.value, sp.Piecewise) and v.args[0][0] == 1]
+    if len(calls) == 1 and len(chosen) == 2 and calls[0].args[0].is_Add:
+        yield "one of its two exponents is 0, where it is 1: one exponential, of the sum of both exponents"
 
 
 def _smaller(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
