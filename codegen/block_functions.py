@@ -11,6 +11,7 @@ from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
+from codegen.loops import Statement
 from codegen.training import Taken
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
@@ -53,7 +54,7 @@ class BlockFunctions:
     # -- the functions -------------------------------------------------------------------------------------------------
 
     def _block(self) -> Function:
-        body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False, shown=self.shown)
+        body = list(self._statements())
         starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
@@ -69,6 +70,21 @@ class BlockFunctions:
         )
         arguments = {**self._used(every, shared), "block": "np.int64", "wide": "bool | None"}
         return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), INLINED)
+
+    def _statements(self) -> Iterator[str]:
+        """The lines of the statements of a block, in both ways where there are two."""
+        start = 0
+        for k in (*self.kernel.wide, len(self.kernel.block)):
+            yield from self._lines(self.kernel.block[start:k])
+            if k in self.kernel.wide:
+                yield f"{INDENT}if wide is not None:"
+                yield from self._lines(self.kernel.wide[k], 2)
+                yield f"{INDENT}else:"
+                yield from self._lines(self.kernel.block[k : k + 1], 2)
+            start = k + 1
+
+    def _lines(self, statements: Sequence[Statement], depth: int = 1) -> list[str]:
+        return lines([apart(s, self._taken) for s in statements], self._taken, depth, slices=False, shown=self.shown)
 
     def _batch(self, block: Function) -> Function:
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
@@ -164,10 +180,7 @@ class BlockFunctions:
     @cached_property
     def _around_parts(self) -> tuple[list[str], list[str]]:
         """The lines of a batch before its blocks, and after them."""
-        before, after = (
-            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown)
-            for part in (self.kernel.before, self.kernel.after)
-        )
+        before, after = (self._lines(part) for part in (self.kernel.before, self.kernel.after))
         return before, after
 
     @property
