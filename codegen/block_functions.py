@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
 from codegen.loops import Statement
 from codegen.training import Taken
+from codegen.unroll import WRITTEN
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
 FIRST = "np.int64(0)"  # the first example; no literal, for which Numba would compile a batch anew
+TURNED = "_has_many_registers"  # a function of a module (templates/arrays.py.j2): whether sums with features side by side stay in registers
 INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
@@ -77,7 +80,7 @@ class BlockFunctions:
         for k in (*self.kernel.wide, len(self.kernel.block)):
             yield from self._lines(self.kernel.block[start:k])
             if k in self.kernel.wide:
-                yield f"{INDENT}if wide is not None:"
+                yield f"{INDENT}if wide is not None and {TURNED}():"
                 yield from self._lines(self.kernel.wide[k], 2)
                 yield f"{INDENT}else:"
                 yield from self._lines(self.kernel.block[k : k + 1], 2)
@@ -220,7 +223,11 @@ class BlockFunctions:
         for d in self._copied:
             n, *each = (unused(letter, set(self._taken)) for letter in d.rows.place)
             target, source = ", ".join([*each, n]), ", ".join([*reversed(each), _example(n)])
-            yield from _nested([*each, n], [*d.rows.extents, "block"], f"{d.name}[{target}] = {d.checked}[{source}]")
+            line = f"{d.name}[{target}] = {d.checked}[{source}]"
+            if math.prod(map(int, d.rows.extents)) <= WRITTEN:  # one loop: of two, each would be a call that copies, by shorter vectors
+                yield from _nested([n, *each], ["block", *d.rows.extents], line)
+            else:
+                yield from _nested([*each, n], [*d.rows.extents, "block"], line)
 
     def _copied_out(self) -> Iterator[str]:
         """The statements that copy results out of the block."""

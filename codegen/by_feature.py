@@ -17,7 +17,7 @@ from codegen.flat import unused
 from codegen.loops import Accumulate, Assign, Loop, Statement, accesses, entries, substituted
 from derive.index import Axis, Entry, Index, Tensor
 
-LANES = 8  # features in a vector of 512 bits of float64, in float32 half of one: their number is a multiple
+LANES = 16  # features in a vector of 512 bits of float32, in float64 in two: their number is a multiple; LLVM unrolls a loop over fewer
 HELD = 80  # numbers of all sums, which 32 registers of that length hold beside what they are computed from
 
 
