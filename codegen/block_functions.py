@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,14 @@ from codegen.chunks import INNER, chunk_functions
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
+from codegen.loops import Statement
 from codegen.training import Taken
+from codegen.unroll import WRITTEN
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
 FIRST = "np.int64(0)"  # the first example; no literal, for which Numba would compile a batch anew
+TURNED = "_has_many_registers"  # a function of a module (templates/arrays.py.j2): whether sums with features side by side stay in registers
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
 
@@ -53,7 +57,7 @@ class BlockFunctions:
     # -- the functions -------------------------------------------------------------------------------------------------
 
     def _block(self) -> Function:
-        body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False, shown=self.shown)
+        body = list(self._statements())
         starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
@@ -69,6 +73,21 @@ class BlockFunctions:
         )
         arguments = {**self._used(every, shared), "block": "np.int64", "wide": "bool | None"}
         return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), INLINED)
+
+    def _statements(self) -> Iterator[str]:
+        """The lines of the statements of a block, in both ways where there are two."""
+        start = 0
+        for k in (*self.kernel.wide, len(self.kernel.block)):
+            yield from self._lines(self.kernel.block[start:k])
+            if k in self.kernel.wide:
+                yield f"{INDENT}if wide is not None and {TURNED}():"
+                yield from self._lines(self.kernel.wide[k], 2)
+                yield f"{INDENT}else:"
+                yield from self._lines(self.kernel.block[k : k + 1], 2)
+            start = k + 1
+
+    def _lines(self, statements: Sequence[Statement], depth: int = 1) -> list[str]:
+        return lines([apart(s, self._taken) for s in statements], self._taken, depth, slices=False, shown=self.shown)
 
     def _batch(self, block: Function) -> Function:
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
@@ -135,10 +154,7 @@ class BlockFunctions:
     @cached_property
     def _around_parts(self) -> tuple[list[str], list[str]]:
         """The lines of a batch before its blocks, and after them."""
-        before, after = (
-            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown)
-            for part in (self.kernel.before, self.kernel.after)
-        )
+        before, after = (self._lines(part) for part in (self.kernel.before, self.kernel.after))
         return before, after
 
     @property
@@ -178,7 +194,11 @@ class BlockFunctions:
         for d in self._copied:
             n, *each = (unused(letter, set(self._taken)) for letter in d.rows.place)
             target, source = ", ".join([*each, n]), ", ".join([*reversed(each), _example(n)])
-            yield from _nested([*each, n], [*d.rows.extents, "block"], f"{d.name}[{target}] = {d.checked}[{source}]")
+            line = f"{d.name}[{target}] = {d.checked}[{source}]"
+            if math.prod(map(int, d.rows.extents)) <= WRITTEN:  # one loop: of two, each would be a call that copies, by shorter vectors
+                yield from _nested([n, *each], ["block", *d.rows.extents], line)
+            else:
+                yield from _nested([*each, n], [*d.rows.extents, "block"], line)
 
     def _copied_out(self) -> Iterator[str]:
         """The statements that copy results out of the block."""

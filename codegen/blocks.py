@@ -6,12 +6,13 @@ knows, and become a few vector instructions each. What is summed over all exampl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
 from sympy import Expr
 
+from codegen.by_feature import by_feature
 from codegen.flat import flattened, outermost_binders, unused
 from codegen.logarithms import at_least_one
 from codegen.loops import Accumulate, Assign, Loop, MatrixProduct, Statement, accesses, entries, leaves, nested, with_entries
@@ -44,6 +45,7 @@ class BlockKernel:
 
     before: tuple[Statement, ...]
     block: tuple[Statement, ...]
+    wide: Mapping[int, tuple[Statement, ...]]  # what stands in place of some of the block's statements where it fills wide vectors
     after: tuple[Statement, ...]
     data: tuple[Tensor, ...]  # copies of what is given for each example of a block
     given: tuple[Tensor, ...]  # what else is read
@@ -76,7 +78,9 @@ def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, fi
     before, block, after = (
         layout.shown(finish(part, kept, taken, layout.inside, large)) for part in (parts.before, parts.block, parts.after)
     )
-    touched = tuple(dict.fromkeys(a.tensor for s in (*before, *block, *after) for a in accesses(s)))
+    wide = by_feature(block, given, layout.inside, taken)
+    turned = [s for done in wide.values() for s in done]
+    touched = tuple(dict.fromkeys(a.tensor for s in (*before, *block, *turned, *after) for a in accesses(s)))
     data = [layout.real(t) for t in given if layout.inside in t.axes]
     arrays = [t for t in touched if t.axes and t not in given and t.name not in {o.name for o in outputs if examples not in o.axes}]
     every = dict.fromkeys([*(t for t in data if t in touched), *arrays])
@@ -86,6 +90,7 @@ def block_kernel(program: Program, outputs: Sequence[Tensor], examples: Axis, fi
     return BlockKernel(
         before,
         block,
+        wide,
         after,
         tuple(t for t in data if t in touched),
         tuple(t for t in program.given if t in touched and examples not in t.axes),

@@ -83,6 +83,7 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
     if isinstance(kernel, BlockKernel):
         parts = {"before": kernel.before, "block": kernel.block, "after": kernel.after}
         every = [p for part, statements in parts.items() for p in placed(statements, part)]
+        every += [p for k in kernel.wide for p in _turned(kernel, k)]
         examples = f"examples in blocks of {in_words(SIZES)}"
         examples += f", of {kernel.long} first, in float32 of {2 * kernel.long}" if kernel.long > SIZES[0] else ""
         why = f"in blocks: every value is an example's own or a sum over examples, and no product of matrices has {CALL_PAYS} known entries"
@@ -98,6 +99,13 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
     if name == "gradients" and module.descent is not None:
         plans = tuple(replace(plan, why=(*plan.why, *module.descent.reasons(plan.tensor))) for plan in plans)
     return KernelPlan(name, examples, why, _threads(module) if name == "gradients" else "", plans)
+
+
+def _turned(kernel: BlockKernel, k: int) -> Iterator[Placed]:
+    """What stands in place of a statement where blocks fill wide vectors: the same equations, and those that are computed again for them."""
+    same = {p.key for p in placed(kernel.block[k : k + 1], "")}
+    for p in placed(kernel.wide[k], "wide"):
+        yield p if p.key in same else replace(p, part="again")
 
 
 def _memory(name: str, kernel: Kernel) -> Iterator[str]:

@@ -76,7 +76,9 @@ class _Writer:
             self.head(started[0], depth)
         elif any(target.indices for leaf in started for target in targets(leaf)):
             numbers = dict.fromkeys(f"({leaf.equation.number})" for leaf in started)
-            self.done += comment(f"start of {', '.join(numbers)}", depth)
+            text = f"start of {', '.join(numbers)}"
+            if not any(line.strip() == f"# {text}" for line in self.done[-2:]):  # above a loop that holds them all
+                self.done += comment(text, depth)
 
     def head(self, leaf: Leaf, depth: int) -> None:
         """The comment that names the equation, in full where it first appears."""

@@ -41,10 +41,10 @@ def _most(equation: Equation, definitions: Mapping[Tensor, Equation]) -> int | N
             if definition is not None and isinstance(definition.body, kind):
                 term = inline(term, tensor, definition.indices, definition.body)
     extents = [i.axis.extent for i in indices]
-    return math.prod(n for n in extents if n is not None) if None not in extents and _reaches_one(term, indices) else None
+    return math.prod(n for n in extents if n is not None) if None not in extents and reaches_one(term, indices) else None
 
 
-def _reaches_one(term: Expr, indices: Sequence[Index]) -> bool:
+def reaches_one(term: Expr, indices: Sequence[Index]) -> bool:
     """Whether a term is exp(Z - max Z), the maximum over these indices."""
     exponent = term.args[0] if isinstance(term, sp.exp) else sp.S.Zero
     for part in sp.Add.make_args(exponent):

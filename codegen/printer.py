@@ -120,8 +120,12 @@ def _at_least(x: Expr, bound: Expr) -> str:
 
 
 def _sum(e: Expr) -> str:
-    """The terms, a log(1 + x) last: where the others cancel, its digits would be lost in one of them."""
-    first, *others = sorted(positive_first(e), key=lambda term: term.has(Log1p))
+    """The terms, a log(1 + x) last: where the others cancel, its digits would be lost in one of them.
+
+    A single entry beside several products of entries is the first: each product is then added to it by one instruction.
+    """
+    products = sum(t.is_Mul and all(isinstance(f, Entry) for f in t.args) for t in e.args)
+    first, *others = sorted(positive_first(e), key=lambda term: (term.has(Log1p), products > 1 and not isinstance(term, Entry)))
     return code(first, ADD) + "".join(f" - {code(-t, MULTIPLY)}" if negative(t) else f" + {code(t, ADD)}" for t in others)
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen import data, wide
 from codegen.about import About, about
 from codegen.arguments import Rows
+from codegen.block_functions import TURNED
 from codegen.elementary import PRODUCTS, copies
 from codegen.fixed import constants
 from codegen.functions import fitted
@@ -108,6 +109,7 @@ def _shown(module: Module) -> dict[str, object]:
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
         "wide": any(line.strip() == wide.CALL for line in every),
+        "turned": any(f"{TURNED}()" in line for line in every),
         "blocks": any(name.endswith("_block") for name in module.kernels),
         "train": {
             "blocks": module.in_blocks("gradients"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from codegen.exponentials import one_exponential
 from codegen.flat import flattened
 from codegen.fusion import contracted, fused, tracked_once
 from codegen.in_place import in_place
@@ -78,8 +79,8 @@ def block_finished(
 
     large: the names of tensors of which a product over a block has one logarithm.
     """
-    loops = summed_apart(tracked_once(fused(divided(scheduled, kept, taken, inside))), inside)
-    loops = one_logarithm(loops, large, taken, inside)
+    loops = summed_apart(tracked_once(fused(divided(read_off(scheduled, kept), kept, taken, inside))), inside)
+    loops = one_exponential(one_logarithm(loops, large, taken, inside), taken, inside)
     return together(_in_variables(loops, kept, taken), inside)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import sympy as sp
 from sympy import Expr
 
-from codegen.blocks import CALL_PAYS, whole_product
+from codegen.blocks import CALL_PAYS, SIZES, whole_product
+from codegen.by_feature import HELD, LANES
 from codegen.elementary import LogOfProduct
 from codegen.loops import Accumulate, Assign, Demand, Loop, MatrixProduct, Track, targets
 from codegen.order import UNROLLED
@@ -36,6 +37,8 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
         *_divided(equation, own),
         *_smaller(equation, own),
         *_apart(own, shared),
+        *_one_exponential(own),
+        *_by_feature(own),
         *_guarded(own),
         *_read_off(equation, own),
         *(() if blocks else _wide(own)),
@@ -44,7 +47,7 @@ def reasons(equation: Equation, own: Sequence[Placed], shared: Mapping[int, list
 
 
 def _parts(own: Sequence[Placed]) -> Iterator[str]:
-    parts = list(dict.fromkeys(p.part for p in own))
+    parts = list(dict.fromkeys(p.part for p in own if p.part not in ("wide", "again")))
     match parts:
         case ["before"]:
             yield "once, before the blocks: it needs no example"
@@ -185,9 +188,28 @@ def _apart(own: Sequence[Placed], shared: Mapping[int, list[Key]]) -> Iterator[s
             yield "logarithms of the examples of a block as one, of their product in float64: each is of a number of at least 1"
 
 
+def _one_exponential(own: Sequence[Placed]) -> Iterator[str]:
+    """Two exponentials of which one is 1."""
+    calls = [p.leaf.value for p in own if isinstance(p.leaf, Assign) and isinstance(p.leaf.value, sp.exp)]
+    chosen = [v for p in own if isinstance(p.leaf, Assign) and isinstance(v := p.leaf.value, sp.Piecewise) and v.args[0][0] == 1]
+    if len(calls) == 1 and len(chosen) == 2 and calls[0].args[0].is_Add:
+        yield "one of its two exponents is 0, where it is 1: one exponential, of the sum of both exponents"
+
+
+def _by_feature(own: Sequence[Placed]) -> Iterator[str]:
+    """Sums over the examples with features side by side."""
+    for place in own:
+        if place.part in ("wide", "again") and len(place.path) == 2:
+            loop = place.path[-1]
+            shown = f"{loop.index.axis.extent} of {loop.index.label} side by side, a multiple of {LANES}"
+            yield f"in blocks of {SIZES[0]} and more, {shown}: all sums of the loop, at most {HELD} numbers, stay in registers"
+            if place.part == "again":
+                yield "computed again for these sums, which would read it across memory"
+
+
 def _smaller(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
     """What became of the array, where one iteration needs less than the whole."""
-    for place in own:
+    for place in [p for p in own if p.part != "again"]:
         for target in targets(place.leaf):
             tensor, whole = target.tensor, equation.tensor
             if tensor.name.rstrip("_") not in (whole.name, whole.name.lower()) or len(tensor.axes) >= len(whole.axes):

@@ -174,8 +174,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     b2 = _part(theta, 9, (1,))
     X = _per_example(theta, (2,), 64)
     P = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
@@ -187,7 +187,7 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
         h1_1 = max(a1_1, real(0))
         h1_2 = max(a1_2, real(0))
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0]
         # (4a)  P[n,c] = sigmoid(Z[n,c])
         P[0, n] = _sigmoid(z_0)
     for n in range(block):
@@ -236,11 +236,11 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
     b2 = _part(theta, 9, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
@@ -253,7 +253,7 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
         h1_1 = max(a1_1, real(0))
         h1_2 = max(a1_2, real(0))
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0]
         # (5a)  log1p_Z[n,c] = log1p(exp(-abs(Z[n,c])))
         log1p_Z_0 = _softplus(-abs(z_0))
         # (5b)  L = -(sum_c,n ((1 - Y[n,c]) atleast(-atleast(Z[n,c], 0) - log1p_Z[n,c], -100) + atleast(-atleast(-Z[n,c], 0) - log1p_Z[n,c],
@@ -316,11 +316,11 @@ def _gradients_block(
     db2 = _part(gradient, 9, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     # (8)  dW2[j,c] = sum_n H1[n,j] dZ[n,c]
@@ -346,7 +346,7 @@ def _gradients_block(
         h1_1 = max(a1_1, real(0))
         h1_2 = max(a1_2, real(0))
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[j,c]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[1, 0] + h1_2 * W2[2, 0]
         # (4a)  P[n,c] = sigmoid(Z[n,c])
         p_0 = _sigmoid(z_0)
         # (5a)  log1p_Z[n,c] = log1p(exp(-abs(Z[n,c])))
@@ -368,9 +368,9 @@ def _gradients_block(
         dH1_1 = dZ_0 * W2[1, 0]
         dH1_2 = dZ_0 * W2[2, 0]
         # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
-        dA1_0 = real(0) if a1_0 <= real(0) else dH1_0
-        dA1_1 = real(0) if a1_1 <= real(0) else dH1_1
-        dA1_2 = real(0) if a1_2 <= real(0) else dH1_2
+        dA1_0 = real(0) if h1_0 <= real(0) else dH1_0
+        dA1_1 = real(0) if h1_1 <= real(0) else dH1_1
+        dA1_2 = real(0) if h1_2 <= real(0) else dH1_2
         # (12) continued
         sum_dW1_0_0 = _add(sum_dW1_0_0, dA1_0 * X[0, n])
         sum_dW1_0_1 = _add(sum_dW1_0_1, dA1_1 * X[0, n])
@@ -519,7 +519,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:10]
     for k in range(10):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 

@@ -217,29 +217,29 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     H1 = _per_example(theta, (5,), 64)
     H2 = _per_example(theta, (6,), 64)
     P = _per_example(theta, (3,), 64)
-    for i in range(4):
-        for n in range(block):
+    for n in range(block):
+        for i in range(4):
             X[i, n] = examples[i, np.uint64(start + n)]
     for j in range(5):
         for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     for k in range(6):
         for n in range(block):
             # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
-            a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
+            a2 = b2[k] + H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(a2, real(0))
     for n in range(block):
         # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
         z_0 = H2[0, n] * W3[0, 0] + H2[1, n] * W3[0, 1] + H2[2, n] * W3[0, 2]
-        z_0 += H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5] + b3[0]
+        z_0 += b3[0] + H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5]
         z_1 = H2[0, n] * W3[1, 0] + H2[1, n] * W3[1, 1] + H2[2, n] * W3[1, 2]
-        z_1 += H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5] + b3[1]
+        z_1 += b3[1] + H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5]
         z_2 = H2[0, n] * W3[2, 0] + H2[1, n] * W3[2, 1] + H2[2, n] * W3[2, 2]
-        z_2 += H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5] + b3[2]
+        z_2 += b3[2] + H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5]
         # (6a)  max_Z[n] = max_c Z[c,n]
         max_Z = z_0
         max_Z = np.maximum(max_Z, z_1)
@@ -310,8 +310,8 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     Z_2 = _per_example(theta, (), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
-    for i in range(4):
-        for n in range(block):
+    for n in range(block):
+        for i in range(4):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -319,23 +319,23 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     for j in range(5):
         for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     for k in range(6):
         for n in range(block):
             # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
-            a2 = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
+            a2 = b2[k] + H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
             H2[k, n] = max(a2, real(0))
     for n in range(block):
         # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
         Z_0[n] = H2[0, n] * W3[0, 0] + H2[1, n] * W3[0, 1] + H2[2, n] * W3[0, 2]
-        Z_0[n] += H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5] + b3[0]
+        Z_0[n] += b3[0] + H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5]
         Z_1[n] = H2[0, n] * W3[1, 0] + H2[1, n] * W3[1, 1] + H2[2, n] * W3[1, 2]
-        Z_1[n] += H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5] + b3[1]
+        Z_1[n] += b3[1] + H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5]
         Z_2[n] = H2[0, n] * W3[2, 0] + H2[1, n] * W3[2, 1] + H2[2, n] * W3[2, 2]
-        Z_2[n] += H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5] + b3[2]
+        Z_2[n] += b3[2] + H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5]
         # (6a)  max_Z[n] = max_c Z[c,n]
         max_Z[n] = Z_0[n]
         max_Z[n] = np.maximum(max_Z[n], Z_1[n])
@@ -413,9 +413,7 @@ def _gradients_block(
     db3 = _part(gradient, 79, (3,))
     X = _per_example(theta, (4,), 64)
     y = _per_example(theta, (), 64)
-    A1 = _per_example(theta, (5,), 64)
     H1 = _per_example(theta, (5,), 64)
-    A2 = _per_example(theta, (6,), 64)
     H2 = _per_example(theta, (6,), 64)
     Z_0 = _per_example(theta, (), 64)
     Z_1 = _per_example(theta, (), 64)
@@ -426,8 +424,8 @@ def _gradients_block(
     dZ_1 = _per_example(theta, (), 64)
     dZ_2 = _per_example(theta, (), 64)
     dA2 = _per_example(theta, (6,), 64)
-    for i in range(4):
-        for n in range(block):
+    for n in range(block):
+        for i in range(4):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -435,15 +433,15 @@ def _gradients_block(
     for j in range(5):
         for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
-            H1[j, n] = max(A1[j, n], real(0))
+            H1[j, n] = max(a1, real(0))
     for k in range(6):
         for n in range(block):
             # (3)  A2[k,n] = b2[k] + sum_j H1[j,n] W2[k,j]
-            A2[k, n] = H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4] + b2[k]
+            a2 = b2[k] + H1[0, n] * W2[k, 0] + H1[1, n] * W2[k, 1] + H1[2, n] * W2[k, 2] + H1[3, n] * W2[k, 3] + H1[4, n] * W2[k, 4]
             # (4)  H2[k,n] = where(A2[k,n] <= 0, 0, A2[k,n])
-            H2[k, n] = max(A2[k, n], real(0))
+            H2[k, n] = max(a2, real(0))
     # (11)  db3[c] = sum_n dZ[c,n]
     sum_db3_0 = db3[0]
     sum_db3_1 = db3[1]
@@ -451,11 +449,11 @@ def _gradients_block(
     for n in range(block):
         # (5)  Z[c,n] = b3[c] + sum_k H2[k,n] W3[c,k]
         Z_0[n] = H2[0, n] * W3[0, 0] + H2[1, n] * W3[0, 1] + H2[2, n] * W3[0, 2]
-        Z_0[n] += H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5] + b3[0]
+        Z_0[n] += b3[0] + H2[3, n] * W3[0, 3] + H2[4, n] * W3[0, 4] + H2[5, n] * W3[0, 5]
         Z_1[n] = H2[0, n] * W3[1, 0] + H2[1, n] * W3[1, 1] + H2[2, n] * W3[1, 2]
-        Z_1[n] += H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5] + b3[1]
+        Z_1[n] += b3[1] + H2[3, n] * W3[1, 3] + H2[4, n] * W3[1, 4] + H2[5, n] * W3[1, 5]
         Z_2[n] = H2[0, n] * W3[2, 0] + H2[1, n] * W3[2, 1] + H2[2, n] * W3[2, 2]
-        Z_2[n] += H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5] + b3[2]
+        Z_2[n] += b3[2] + H2[3, n] * W3[2, 3] + H2[4, n] * W3[2, 4] + H2[5, n] * W3[2, 5]
         # (6a)  max_Z[n] = max_c Z[c,n]
         max_Z[n] = Z_0[n]
         max_Z[n] = np.maximum(max_Z[n], Z_1[n])
@@ -504,7 +502,7 @@ def _gradients_block(
             # (12)  dH2[k,n] = sum_c W3[c,k] dZ[c,n]
             dH2 = dZ_0[n] * W3[0, k] + dZ_1[n] * W3[1, k] + dZ_2[n] * W3[2, k]
             # (13)  dA2[k,n] = dH2[k,n] where(A2[k,n] <= 0, 0, 1)
-            dA2[k, n] = real(0) if A2[k, n] <= real(0) else dH2
+            dA2[k, n] = real(0) if H2[k, n] <= real(0) else dH2
             # (15) continued
             sum_db2 = _add(sum_db2, dA2[k, n])
         # (10) continued
@@ -546,7 +544,7 @@ def _gradients_block(
             dH1 = W2[0, j] * dA2[0, n] + W2[1, j] * dA2[1, n] + W2[2, j] * dA2[2, n]
             dH1 += W2[3, j] * dA2[3, n] + W2[4, j] * dA2[4, n] + W2[5, j] * dA2[5, n]
             # (17)  dA1[j,n] = dH1[j,n] where(A1[j,n] <= 0, 0, 1)
-            dA1 = real(0) if A1[j, n] <= real(0) else dH1
+            dA1 = real(0) if H1[j, n] <= real(0) else dH1
             # (18) continued
             sum_dW1_0 = _add(sum_dW1_0, dA1 * X[0, n])
             sum_dW1_1 = _add(sum_dW1_1, dA1 * X[1, n])
@@ -691,7 +689,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:82]
     for k in range(82):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 

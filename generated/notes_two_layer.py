@@ -209,20 +209,20 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     X = _per_example(theta, (4,), 64)
     H1 = _per_example(theta, (5,), 64)
     P = _per_example(theta, (3,), 64)
-    for i in range(4):
-        for n in range(block):
+    for n in range(block):
+        for i in range(4):
             X[i, n] = examples[i, np.uint64(start + n)]
     for j in range(5):
         for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     for n in range(block):
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        z_0 = H1[0, n] * W2[0, 0] + H1[1, n] * W2[0, 1] + H1[2, n] * W2[0, 2] + H1[3, n] * W2[0, 3] + H1[4, n] * W2[0, 4] + b2[0]
-        z_1 = H1[0, n] * W2[1, 0] + H1[1, n] * W2[1, 1] + H1[2, n] * W2[1, 2] + H1[3, n] * W2[1, 3] + H1[4, n] * W2[1, 4] + b2[1]
-        z_2 = H1[0, n] * W2[2, 0] + H1[1, n] * W2[2, 1] + H1[2, n] * W2[2, 2] + H1[3, n] * W2[2, 3] + H1[4, n] * W2[2, 4] + b2[2]
+        z_0 = b2[0] + H1[0, n] * W2[0, 0] + H1[1, n] * W2[0, 1] + H1[2, n] * W2[0, 2] + H1[3, n] * W2[0, 3] + H1[4, n] * W2[0, 4]
+        z_1 = b2[1] + H1[0, n] * W2[1, 0] + H1[1, n] * W2[1, 1] + H1[2, n] * W2[1, 2] + H1[3, n] * W2[1, 3] + H1[4, n] * W2[1, 4]
+        z_2 = b2[2] + H1[0, n] * W2[2, 0] + H1[1, n] * W2[2, 1] + H1[2, n] * W2[2, 2] + H1[3, n] * W2[2, 3] + H1[4, n] * W2[2, 4]
         # (4a)  max_Z[n] = max_c Z[c,n]
         max_Z = z_0
         max_Z = np.maximum(max_Z, z_1)
@@ -290,8 +290,8 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     Z_2 = _per_example(theta, (), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
-    for i in range(4):
-        for n in range(block):
+    for n in range(block):
+        for i in range(4):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -299,14 +299,14 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     for j in range(5):
         for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
             H1[j, n] = max(a1, real(0))
     for n in range(block):
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        Z_0[n] = H1[0, n] * W2[0, 0] + H1[1, n] * W2[0, 1] + H1[2, n] * W2[0, 2] + H1[3, n] * W2[0, 3] + H1[4, n] * W2[0, 4] + b2[0]
-        Z_1[n] = H1[0, n] * W2[1, 0] + H1[1, n] * W2[1, 1] + H1[2, n] * W2[1, 2] + H1[3, n] * W2[1, 3] + H1[4, n] * W2[1, 4] + b2[1]
-        Z_2[n] = H1[0, n] * W2[2, 0] + H1[1, n] * W2[2, 1] + H1[2, n] * W2[2, 2] + H1[3, n] * W2[2, 3] + H1[4, n] * W2[2, 4] + b2[2]
+        Z_0[n] = b2[0] + H1[0, n] * W2[0, 0] + H1[1, n] * W2[0, 1] + H1[2, n] * W2[0, 2] + H1[3, n] * W2[0, 3] + H1[4, n] * W2[0, 4]
+        Z_1[n] = b2[1] + H1[0, n] * W2[1, 0] + H1[1, n] * W2[1, 1] + H1[2, n] * W2[1, 2] + H1[3, n] * W2[1, 3] + H1[4, n] * W2[1, 4]
+        Z_2[n] = b2[2] + H1[0, n] * W2[2, 0] + H1[1, n] * W2[2, 1] + H1[2, n] * W2[2, 2] + H1[3, n] * W2[2, 3] + H1[4, n] * W2[2, 4]
         # (4a)  max_Z[n] = max_c Z[c,n]
         max_Z[n] = Z_0[n]
         max_Z[n] = np.maximum(max_Z[n], Z_1[n])
@@ -380,7 +380,6 @@ def _gradients_block(
     db2 = _part(gradient, 40, (3,))
     X = _per_example(theta, (4,), 64)
     y = _per_example(theta, (), 64)
-    A1 = _per_example(theta, (5,), 64)
     H1 = _per_example(theta, (5,), 64)
     Z_0 = _per_example(theta, (), 64)
     Z_1 = _per_example(theta, (), 64)
@@ -390,8 +389,8 @@ def _gradients_block(
     dZ_0 = _per_example(theta, (), 64)
     dZ_1 = _per_example(theta, (), 64)
     dZ_2 = _per_example(theta, (), 64)
-    for i in range(4):
-        for n in range(block):
+    for n in range(block):
+        for i in range(4):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -399,18 +398,18 @@ def _gradients_block(
     for j in range(5):
         for n in range(block):
             # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-            A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + W1[j, 2] * X[2, n] + W1[j, 3] * X[3, n]
             # (2)  H1[j,n] = where(A1[j,n] <= 0, 0, A1[j,n])
-            H1[j, n] = max(A1[j, n], real(0))
+            H1[j, n] = max(a1, real(0))
     # (9)  db2[c] = sum_n dZ[c,n]
     sum_db2_0 = db2[0]
     sum_db2_1 = db2[1]
     sum_db2_2 = db2[2]
     for n in range(block):
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        Z_0[n] = H1[0, n] * W2[0, 0] + H1[1, n] * W2[0, 1] + H1[2, n] * W2[0, 2] + H1[3, n] * W2[0, 3] + H1[4, n] * W2[0, 4] + b2[0]
-        Z_1[n] = H1[0, n] * W2[1, 0] + H1[1, n] * W2[1, 1] + H1[2, n] * W2[1, 2] + H1[3, n] * W2[1, 3] + H1[4, n] * W2[1, 4] + b2[1]
-        Z_2[n] = H1[0, n] * W2[2, 0] + H1[1, n] * W2[2, 1] + H1[2, n] * W2[2, 2] + H1[3, n] * W2[2, 3] + H1[4, n] * W2[2, 4] + b2[2]
+        Z_0[n] = b2[0] + H1[0, n] * W2[0, 0] + H1[1, n] * W2[0, 1] + H1[2, n] * W2[0, 2] + H1[3, n] * W2[0, 3] + H1[4, n] * W2[0, 4]
+        Z_1[n] = b2[1] + H1[0, n] * W2[1, 0] + H1[1, n] * W2[1, 1] + H1[2, n] * W2[1, 2] + H1[3, n] * W2[1, 3] + H1[4, n] * W2[1, 4]
+        Z_2[n] = b2[2] + H1[0, n] * W2[2, 0] + H1[1, n] * W2[2, 1] + H1[2, n] * W2[2, 2] + H1[3, n] * W2[2, 3] + H1[4, n] * W2[2, 4]
         # (4a)  max_Z[n] = max_c Z[c,n]
         max_Z[n] = Z_0[n]
         max_Z[n] = np.maximum(max_Z[n], Z_1[n])
@@ -464,7 +463,7 @@ def _gradients_block(
             # (10)  dH1[j,n] = sum_c W2[c,j] dZ[c,n]
             dH1 = dZ_0[n] * W2[0, j] + dZ_1[n] * W2[1, j] + dZ_2[n] * W2[2, j]
             # (11)  dA1[j,n] = dH1[j,n] where(A1[j,n] <= 0, 0, 1)
-            dA1 = real(0) if A1[j, n] <= real(0) else dH1
+            dA1 = real(0) if H1[j, n] <= real(0) else dH1
             # (12) continued
             sum_dW1_0 = _add(sum_dW1_0, dA1 * X[0, n])
             sum_dW1_1 = _add(sum_dW1_1, dA1 * X[1, n])
@@ -606,7 +605,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:43]
     for k in range(43):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 

@@ -210,8 +210,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     Z_0 = _per_example(theta, (), 64)
     Z_1 = _per_example(theta, (), 64)
     P = _per_example(theta, (2,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
     for n in range(block):
@@ -222,7 +222,7 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     for j in range(16):
         for n in range(block):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             h1 = max(a1, real(0))
             # (3) continued
@@ -233,8 +233,11 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
         max_Z = Z_0[n]
         max_Z = np.maximum(max_Z, Z_1[n])
         # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-        exp_Z_0 = _exp(Z_0[n] - max_Z)
-        exp_Z_1 = _exp(Z_1[n] - max_Z)
+        below_0 = Z_0[n] - max_Z
+        below_1 = Z_1[n] - max_Z
+        smaller = _exp(below_0 + below_1)
+        exp_Z_0 = real(1) if below_0 == real(0) else smaller
+        exp_Z_1 = real(1) if below_1 == real(0) else smaller
         # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
         sum_exp_Z = exp_Z_0 + exp_Z_1
         # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
@@ -291,8 +294,8 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     Z_1 = _per_example(theta, (), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -306,7 +309,7 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     for j in range(16):
         for n in range(block):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            a1 = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             h1 = max(a1, real(0))
             # (3) continued
@@ -317,8 +320,11 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
         max_Z[n] = Z_0[n]
         max_Z[n] = np.maximum(max_Z[n], Z_1[n])
         # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-        exp_Z_0 = _exp(Z_0[n] - max_Z[n])
-        exp_Z_1 = _exp(Z_1[n] - max_Z[n])
+        below_0 = Z_0[n] - max_Z[n]
+        below_1 = Z_1[n] - max_Z[n]
+        smaller = _exp(below_0 + below_1)
+        exp_Z_0 = real(1) if below_0 == real(0) else smaller
+        exp_Z_1 = real(1) if below_1 == real(0) else smaller
         # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
         sum_exp_Z[n] = exp_Z_0 + exp_Z_1
     # (5a)  L = -(sum_n (Z[n,y[n]] - max_Z[n] - log(sum_exp_Z[n])))/N
@@ -386,14 +392,18 @@ def _gradients_block(
     y = _per_example(theta, (), 64)
     Z_0 = _per_example(theta, (), 64)
     Z_1 = _per_example(theta, (), 64)
-    A1 = _per_example(theta, (16,), 64)
     H1 = _per_example(theta, (16,), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
     dZ_0 = _per_example(theta, (), 64)
     dZ_1 = _per_example(theta, (), 64)
-    for i in range(2):
-        for n in range(block):
+    sums_dW2_0 = _local(theta, (16,))
+    sums_dW2_1 = _local(theta, (16,))
+    sums_dW1_0 = _local(theta, (16,))
+    sums_dW1_1 = _local(theta, (16,))
+    sums_db1 = _local(theta, (16,))
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -407,9 +417,9 @@ def _gradients_block(
     for j in range(16):
         for n in range(block):
             # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-            A1[j, n] = W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n] + b1[j]
+            a1 = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n]
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
-            H1[j, n] = max(A1[j, n], real(0))
+            H1[j, n] = max(a1, real(0))
             # (3) continued
             Z_0[n] += H1[j, n] * W2[0, j]
             Z_1[n] += H1[j, n] * W2[1, j]
@@ -421,8 +431,11 @@ def _gradients_block(
         max_Z[n] = Z_0[n]
         max_Z[n] = np.maximum(max_Z[n], Z_1[n])
         # (4b)  exp_Z[n,c] = exp(Z[n,c] - max_Z[n])
-        exp_Z_0 = _exp(Z_0[n] - max_Z[n])
-        exp_Z_1 = _exp(Z_1[n] - max_Z[n])
+        below_0 = Z_0[n] - max_Z[n]
+        below_1 = Z_1[n] - max_Z[n]
+        smaller = _exp(below_0 + below_1)
+        exp_Z_0 = real(1) if below_0 == real(0) else smaller
+        exp_Z_1 = real(1) if below_1 == real(0) else smaller
         # (4c)  sum_exp_Z[n] = sum_c exp_Z[n,c]
         sum_exp_Z[n] = exp_Z_0 + exp_Z_1
         # (4d)  P[n,c] = exp_Z[n,c]/sum_exp_Z[n]
@@ -444,36 +457,72 @@ def _gradients_block(
         product = _times(product, sum_exp_Z[n])
     # (5a) continued
     sum_L -= real(_log(product))
-    for j in range(16):
-        # (8)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
-        sum_dW2_0 = dW2[0, j]
-        sum_dW2_1 = dW2[1, j]
-        # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
-        sum_dW1_0 = dW1[j, 0]
-        sum_dW1_1 = dW1[j, 1]
-        # (13)  db1[j] = sum_n dA1[n,j]
-        sum_db1 = db1[j]
+    if wide is not None and _has_many_registers():
+        # start of (8), (12), (13)
+        for j in range(16):
+            sums_dW2_0[j] = real(0)
+            sums_dW2_1[j] = real(0)
+            sums_dW1_0[j] = real(0)
+            sums_dW1_1[j] = real(0)
+            sums_db1[j] = real(0)
         for n in range(block):
+            for j in range(16):
+                # (1) continued
+                a1_ = b1[j] + W1[j, 0] * X[0, n] + W1[j, 1] * X[1, n]
+                # (2) continued
+                h1 = max(a1_, real(0))
+                # (8)  dW2[c,j] = sum_n H1[n,j] dZ[n,c]
+                sums_dW2_0[j] += h1 * dZ_0[n]
+                sums_dW2_1[j] += h1 * dZ_1[n]
+                # (10)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
+                dH1 = dZ_0[n] * W2[0, j] + dZ_1[n] * W2[1, j]
+                # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
+                dA1 = real(0) if h1 <= real(0) else dH1
+                # (12)  dW1[j,i] = sum_n X[n,i] dA1[n,j]
+                sums_dW1_0[j] += dA1 * X[0, n]
+                sums_dW1_1[j] += dA1 * X[1, n]
+                # (13)  db1[j] = sum_n dA1[n,j]
+                sums_db1[j] += dA1
+        for j in range(16):
             # (8) continued
-            sum_dW2_0 = _add(sum_dW2_0, dZ_0[n] * H1[j, n])
-            sum_dW2_1 = _add(sum_dW2_1, dZ_1[n] * H1[j, n])
-            # (10)  dH1[n,j] = sum_c W2[c,j] dZ[n,c]
-            dH1 = dZ_0[n] * W2[0, j] + dZ_1[n] * W2[1, j]
-            # (11)  dA1[n,j] = dH1[n,j] where(A1[n,j] <= 0, 0, 1)
-            dA1 = real(0) if A1[j, n] <= real(0) else dH1
+            dW2[0, j] += sums_dW2_0[j]
+            dW2[1, j] += sums_dW2_1[j]
             # (12) continued
-            sum_dW1_0 = _add(sum_dW1_0, dA1 * X[0, n])
-            sum_dW1_1 = _add(sum_dW1_1, dA1 * X[1, n])
+            dW1[j, 0] += sums_dW1_0[j]
+            dW1[j, 1] += sums_dW1_1[j]
             # (13) continued
-            sum_db1 = _add(sum_db1, dA1)
-        # (8) continued
-        dW2[0, j] = sum_dW2_0
-        dW2[1, j] = sum_dW2_1
-        # (12) continued
-        dW1[j, 0] = sum_dW1_0
-        dW1[j, 1] = sum_dW1_1
-        # (13) continued
-        db1[j] = sum_db1
+            db1[j] += sums_db1[j]
+    else:
+        for j in range(16):
+            # (8) continued
+            sum_dW2_0 = dW2[0, j]
+            sum_dW2_1 = dW2[1, j]
+            # (12) continued
+            sum_dW1_0 = dW1[j, 0]
+            sum_dW1_1 = dW1[j, 1]
+            # (13) continued
+            sum_db1 = db1[j]
+            for n in range(block):
+                # (8) continued
+                sum_dW2_0 = _add(sum_dW2_0, dZ_0[n] * H1[j, n])
+                sum_dW2_1 = _add(sum_dW2_1, dZ_1[n] * H1[j, n])
+                # (10) continued
+                dH1 = dZ_0[n] * W2[0, j] + dZ_1[n] * W2[1, j]
+                # (11) continued
+                dA1 = real(0) if H1[j, n] <= real(0) else dH1
+                # (12) continued
+                sum_dW1_0 = _add(sum_dW1_0, dA1 * X[0, n])
+                sum_dW1_1 = _add(sum_dW1_1, dA1 * X[1, n])
+                # (13) continued
+                sum_db1 = _add(sum_db1, dA1)
+            # (8) continued
+            dW2[0, j] = sum_dW2_0
+            dW2[1, j] = sum_dW2_1
+            # (12) continued
+            dW1[j, 0] = sum_dW1_0
+            dW1[j, 1] = sum_dW1_1
+            # (13) continued
+            db1[j] = sum_db1
     return sum_L
 
 
@@ -597,7 +646,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:82]
     for k in range(82):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 
@@ -1330,6 +1379,24 @@ def _doubled(like: Array, examples: int) -> np.int64:
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
     """The entries of a vector from `start` on, as an array."""
     return vector[start : start + math.prod(shape)].reshape(shape)
+
+
+def _has_many_registers() -> bool:
+    """Whether the processor has 32 vectors of 512 bits."""
+    return True
+
+
+@type_callable(_has_many_registers)
+def _has_many_registers_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.boolean
+
+    return found
+
+
+@lower_builtin(_has_many_registers)
+def _compiled_has_many_registers(context: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    return context.get_constant(types.boolean, "+avx512f" in context.codegen().magic_tuple()[2])
 
 
 @type_callable(_local)

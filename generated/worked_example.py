@@ -176,12 +176,12 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     b2 = _part(theta, 4, (1,))
     X = _per_example(theta, (2,), 64)
     Yhat = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         h1_0 = _sigmoid(a1_0)
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
@@ -235,16 +235,16 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
     b2 = _part(theta, 4, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         h1_0 = _sigmoid(a1_0)
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
@@ -312,11 +312,11 @@ def _gradients_block(
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
     dA1_0 = _per_example(theta, (), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
@@ -327,7 +327,7 @@ def _gradients_block(
     sum_db1_0 = db1[0]
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         h1_0 = _sigmoid(a1_0)
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
@@ -493,7 +493,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:5]
     for k in range(5):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 

@@ -176,22 +176,22 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     b2 = _part(theta, 16, (1,))
     X = _per_example(theta, (2,), 64)
     Yhat = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
-        a1_1 = W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n] + b1[1]
-        a1_2 = W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n] + b1[2]
-        a1_3 = W1[3, 0] * X[0, n] + W1[3, 1] * X[1, n] + b1[3]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
+        a1_1 = b1[1] + W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = b1[2] + W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n]
+        a1_3 = b1[3] + W1[3, 0] * X[0, n] + W1[3, 1] * X[1, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         h1_0 = _sigmoid(a1_0)
         h1_1 = _sigmoid(a1_1)
         h1_2 = _sigmoid(a1_2)
         h1_3 = _sigmoid(a1_3)
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + h1_3 * W2[0, 3] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + h1_3 * W2[0, 3]
         # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
         Yhat[0, n] = _sigmoid(z_0)
     for n in range(block):
@@ -241,26 +241,26 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
     b2 = _part(theta, 16, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
-        a1_1 = W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n] + b1[1]
-        a1_2 = W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n] + b1[2]
-        a1_3 = W1[3, 0] * X[0, n] + W1[3, 1] * X[1, n] + b1[3]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
+        a1_1 = b1[1] + W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = b1[2] + W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n]
+        a1_3 = b1[3] + W1[3, 0] * X[0, n] + W1[3, 1] * X[1, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         h1_0 = _sigmoid(a1_0)
         h1_1 = _sigmoid(a1_1)
         h1_2 = _sigmoid(a1_2)
         h1_3 = _sigmoid(a1_3)
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + h1_3 * W2[0, 3] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + h1_3 * W2[0, 3]
         # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
         Yhat_0 = _sigmoid(z_0)
         # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
@@ -323,11 +323,11 @@ def _gradients_block(
     db2 = _part(gradient, 16, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
@@ -353,17 +353,17 @@ def _gradients_block(
     sum_db1_3 = db1[3]
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
-        a1_1 = W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n] + b1[1]
-        a1_2 = W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n] + b1[2]
-        a1_3 = W1[3, 0] * X[0, n] + W1[3, 1] * X[1, n] + b1[3]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
+        a1_1 = b1[1] + W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = b1[2] + W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n]
+        a1_3 = b1[3] + W1[3, 0] * X[0, n] + W1[3, 1] * X[1, n]
         # (2a)  H1[j,n] = sigmoid(A1[j,n])
         h1_0 = _sigmoid(a1_0)
         h1_1 = _sigmoid(a1_1)
         h1_2 = _sigmoid(a1_2)
         h1_3 = _sigmoid(a1_3)
         # (3)  Z[c,n] = b2[c] + sum_j H1[j,n] W2[c,j]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + h1_3 * W2[0, 3] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + h1_3 * W2[0, 3]
         # (4a)  Yhat[c,n] = sigmoid(Z[c,n])
         Yhat_0 = _sigmoid(z_0)
         # (5)  L = (sum_c,n (Yhat[c,n] - Y[c,n])**2)/(2 N)
@@ -555,7 +555,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:17]
     for k in range(17):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 

@@ -180,20 +180,20 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     b2 = _part(theta, 13, (1,))
     X = _per_example(theta, (2,), 64)
     P = _per_example(theta, (1,), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
-        a1_1 = W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n] + b1[1]
-        a1_2 = W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n] + b1[2]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
+        a1_1 = b1[1] + W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = b1[2] + W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n]
         # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
         h1_0 = a1 * a1_0 if a1_0 <= real(0) else a1_0
         h1_1 = a1 * a1_1 if a1_1 <= real(0) else a1_1
         h1_2 = a1 * a1_2 if a1_2 <= real(0) else a1_2
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-        z_0 = h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + b2[0]
+        z_0 = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2]
         # (4a)  P[n,c] = sigmoid(Z[n,c])
         P[0, n] = _sigmoid(z_0)
     for n in range(block):
@@ -245,24 +245,24 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
     Z_0 = _per_example(theta, (), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
         # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
-        a1_1 = W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n] + b1[1]
-        a1_2 = W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n] + b1[2]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
+        a1_1 = b1[1] + W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = b1[2] + W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n]
         # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
         h1_0 = a1 * a1_0 if a1_0 <= real(0) else a1_0
         h1_1 = a1 * a1_1 if a1_1 <= real(0) else a1_1
         h1_2 = a1 * a1_2 if a1_2 <= real(0) else a1_2
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-        Z_0[n] = h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + b2[0]
+        Z_0[n] = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2]
     # (5a)  L = (sum_c,n (atleast(Z[n,c], 0) + log1p(exp(-abs(Z[n,c]))) - Y[n,c] Z[n,c]))/N
     for n in range(block):
         sum_L = _add(sum_L, max(Z_0[n], real(0)) - Z_0[n] * Y[0, n] + _softplus(-abs(Z_0[n])))
@@ -326,11 +326,11 @@ def _gradients_block(
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
     Z_0 = _per_example(theta, (), 64)
-    for i in range(2):
-        for n in range(block):
+    for n in range(block):
+        for i in range(2):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for c in range(1):
-        for n in range(block):
+    for n in range(block):
+        for c in range(1):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     da1 = real(0)
@@ -353,15 +353,15 @@ def _gradients_block(
     sum_db1_2 = db1[2]
     for n in range(block):
         # (1)  A1[n,j] = b1[j] + sum_i W1[j,i] X[n,i]
-        a1_0 = W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n] + b1[0]
-        a1_1 = W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n] + b1[1]
-        a1_2 = W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n] + b1[2]
+        a1_0 = b1[0] + W1[0, 0] * X[0, n] + W1[0, 1] * X[1, n]
+        a1_1 = b1[1] + W1[1, 0] * X[0, n] + W1[1, 1] * X[1, n]
+        a1_2 = b1[2] + W1[2, 0] * X[0, n] + W1[2, 1] * X[1, n]
         # (2)  H1[n,j] = where(A1[n,j] <= 0, a1 A1[n,j], A1[n,j])
         h1_0 = a1 * a1_0 if a1_0 <= real(0) else a1_0
         h1_1 = a1 * a1_1 if a1_1 <= real(0) else a1_1
         h1_2 = a1 * a1_2 if a1_2 <= real(0) else a1_2
         # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
-        Z_0[n] = h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2] + b2[0]
+        Z_0[n] = b2[0] + h1_0 * W2[0, 0] + h1_1 * W2[0, 1] + h1_2 * W2[0, 2]
         # (4a)  P[n,c] = sigmoid(Z[n,c])
         p_0 = _sigmoid(Z_0[n])
         # (6)  dZ[n,c] = (P[n,c] - Y[n,c])/N
@@ -556,7 +556,7 @@ def _momentum(theta: Array, gradient: Array, memory: Array, options: Momentum, r
     velocity = memory[0:14]
     for k in range(14):
         # velocity[k] <- momentum velocity[k] + weight_decay theta[k] + gradient[k]
-        velocity[k] = real(momentum) * velocity[k] + real(weight_decay) * theta[k] + gradient[k]
+        velocity[k] = gradient[k] + real(momentum) * velocity[k] + real(weight_decay) * theta[k]
         # theta[k] <- theta[k] - rate velocity[k]
         theta[k] -= real(rate) * velocity[k]
 
