@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from codegen.alone import so_far, written_alone
 from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
+from codegen.loops import Statement
 from codegen.training import Taken
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
@@ -18,6 +20,7 @@ from derive.index import Tensor
 FIRST = "np.int64(0)"  # the first example; no literal, for which Numba would compile a batch anew
 INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
+UNCOUNTED = "_nrt=False"  # it allocates nothing, and need not count who refers to its arrays; that would take longer than one example
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class BlockFunctions:
         turned = {d.checked: f"np.ascontiguousarray({d.checked}.T)" for d in given if d.rows.each}
         line = fitted(f"{INDENT}{'return ' if self.results.number else ''}{batch.call(values | turned)}")
         yield block
+        if self._alone is not None:
+            yield self._example(block)
         yield batch
         if "gradient" in batch.arguments and adds_up(self.kernel):
             yield self._chunks(batch)
@@ -53,7 +58,8 @@ class BlockFunctions:
     # -- the functions -------------------------------------------------------------------------------------------------
 
     def _block(self) -> Function:
-        body = lines([apart(s, self._taken) for s in self.kernel.block], self._taken, slices=False, shown=self.shown)
+        statements = self.kernel.block if self._alone is None else self._alone
+        body = lines([apart(s, self._taken) for s in statements], self._taken, slices=False, shown=self.shown)
         starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
         code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
@@ -67,26 +73,52 @@ class BlockFunctions:
             f"{self.name}_batch for the examples of a block, from `start` on; their number is known where this is called.\n\n"
             f"{INDENT}wide: None for blocks that are shorter than the processor's widest vectors.\n{INDENT}"
         )
+        if self._alone is not None:
+            purpose += f"so_far: the derivatives before this block, to which it adds: `gradient`, or zeros.\n{INDENT}"
         arguments = {**self._used(every, shared), "block": "np.int64", "wide": "bool | None"}
-        return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), INLINED)
+        return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), f"{INLINED}{self._uncounted}")
+
+    def _example(self, block: Function) -> Function:
+        """A block of one example whose derivatives are all that is in the gradient."""
+        arguments = {a: t for a, t in block.arguments.items() if a not in ("so_far", "block", "wide")}
+        zeros = f"_zeros(theta, ({self._length},))"
+        call = f"{INDENT}return {block.call({'so_far': zeros, 'block': 'np.int64(1)', 'wide': 'None'})}"
+        purpose = (
+            f"{self.name}_batch for the example `start` alone: `gradient` need not hold anything before.\n\n"
+            f"{INDENT}Nothing lies side by side but features; short vectors of them wait least for what was stored just before.\n{INDENT}"
+        )
+        code = [f"{INDENT}_short_vectors()", *fitted(call).split("\n")]
+        return Function(f"{self.name}_example", purpose, arguments, block.returns, code, Size(), f"{INNER}{self._uncounted}")
 
     def _batch(self, block: Function) -> Function:
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
         tail = [f"{INDENT}{place('gradient', v)} = {t.name}" for t, v in self._derivatives if not t.axes]
         tail += [f"{INDENT}return float({self.results.number.name})"] if self.results.number else []
         before, after = self._around_parts
-        code = [*before, *starts, *self._every_block(block), *after, *tail]
+        if self._alone is None:
+            code = [*before, *starts, *self._every_block(block), *after, *tail]
+        else:
+            code = [*starts, *self._one_or_more(before, block), *after, *tail]
         every = [*(INDENT + line for line in (*self._viewed(code), *(self._local(v.tensor) for v in self._own(self._around)))), *code]
         long = self.kernel.long
         purpose = f"{self.purpose[:-1]}: of examples `start` to `stop - 1`, in blocks of {in_words(SIZES)}.\n\n"
         purpose += f"{INDENT}The examples lie along the last axis of their arrays, and the other axes in reverse order.\n"
         purpose += f"{INDENT}Blocks of {long} come first, in float32 of {2 * long}.\n" if long > SIZES[0] else ""
         purpose += INDENT
-        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), INLINED)
+        return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), f"{INLINED}{self._uncounted}")
+
+    def _one_or_more(self, before: Sequence[str], block: Function) -> Iterator[str]:
+        """The statements of a batch, which may be one example alone."""
+        yield f"{INDENT}own = _local(theta, ({self._length},))"
+        yield f"{INDENT}if stop - start == 1:"
+        yield from self._summed(self._example(block).call({}), 2)
+        yield f"{INDENT}else:"
+        yield from before
+        yield from self._every_block(block, 2)
 
     def _chunks(self, batch: Function) -> Function:
         """The batch by several threads."""
-        size = self._derivatives[-1][1].stop.fixed
+        size = self._length
         call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]"})
         body = [
             f"count = (N + {CHUNK - 1}) // {CHUNK}",
@@ -113,29 +145,39 @@ class BlockFunctions:
         )
         return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], Size(), "parallel=True")
 
-    def _every_block(self, block: Function) -> Iterator[str]:
+    def _every_block(self, block: Function, depth: int = 1) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
         if self.kernel.long > SIZES[0]:
-            yield f"{INDENT}long = _doubled(theta, {self.kernel.long})"
-            yield from self._blocks_of("long", "start", "stop - (stop - start) % long", block)
-            yield f"{INDENT}start = stop - (stop - start) % long"
+            yield f"{INDENT * depth}long = _doubled(theta, {self.kernel.long})"
+            yield from self._blocks_of("long", "start", "stop - (stop - start) % long", block, depth)
+            yield f"{INDENT * depth}start = stop - (stop - start) % long"
         ends = ["start", *(f"stop - (stop - start) % {size}" if size > 1 else "stop" for size in SIZES)]
         for first, end, size in zip(ends, ends[1:], SIZES, strict=False):
-            yield from self._blocks_of(size, first, end, block)
+            yield from self._blocks_of(size, first, end, block, depth)
 
-    def _blocks_of(self, size: int | str, first: str, end: str, block: Function) -> Iterator[str]:
+    def _blocks_of(self, size: int | str, first: str, end: str, block: Function, depth: int) -> Iterator[str]:
         """The loop over the blocks of one size: a number, or a variable for long ones."""
-        sums = [t.name for t in self.kernel.sums]
-        parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
-        yield f"{INDENT}for at in range({first}, {end}{f', {size}' if size != 1 else ''}):"
+        yield f"{INDENT * depth}for at in range({first}, {end}{f', {size}' if size != 1 else ''}):"
+        if size == 1 and self._alone is not None:
+            yield from self._summed(self._example(block).call({"start": "at", "gradient": "own"}), depth + 1)
+            yield f"{INDENT * (depth + 1)}for k in range({self._length}):"
+            yield f"{INDENT * (depth + 2)}gradient[k] += own[k]"
+            return
         # an int64 and no literal, for each of which Numba would compile the block
         number, wide = (size, True) if isinstance(size, str) else (f"np.int64({size})", size >= SIZES[0])
-        call = block.call({"start": "at", "block": number, "wide": str(wide or None)})
+        call = block.call({"start": "at", "so_far": "gradient", "block": number, "wide": str(wide or None)})
+        yield from self._summed(call, depth + 1)
+
+    def _summed(self, call: str, depth: int) -> Iterator[str]:
+        """The statements that add what a block returns to the sums."""
+        sums = [t.name for t in self.kernel.sums]
+        parts = [unused(f"part_{name}", set(self._taken)) for name in sums]
+        indent = INDENT * depth
         if len(sums) == 1:
-            yield from fitted(f"{INDENT * 2}{sums[0]} += {call}").split("\n")
+            yield from fitted(f"{indent}{sums[0]} += {call}").split("\n")
             return
-        yield from fitted(f"{INDENT * 2}{', '.join(parts)}{' = ' if parts else ''}{call}").split("\n")
-        yield from (f"{INDENT * 2}{name} += {part}" for name, part in zip(sums, parts, strict=True))
+        yield from fitted(f"{indent}{', '.join(parts)}{' = ' if parts else ''}{call}").split("\n")
+        yield from (f"{indent}{name} += {part}" for name, part in zip(sums, parts, strict=True))
 
     # -- their parts ---------------------------------------------------------------------------------------------------
 
@@ -156,6 +198,20 @@ class BlockFunctions:
         return list(zip(given, laid_out(given), strict=True))
 
     @cached_property
+    def _alone(self) -> tuple[Statement, ...] | None:
+        """The block as one example alone needs it, too; None where that is a block like others."""
+        return written_alone(self.kernel, [t for t, _ in self._derivatives]) if self._derivatives else None
+
+    @property
+    def _length(self) -> int:
+        """How many numbers the gradient holds."""
+        return self._derivatives[-1][1].stop.fixed
+
+    @property
+    def _uncounted(self) -> str:
+        return "" if self._alone is None else f", {UNCOUNTED}"
+
+    @cached_property
     def _copied(self) -> list[Taken]:
         """What is copied for the examples of a block."""
         names = {t.name for t in self.kernel.data}
@@ -165,8 +221,8 @@ class BlockFunctions:
     def _around_parts(self) -> tuple[list[str], list[str]]:
         """The lines of a batch before its blocks, and after them."""
         before, after = (
-            lines([apart(s, self._taken) for s in part], self._taken, slices=False, shown=self.shown)
-            for part in (self.kernel.before, self.kernel.after)
+            lines([apart(s, self._taken) for s in part], self._taken, depth, slices=False, shown=self.shown)
+            for part, depth in ((self.kernel.before, 1 if self._alone is None else 2), (self.kernel.after, 1))
         )
         return before, after
 
@@ -185,7 +241,7 @@ class BlockFunctions:
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
         kinds = {"theta": "Array", **data, **constants, "start": "int | np.int64", "stop": "int", "N": "int"}
-        kinds |= {"out": "Array", "gradient": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
+        kinds |= {"out": "Array", "gradient": "Array", "so_far": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}
 
@@ -194,7 +250,8 @@ class BlockFunctions:
         used = set(re.findall(r"\w+", _code(code)))
         head = ["real = theta.dtype.type"] if "real" in used else []
         head += [f"{v.tensor.name} = {part('theta', v)}" for v in self.fields if v.tensor.name in used]
-        return head + [f"{t.name} = {part('gradient', v)}" for t, v in self._derivatives if t.axes and t.name in used]
+        head += [f"{t.name} = {part('gradient', v)}" for t, v in self._derivatives if t.axes and t.name in used]
+        return head + [f"{so_far(t).name} = {part('so_far', v)}" for t, v in self._derivatives if so_far(t).name in used]
 
     def _local(self, tensor: Tensor) -> str:
         """`X = _per_example(theta, (2,), 128)`: an array of a kernel's own."""

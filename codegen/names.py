@@ -25,6 +25,8 @@ OWN = frozenset(
             "prange",
             "wide",
             "long",
+            "so_far",
+            "own",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *(

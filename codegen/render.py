@@ -99,6 +99,7 @@ def _shown(module: Module) -> dict[str, object]:
         "fewest": module.fewest,
         "wide": any(line.strip() == wide.CALL for line in every),
         "blocks": any(name.endswith("_block") for name in module.kernels),
+        "alone": "gradients_example" in module.kernels,
         "train": {
             "blocks": module.in_blocks("gradients"),
             "threads": module.threads,

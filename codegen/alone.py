@@ -1,0 +1,94 @@
+"""A batch of one example in a kernel in blocks: its gradients are written where others are added to, for several features at a time.
+
+With one example there is nothing side by side but features. What makes them fast is little: a function of its own, in short vectors, and
+gradients that nothing reads before they are there. In longer vectors, entries that lie two apart are put together into one that the next step
+reads in halves, and a processor must wait until such a one has left for the memory; the same holds of zeros that a gradient starts from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+from sympy import Expr
+
+from codegen.blocks import BlockKernel, adds_up
+from codegen.loops import Assign, Demand, Loop, Statement, accesses, leaves
+from derive.index import Entry, Tensor
+
+FEATURES = 8  # positions of a loop over features from which on they are worth vectors; with fewer a batch of one example is a block of one
+
+
+def written_alone(kernel: BlockKernel, gradients: Sequence[Tensor]) -> tuple[Statement, ...] | None:
+    """The statements of a block with the first terms of the gradients read from arrays of other names (`so_far`); None where that cannot be
+    done, or would not pay.
+
+    It takes that a block does nothing with the gradients but to go on with their sums, and that it writes every entry of them.
+    """
+    names = {t.name for t in gradients}
+    started = {a.tensor.name for s in kernel.before for a in accesses(s)}
+    if kernel.results or not adds_up(kernel) or not all(t.axes for t in gradients) or started != names:
+        return None
+    if not _pays(kernel.block) or any(isinstance(leaf, Demand) for s in kernel.block for leaf in leaves(s)):
+        return None
+    done = tuple(_from_so_far(s, names) for s in kernel.block)
+    touched = [a for s in done for a in accesses(s) if a.tensor.name in names]
+    return done if all(a.kind == "write" for a in touched) and all(_covered(t, done) for t in gradients) else None
+
+
+def so_far(tensor: Tensor) -> Tensor:
+    """What a sum over examples comes to before those of a block."""
+    return Tensor(f"{tensor.name}_so_far", tensor.axes)
+
+
+def _pays(block: Sequence[Statement]) -> bool:
+    return any(isinstance(s, Loop) and ((s.index.axis.extent or 0) >= FEATURES or _pays(s.body)) for s in block)
+
+
+def _from_so_far(statement: Statement, names: Collection[str]) -> Statement:
+    if isinstance(statement, Loop):
+        return replace(statement, body=tuple(_from_so_far(s, names) for s in statement.body))
+    if not isinstance(statement, Assign) or not statement.starts or not isinstance(statement.value, Entry):
+        return statement
+    old = statement.value
+    return replace(statement, value=Entry(so_far(old.tensor), *old.indices)) if old.tensor.name in names else statement
+
+
+# -- whether every entry is written ----------------------------------------------------------------------------------------
+
+
+def _covered(tensor: Tensor, statements: Sequence[Statement]) -> bool:
+    """Whether assignments without conditions write every entry of a tensor."""
+    extents = [a.extent or 0 for a in tensor.axes]
+    written = np.zeros(extents, np.bool_)
+    for statement in statements:
+        _mark(written, tensor, statement, ())
+    return math.prod(extents) > 0 and bool(written.all())
+
+
+def _mark(written: np.ndarray, tensor: Tensor, statement: Statement, path: tuple[Loop, ...]) -> None:
+    if isinstance(statement, Loop):
+        for inner in statement.body:
+            _mark(written, tensor, inner, (*path, statement))
+        return
+    if not isinstance(statement, Assign) or statement.target.tensor != tensor or statement.guards:
+        return
+    places = [_places(i, path) for i in statement.target.indices]
+    loops = [loop.index for loop in path]
+    apart = all(sum(i.has(index) for i in statement.target.indices) == 1 for index in loops)
+    if apart and all(places):
+        written[np.ix_(*places)] = True
+
+
+def _places(position: Expr, path: Sequence[Loop]) -> list[int]:
+    """The positions that an index expression takes in loops of known bounds: a number, or the index of a loop and a number more."""
+    if position.is_Integer:
+        return [int(position)]
+    loop = next((loop for loop in path if (position - loop.index).is_Integer), None)
+    extent = loop.index.axis.extent if loop else None
+    if loop is None or extent is None or not all(b.is_Integer for b in (*loop.low, *loop.high)):
+        return []
+    low, high = max(map(int, loop.low), default=0), min(map(int, loop.high), default=extent)
+    return [k + int(position - loop.index) for k in range(low, high, loop.step)]
