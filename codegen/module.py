@@ -224,8 +224,9 @@ class Module:
             "statistics": str(self.stored.statistics or ""),
             "work": _text(self._longest("gradients", "weight")),
         }
-        memory = [Argument(name, "Array", f"np.empty({size}, dtype)") for name, size in sizes.items() if size]
-        gradient = Argument("gradient", "Array", "np.empty_like(theta)")
+        new = "np.empty" if self.in_blocks("gradients") else "_aligned"  # blocks have memory of their own in the kernel
+        memory = [Argument(name, "Array", f"{new}({size}, dtype)") for name, size in sizes.items() if size]
+        gradient = Argument("gradient", "Array", f"{new}(theta.size, dtype)")
         if self.threads:
             memory += [Argument("threads", "tuple[Array, Array] | None", "threads"), Argument("settings", "int", "settings")]
         return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))

@@ -19,7 +19,7 @@ from codegen.read_off import read_off
 from codegen.registers import in_registers, reordered
 from codegen.short import divided, summed_apart
 from codegen.unroll import together
-from codegen.views import Size, View, laid_out
+from codegen.views import LINE, Size, View, laid_out
 from derive.index import Axis, Entry, Tensor
 from derive.program import Equation, Program, needed
 
@@ -63,7 +63,7 @@ def kernel(program: Program, outputs: Sequence[Tensor], ranges: Mapping[Tensor, 
     arrays = [real.get(t, t) for t in arrays]
     if real:
         body = tuple(with_entries(s, lambda e: Entry(real.get(e.tensor, e.tensor), *e.indices)) for s in body)
-    return Kernel(body, tuple(t for t in program.given if t in used), laid_out(arrays, in_place(body, arrays)))
+    return Kernel(body, tuple(t for t in program.given if t in used), laid_out(arrays, in_place(body, arrays), LINE))
 
 
 def finished(scheduled: Sequence[Statement], kept: Sequence[Tensor], taken: set[str]) -> tuple[Statement, ...]:

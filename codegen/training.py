@@ -67,7 +67,7 @@ def arguments(
     numbers; gathers: whether the examples of a batch are copied before the step (else those of an epoch are arranged before it).
     """
     integers = "npt.NDArray[np.int64]"
-    batches = [Argument(d.batch, d.rows.type, f"np.empty({d.rows.size}, {d.dtype})") for d in data]
+    batches = [Argument(d.batch, d.rows.type, f"_aligned({d.rows.size}, {d.dtype})") for d in data]
     epochs = [Argument(d.checked, d.rows.type, f"np.empty({d.arranged}, {d.dtype})") for d in data]
     return [
         Argument("theta", "Array", "theta"),

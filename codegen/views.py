@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from derive.index import Tensor
 
+LINE = 16  # entries that a line of the cache holds, in float32; in float64 they fill two
+
 
 @dataclass(frozen=True)
 class Size:
@@ -29,16 +31,18 @@ class View:
     stop: Size
 
 
-def laid_out(tensors: Sequence[Tensor], shared: Mapping[Tensor, Tensor] | None = None) -> tuple[View, ...]:
+def laid_out(tensors: Sequence[Tensor], shared: Mapping[Tensor, Tensor] | None = None, line: int = 1) -> tuple[View, ...]:
     """The tensors one after the other in a flat vector, those whose size does not depend on the number of examples first.
 
-    shared: tensors that take the place of another one of the same shape, which follow it at once.
+    shared: tensors that take the place of another one of the same shape, which follow it at once. line: of so many entries; where a
+    tensor can begin with a whole line, it does.
     """
     views: list[View] = []
     stop = Size()
     shared = shared or {}
-    for tensor in sorted((t for t in tensors if t not in shared), key=lambda t: extent(t).each > 0):
-        start, stop = stop, stop + extent(tensor)
+    for tensor in sorted((t for t in tensors if t not in shared), key=lambda t: (extent(t).each > 0, extent(t).each % line > 0)):
+        start = Size(-(-stop.fixed // line) * line, stop.each)
+        stop = start + extent(tensor)
         views += [View(t, start, stop) for t in (tensor, *(t for t in tensors if shared.get(t) == tensor))]
     return tuple(views)
 

@@ -972,7 +972,7 @@ def train(
             order,
             np.empty((4, order.size + 8), dtype),
             np.empty((order.size,), np.int64),
-            np.empty_like(theta),
+            np.empty(theta.size, dtype),
             threads,
             settings,
             losses,

@@ -878,7 +878,7 @@ def train(
             order,
             np.empty((2, order.size + 8), dtype),
             np.empty((order.size,), np.int64),
-            np.empty_like(theta),
+            np.empty(theta.size, dtype),
             threads,
             settings,
             losses,

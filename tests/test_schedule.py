@@ -174,6 +174,17 @@ def test_the_workspace_has_contiguous_parts_for_every_batch() -> None:
     ]
 
 
+def test_what_can_begin_with_a_whole_line_does() -> None:
+    wide = Axis("m", "M", 32)
+    views = laid_out([Tensor("Z", [N, H]), Tensor("B", [D]), Tensor("A", [N, wide]), Tensor("C", [H])], {}, 16)
+    assert [(v.tensor.name, v.start, v.stop) for v in views] == [
+        ("B", Size(0), Size(3)),
+        ("C", Size(16), Size(20)),
+        ("A", Size(32), Size(32, 32)),
+        ("Z", Size(32, 32), Size(32, 36)),
+    ]
+
+
 NETS = {
     "rows": network(3, [(20, "relu"), (3, "identity")], "softmax_cross_entropy"),
     "columns": network(3, [(4, "gelu_tanh"), (3, "softmax"), (2, "silu")], "mean_squared_error", "columns"),
