@@ -15,6 +15,7 @@ import numpy as np
 from sympy import Expr
 
 from codegen.blocks import BlockKernel, adds_up
+from codegen.elementary import CALLS
 from codegen.loops import Assign, Demand, Loop, Statement, accesses, leaves
 from derive.index import Entry, Tensor
 
@@ -44,7 +45,9 @@ def so_far(tensor: Tensor) -> Tensor:
 
 
 def _pays(block: Sequence[Statement]) -> bool:
-    return any(isinstance(s, Loop) and ((s.index.axis.extent or 0) >= FEATURES or _pays(s.body)) for s in block)
+    """Whether there are loops over many features, and no elementary function in any: that would take the time, and longer vectors."""
+    wide = [s for s in block if isinstance(s, Loop) and (s.index.axis.extent or 0) >= FEATURES]
+    return bool(wide) and not any(isinstance(leaf, Assign) and leaf.value.has(*CALLS) for s in wide for leaf in leaves(s))
 
 
 def _from_so_far(statement: Statement, names: Collection[str]) -> Statement:
