@@ -1,8 +1,8 @@
 """A batch of one example in a kernel in blocks: its gradients are written where others are added to, for several features at a time.
 
-With one example there is nothing side by side but features. What makes them fast is little: a function of its own, in short vectors, and
-gradients that nothing reads before they are there. In longer vectors, entries that lie two apart are put together into one that the next step
-reads in halves, and a processor must wait until such a one has left for the memory; the same holds of zeros that a gradient starts from.
+With one example nothing lies side by side but features. Little makes them fast: a function of its own, in short vectors, and gradients that
+nothing reads before they are there. Of longer vectors, those of entries that lie two apart are put together for one store, and what reads
+half of it next must wait until it has left for the memory; so must what reads the zeros that a gradient would start from.
 """
 
 from __future__ import annotations
@@ -45,9 +45,18 @@ def so_far(tensor: Tensor) -> Tensor:
 
 
 def _pays(block: Sequence[Statement]) -> bool:
-    """Whether there are loops over many features, and no elementary function in any: that would take the time, and longer vectors."""
-    wide = [s for s in block if isinstance(s, Loop) and (s.index.axis.extent or 0) >= FEATURES]
-    return bool(wide) and not any(isinstance(leaf, Assign) and leaf.value.has(*CALLS) for s in wide for leaf in leaves(s))
+    """Whether the loops over features are long and simple: each a few vectors of products.
+
+    An elementary function of each feature, or a loop in a loop, would take the time, and longer vectors.
+    """
+    many = [s for s in block if isinstance(s, Loop) and (s.index.axis.extent or 0) >= FEATURES]
+    return bool(many) and not any(_takes_long(s) for s in many)
+
+
+def _takes_long(loop: Loop) -> bool:
+    nested = [inner for s in loop.body if isinstance(s, Loop) for inner in (s, *s.body)]
+    deep = any(isinstance(s, Loop) and s.index.axis.extent is not None for s in nested)
+    return deep or any(isinstance(leaf, Assign) and leaf.value.has(*CALLS) for leaf in leaves(loop))
 
 
 def _from_so_far(statement: Statement, names: Collection[str]) -> Statement:

@@ -109,7 +109,6 @@ class BlockFunctions:
 
     def _one_or_more(self, before: Sequence[str], block: Function) -> Iterator[str]:
         """The statements of a batch, which may be one example alone."""
-        yield f"{INDENT}own = _local(theta, ({self._length},))"
         yield f"{INDENT}if stop - start == 1:"
         yield from self._summed(self._example(block).call({}), 2)
         yield f"{INDENT}else:"
@@ -158,11 +157,6 @@ class BlockFunctions:
     def _blocks_of(self, size: int | str, first: str, end: str, block: Function, depth: int) -> Iterator[str]:
         """The loop over the blocks of one size: a number, or a variable for long ones."""
         yield f"{INDENT * depth}for at in range({first}, {end}{f', {size}' if size != 1 else ''}):"
-        if size == 1 and self._alone is not None:
-            yield from self._summed(self._example(block).call({"start": "at", "gradient": "own"}), depth + 1)
-            yield f"{INDENT * (depth + 1)}for k in range({self._length}):"
-            yield f"{INDENT * (depth + 2)}gradient[k] += own[k]"
-            return
         # an int64 and no literal, for each of which Numba would compile the block
         number, wide = (size, True) if isinstance(size, str) else (f"np.int64({size})", size >= SIZES[0])
         call = block.call({"start": "at", "so_far": "gradient", "block": number, "wide": str(wide or None)})
@@ -241,7 +235,12 @@ class BlockFunctions:
         data = {d.checked: d.rows.type for d in self.data}
         constants = {t.name: "Array" for t in self.kernel.given if t not in fields}
         kinds = {"theta": "Array", **data, **constants, "start": "int | np.int64", "stop": "int", "N": "int"}
-        kinds |= {"out": "Array", "gradient": "Array", "so_far": "Array", **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared}}
+        kinds |= {
+            "out": "Array",
+            "gradient": "Array",
+            "so_far": "Array",
+            **{v.tensor.name: "Array" for v in self.kernel.workspace if v.tensor.name in shared},
+        }
         text = _code(code)
         return {name: kind for name, kind in kinds.items() if re.search(rf"\b{name}\b", text)}
 

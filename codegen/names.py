@@ -26,7 +26,6 @@ OWN = frozenset(
             "wide",
             "long",
             "so_far",
-            "own",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *(
