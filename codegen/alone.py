@@ -36,7 +36,7 @@ def written_alone(kernel: BlockKernel, gradients: Sequence[Tensor]) -> tuple[Sta
         return None
     done = tuple(_from_so_far(s, names) for s in kernel.block)
     touched = [a for s in done for a in accesses(s) if a.tensor.name in names]
-    return done if all(a.kind == "write" for a in touched) and all(_covered(t, done) for t in gradients) else None
+    return done if all(a.kind == "write" for a in touched) and all(covers(done, t) for t in gradients) else None
 
 
 def so_far(tensor: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def _from_so_far(statement: Statement, names: Collection[str]) -> Statement:
 # -- whether every entry is written ----------------------------------------------------------------------------------------
 
 
-def _covered(tensor: Tensor, statements: Sequence[Statement]) -> bool:
+def covers(statements: Sequence[Statement], tensor: Tensor) -> bool:
     """Whether assignments without conditions write every entry of a tensor."""
     extents = [a.extent or 0 for a in tensor.axes]
     written = np.zeros(extents, np.bool_)
