@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
@@ -94,8 +95,8 @@ def _drop(order: Order) -> None:
     gc.collect()
 
 
-def _gradients(order: Order) -> tuple[float, float]:
-    return import_module("benchmarks.calls").gradients(_case(order))
+def _gradients(order: Order) -> dict[str, float]:
+    return asdict(import_module("benchmarks.calls").gradients(_case(order)))
 
 
 def _limits(_: Order) -> list[tuple[str, float, str]]:

@@ -63,13 +63,15 @@ class Start:
 
 @dataclass(frozen=True)
 class Call:
-    """Microseconds of `gradients` called from Python, and of the kernel that it calls, called alone."""
+    """Microseconds of `gradients` called from Python, of the kernel that it calls, called alone, and of what lies between: see pairs.py."""
 
     workload: str
     batch: int
     dtype: str
     gradients: float
     kernel: float
+    difference: float
+    within: float
     commit: str
 
     @property

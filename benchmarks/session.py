@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks import environment, tables, timing, workloads
+from benchmarks.pairs import Paired
 from benchmarks.peers import OURS, PEERS, DoesNotFit, installed
 from benchmarks.process import Failed, Process
 from benchmarks.results import Call, Limit, Record, Results
@@ -102,8 +103,8 @@ class Session:
             self.tell(f"gradients of {case}")
             name, batch, dtype = case.workload.name, case.batch, case.dtype
             try:
-                public, kernel = process.ask(timing.LOADING, do="gradients", workload=name, batch=batch, dtype=dtype)
-                self._save(Call(name, batch, dtype, public, kernel, self.commit))
+                found = Paired(**process.ask(timing.LOADING, do="gradients", workload=name, batch=batch, dtype=dtype))
+                self._save(Call(name, batch, dtype, found.first, found.second, found.difference, found.within, self.commit))
             except Failed as failure:
                 self.tell(f"  failed: {failure}")
         process.stop()

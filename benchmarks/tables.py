@@ -106,8 +106,12 @@ def depths(results: Results) -> str:
 def calls(results: Results) -> str:
     """Microseconds of `gradients` called from Python."""
     found = sorted(results.of(Call), key=lambda c: (ORDER[c.workload], c.batch, TYPES.index(c.dtype)))
-    lines = [(c.workload, str(c.batch), c.dtype, number(c.gradients), number(c.kernel), f"{c.gradients - c.kernel:.1f}") for c in found]
-    return table(("", "Batch", "Type", "`gradients`", "Kernel", "Difference"), lines)
+    lines = [(c.workload, str(c.batch), c.dtype, *_call(c)) for c in found]
+    return table(("", "Batch", "Type", "`gradients`", "Kernel", "Difference", "+-"), lines)
+
+
+def _call(c: Call) -> tuple[str, ...]:
+    return number(c.gradients), number(c.kernel), f"{c.difference:.1f}", f"{c.within:.1f}"
 
 
 def limits(results: Results) -> str:

@@ -224,12 +224,12 @@ class Module:
             "statistics": str(self.stored.statistics or ""),
             "work": _text(self._longest("gradients", "weight")),
         }
-        new = "np.empty" if self.in_blocks("gradients") else "_aligned"  # blocks have memory of their own in the kernel
-        memory = [Argument(name, "Array", f"{new}({size}, dtype)") for name, size in sizes.items() if size]
-        gradient = Argument("gradient", "Array", f"{new}(theta.size, dtype)")
+        memory = [Argument(name, "Array", f"{self.empty}({size}, dtype)") for name, size in sizes.items() if size]
+        gradient = Argument("gradient", "Array", f"{self.empty}(theta.size, dtype)" if self.aligned else "np.empty_like(theta)")
         if self.threads:
             memory += [Argument("threads", "tuple[Array, Array] | None", "threads"), Argument("settings", "int", "settings")]
-        return arguments(self.data, optimisers.arguments(self.optimisers), [gradient, *memory], constants, not self.in_blocks("gradients"))
+        chosen = optimisers.arguments(self.optimisers)
+        return arguments(self.data, chosen, [gradient, *memory], constants, None if self.in_blocks("gradients") else self.empty)
 
     @property
     def threads(self) -> dict[str, object] | None:
@@ -243,9 +243,23 @@ class Module:
     @property
     def product_threads(self) -> bool:
         """Whether several threads pay for a product of matrices."""
+        return any(map(examples_by_threads, self._matrix_products))
+
+    @property
+    def aligned(self) -> bool:
+        """Whether vectors are to begin with a line of the cache: products of matrices read and write whole lines."""
+        return bool(self._matrix_products)
+
+    @property
+    def empty(self) -> str:
+        """The function that gives new vectors to training."""
+        return "_empty" if self.aligned else "np.empty"
+
+    @cached_property
+    def _matrix_products(self) -> list[MatrixProduct]:
+        """Those of kernels of whole batches."""
         every = [s for p in self.planned.values() if not isinstance(p.kernel, BlockKernel) for s in p.kernel.body]
-        found = [leaf for s in every for leaf in leaves(s) if isinstance(leaf, MatrixProduct)]
-        return any(map(examples_by_threads, found))
+        return [leaf for s in every for leaf in leaves(s) if isinstance(leaf, MatrixProduct)]
 
     def _longest(self, *names: str) -> Size:
         """A workspace that is long enough for several kernels."""

@@ -35,6 +35,7 @@ TEMPLATES.filters["fitted"] = fitted
 
 JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
 SHARED = 1500  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
+LINE = 64  # bytes of a line of the cache, and of the longest vectors
 LISTED = 32  # arrays of parameters that are checked one by one without a loop
 
 
@@ -59,6 +60,7 @@ def _shown(module: Module) -> dict[str, object]:
     """What the template shows."""
     every = [line for k in module.kernels.values() for line in k.lines]
     X, y, *weights = (d.rows for d in module.data)
+    shares = module.stored.size >= SHARED * len(module.stored.views)
     return {
         "about": module.about,
         "notes": _notes(module),
@@ -76,7 +78,10 @@ def _shown(module: Module) -> dict[str, object]:
         "unpacked": _unpacked(len(module.stored.views)),
         "joined": len(module.stored.views) <= LISTED and module.stored.size < JOINED,
         "arrays": "".join(f"a{k}: Array, " for k in range(len(module.stored.views))),
-        "shares": module.stored.size >= SHARED * len(module.stored.views),
+        "shares": shares,
+        "aligned": module.aligned,
+        "line": LINE,
+        "empty": "_empty" if module.aligned and shares else "np.empty",
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),

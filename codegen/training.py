@@ -59,15 +59,20 @@ class Argument:
 
 
 def arguments(
-    data: Sequence[Taken], optimisers: Sequence[Argument], vectors: Sequence[Argument], constants: Sequence[Argument], gathers: bool
+    data: Sequence[Taken],
+    optimisers: Sequence[Argument],
+    vectors: Sequence[Argument],
+    constants: Sequence[Argument],
+    empty: str | None,
 ) -> list[Argument]:
     """The arguments of the training loop.
 
     optimisers: the one that is chosen, and what it remembers; vectors: memory that the loop writes to; constants: arrays of fixed
-    numbers; gathers: whether the examples of a batch are copied before the step (else those of an epoch are arranged before it).
+    numbers; empty: the function that gives memory for the examples of a batch, which are copied before the step, or None where those of an
+    epoch are arranged before it.
     """
     integers = "npt.NDArray[np.int64]"
-    batches = [Argument(d.batch, d.rows.type, f"_aligned({d.rows.size}, {d.dtype})") for d in data]
+    batches = [Argument(d.batch, d.rows.type, f"{'np.empty' if d.rows.tensor.values else empty}({d.rows.size}, {d.dtype})") for d in data]
     epochs = [Argument(d.checked, d.rows.type, f"np.empty({d.arranged}, {d.dtype})") for d in data]
     return [
         Argument("theta", "Array", "theta"),
@@ -80,7 +85,7 @@ def arguments(
         Argument("shuffle", "bool", "shuffle"),
         Argument("rng", "np.random.Generator", "np.random.default_rng(seed)"),
         Argument("order", integers, "order"),
-        *(batches if gathers else epochs),
+        *(batches if empty else epochs),
         *vectors,
         Argument("losses", "npt.NDArray[np.float64]", "losses"),
     ]

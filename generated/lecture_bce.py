@@ -801,7 +801,7 @@ def train(
             order,
             np.empty((2, order.size + 8), dtype),
             np.empty((1, order.size + 8), dtype),
-            np.empty(theta.size, dtype),
+            np.empty_like(theta),
             threads,
             settings,
             losses,

@@ -972,7 +972,7 @@ def train(
             order,
             np.empty((4, order.size + 8), dtype),
             np.empty((order.size,), np.int64),
-            np.empty(theta.size, dtype),
+            np.empty_like(theta),
             threads,
             settings,
             losses,

@@ -904,7 +904,7 @@ def train(
             order,
             np.empty((2, order.size + 8), dtype),
             np.empty((order.size,), np.int64),
-            np.empty(theta.size, dtype),
+            np.empty_like(theta),
             threads,
             settings,
             losses,

@@ -228,7 +228,7 @@ def measured() -> Results:
     results.add(replace(row(), what="forward"))
     results.add(Start("a", OURS, False, 5.0, {"generate": 1.0, "first step": 4.0}, "1"))
     results.add(Start("a", OURS, True, 0.5, {"generate": 0.25, "first step": 0.25}, "1"))
-    results.add(Call("a", 4, "float64", 6.0, 1.5, "1"))
+    results.add(Call("a", 4, "float64", 6.0, 1.5, 4.5, 0.25, "1"))
     cold = {"train, cold": 4.0, "gradients, cold": 1.0, "predict, cold": 2.0}
     results.add(Made("xor", {"command": 1.5, "import chainrule": 0.6, "generate": 0.5, "import": 0.05, "train": 0.25, **cold}, "1"))
     results.add(Made("100 layers", {"generate": 6.5}, "1"))
@@ -273,7 +273,7 @@ def test_the_report_is_made_of_the_figures_alone() -> None:
         "| d | 0.5 | 0.5 | 0.5 | - |",  # where we are slower it is said
         "| a | 4 | float64 | 0.5 | 60 | - | 2 | **30** |",  # two threads: twice as fast as one
         "| a | `chainrule` | 5.00 | 0.50 | generate 1.00, first step 4.00 | generate 0.25, first step 0.25 |",
-        "| a | 4 | float64 | 6 | 1.5 | 4.5 |",
+        "| a | 4 | float64 | 6 | 1.5 | 4.5 | 0.2 |",
         "| xor | 0.50 | 1.50 | 4.0 | 1.0 | 2.0 | 0.30 | 1.40 |",  # ready: import and first step
         "| 100 | 6.5 | 65 |",
         "- `jax_scan`, d 32 float64: failed: no memory",

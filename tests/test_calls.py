@@ -183,12 +183,18 @@ def test_large_and_many_parameters_become_one_new_vector(inputs: int, layers: li
     assert np.array_equal(m._pack(m.init()), np.concatenate(m.init(), axis=None))
 
 
+def taken_in_place(m: Any, p: Any) -> bool:
+    vector = m._pack(p)
+    np.testing.assert_array_equal(vector, np.concatenate([np.ravel(a) for a in p]))
+    return np.shares_memory(vector, p[0])
+
+
 def test_parameters_that_are_views_of_one_vector_are_not_copied() -> None:
     """Where they are large; whatever else they are, their values are what counts, and `train` leaves them as they are."""
     m = interpreted(network(300, [(100, "relu"), (60, "relu"), (60, "relu")], "mean_squared_error"))
     p, X, y = m.init(1), np.ones((2, 300)), np.zeros((2, 60))
-    theta = p[0].base
-    assert m._pack(p) is theta
+    theta = m._pack(p)
+    assert taken_in_place(m, p)
     before = theta.copy()
     trained, _ = m.train(p, X, y, epochs=1, batch_size=2, learning_rate=0.1)
     np.testing.assert_array_equal(theta, before)
@@ -203,8 +209,34 @@ def test_parameters_that_are_views_of_one_vector_are_not_copied() -> None:
         m.Parameters(*(a.tolist() for a in p)),
     ):
         vector = m._pack(other)
-        assert vector is not theta
+        assert not np.shares_memory(vector, theta)
         np.testing.assert_array_equal(vector, np.concatenate([np.ravel(a) for a in other]))
-    theta.flags.writeable = False  # kernels are compiled for arrays that may be written to
-    assert m._pack(p) is not theta
+    every = np.linspace(0, 1, 3 + int(theta.size))
+    assert taken_in_place(m, m._unpack(every[2:-1]))  # anywhere in one vector
+    assert not taken_in_place(m, m._unpack(np.zeros((1, theta.size))[0]))
+    p[0].base.flags.writeable = False  # kernels are compiled for arrays that may be written to
+    assert not taken_in_place(m, p)
     assert "_shared" not in vars(interpreted(network(2, [(3, "relu")], "mean_squared_error")))
+
+
+def test_many_large_parameters_are_seen_in_their_vector() -> None:
+    m = interpreted(network(60, [(60, "identity")] * 17, "mean_squared_error"))
+    p = m.init(1)
+    every = np.linspace(0, 1, 2 + sum(int(a.size) for a in p))
+    assert taken_in_place(m, p)
+    assert taken_in_place(m, m._unpack(every[2:]))
+    assert not taken_in_place(m, p._replace(b3=p.b2))
+    assert not taken_in_place(m, p._replace(W1=p.W1.copy()))
+    assert not taken_in_place(m, m.Parameters(*every[-3600:].reshape(1, 60, 60), *p[1:]))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_vectors_of_products_begin_with_a_line_of_the_cache(dtype: Any) -> None:
+    m = interpreted(network(300, [(100, "relu"), (60, "relu")], "mean_squared_error"))
+    p, X, y = m.init(1, dtype), np.ones((2, 300), dtype), np.zeros((2, 60), dtype)
+    trained, _ = m.train(p, X, y, epochs=1, batch_size=2, learning_rate=0.1)
+    for found in (p, trained, m.gradients(p, X, y)[1], m.Parameters(*(a.copy() for a in p))):
+        assert m._pack(found).ctypes.data % 64 == 0
+    for size in range(1, 40):
+        vector = m._empty(size, np.dtype(dtype))
+        assert (vector.shape, vector.dtype, vector.ctypes.data % 64) == ((size,), dtype, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import mmap
 import os
 import subprocess
@@ -28,6 +29,7 @@ from tests.modules import interpreted, network, text_of
 from tests.random_networks import autograd, networks, point, worst_error
 
 WIDE = network(256, [(20, "tanh"), (3, "identity")], "softmax_cross_entropy")
+COPIED = ((31, 32, 37), (512, 513, 545, 560), (1, 9, 161))  # rows, columns and terms where parts of the second factor are copied
 NEIGHBOURS = 7.0  # what stands before and after a matrix in memory
 
 
@@ -77,14 +79,13 @@ def amid_nan(x: Any) -> Any:
 def check_every_remainder(types: Any) -> None:
     """Of rows, columns and terms, by the tiles' and the squares' sides and by how many terms are added up at a time; the sums are exact."""
     rng = np.random.default_rng(0)
-    for rows in (1, 2, 3, 5, 8, 9, 13, 16):
-        for columns in (1, 7, 16, 17, 31, 32, 33, 70):
-            for terms in (1, 3, 8, 9, 16, 21, 128, 129, 300):
-                a, b = (rng.integers(-4, 5, shape).astype(types) for shape in ((rows, terms), (terms, columns)))
-                for form in forms():
-                    assert np.array_equal(product(form, a, b, np.full((rows, columns), np.nan, types)), a @ b), (form, rows, columns, terms)
-                added = product("right", a, b, np.full((rows, columns), 6, types), 0.5, 2.0)
-                assert np.array_equal(added, 3 + 2 * (a @ b)), (rows, columns, terms)
+    small = ((1, 2, 3, 5, 8, 9, 13, 16), (1, 7, 16, 17, 31, 32, 33, 70), (1, 3, 8, 9, 16, 21, 160, 161, 350))
+    for rows, columns, terms in (*itertools.product(*small), *itertools.product(*COPIED)):
+        a, b = (rng.integers(-4, 5, shape).astype(types) for shape in ((rows, terms), (terms, columns)))
+        for form in forms():
+            assert np.array_equal(product(form, a, b, np.full((rows, columns), np.nan, types)), a @ b), (form, rows, columns, terms)
+        added = product("right", a, b, np.full((rows, columns), 6, types), 0.5, 2.0)
+        assert np.array_equal(added, 3 + 2 * (a @ b)), (rows, columns, terms)
 
 
 @pytest.mark.parametrize("types", [np.float64, np.float32])
@@ -95,15 +96,13 @@ def test_every_remainder(types: Any) -> None:
 def check_what_is_read() -> None:
     """With memory after every matrix that nobody may touch."""
     for types in (np.float64, np.float32):
-        for rows in (1, 9, 20):
-            for columns in (1, 15, 32, 37):
-                for terms in (1, 9, 21, 130):
-                    a, b = np.ones((rows, terms), types), np.ones((terms, columns), types)
-                    for form, compute in forms().items():
-                        given = (a.T if form == "left" else a), (b.T if form == "right" else b)
-                        out = before_a_wall(np.zeros((rows, columns), types))
-                        compute(types(0), types(1), *map(before_a_wall, given), out)
-                        assert (out == terms).all()
+        for rows, columns, terms in (*itertools.product((1, 9, 20), (1, 15, 32, 37), (1, 9, 21, 165)), *itertools.product(*COPIED)):
+            a, b = np.ones((rows, terms), types), np.ones((terms, columns), types)
+            for form, compute in forms().items():
+                given = (a.T if form == "left" else a), (b.T if form == "right" else b)
+                out = before_a_wall(np.zeros((rows, columns), types))
+                compute(types(0), types(1), *map(before_a_wall, given), out)
+                assert (out == terms).all()
 
 
 def before_a_wall(x: Any) -> Any:
