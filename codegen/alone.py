@@ -16,15 +16,15 @@ from sympy import Expr
 
 from codegen.blocks import BlockKernel, adds_up
 from codegen.elementary import CALLS
-from codegen.loops import Assign, Demand, Loop, Statement, accesses, leaves
-from derive.index import Entry, Tensor
+from codegen.loops import Accumulate, Assign, Demand, Loop, Statement, accesses, leaves
+from derive.index import Entry, Index, Tensor
 
 FEATURES = 8  # positions of a loop over features from which on they are worth vectors; with fewer a batch of one example is a block of one
 
 
 def written_alone(kernel: BlockKernel, gradients: Sequence[Tensor]) -> tuple[Statement, ...] | None:
-    """The statements of a block with the first terms of the gradients read from arrays of other names (`so_far`); None where that cannot be
-    done, or would not pay.
+    """The statements of a block with the first terms of the gradients read from arrays of other names (`so_far`), and sums over features
+    in any order; None where that cannot be done, or would not pay.
 
     It takes that a block does nothing with the gradients but to go on with their sums, and that it writes every entry of them.
     """
@@ -34,7 +34,7 @@ def written_alone(kernel: BlockKernel, gradients: Sequence[Tensor]) -> tuple[Sta
         return None
     if not _pays(kernel.block) or any(isinstance(leaf, Demand) for s in kernel.block for leaf in leaves(s)):
         return None
-    done = tuple(_from_so_far(s, names) for s in kernel.block)
+    done = tuple(_in_any_order(_from_so_far(s, names)) for s in kernel.block)
     touched = [a for s in done for a in accesses(s) if a.tensor.name in names]
     return done if all(a.kind == "write" for a in touched) and all(covers(done, t) for t in gradients) else None
 
@@ -66,6 +66,16 @@ def _from_so_far(statement: Statement, names: Collection[str]) -> Statement:
         return statement
     old = statement.value
     return replace(statement, value=Entry(so_far(old.tensor), *old.indices)) if old.tensor.name in names else statement
+
+
+def _in_any_order(statement: Statement, features: frozenset[Index] = frozenset()) -> Statement:
+    """The statement with sums over many features free to be taken several terms at a time: one after the other, all else waits for them."""
+    if isinstance(statement, Loop):
+        inner = features | {statement.index} if (statement.index.axis.extent or 0) >= FEATURES else features
+        return replace(statement, body=tuple(_in_any_order(s, inner) for s in statement.body))
+    if isinstance(statement, Accumulate) and statement.operation == "sum" and features - statement.target.free_symbols:
+        return replace(statement, reordered=True)
+    return statement
 
 
 # -- whether every entry is written ----------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
             examples += "; a batch of one example in a function of its own"
             why += (
                 f"; one alone by its features: their loops, of {FEATURES} or more, hold no others and no elementary functions,"
-                " and gradients are written once"
+                " sums over them have any order, and gradients are written once"
             )
     else:
         every = list(placed(kernel.body, ""))

@@ -421,8 +421,8 @@ def _gradients_block(
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[j, n] = max(A1[j, n], real(0))
             # (3) continued
-            Z_0[n] += H1[j, n] * W2[0, j]
-            Z_1[n] += H1[j, n] * W2[1, j]
+            Z_0[n] = _add(Z_0[n], H1[j, n] * W2[0, j])
+            Z_1[n] = _add(Z_1[n], H1[j, n] * W2[1, j])
     # (9)  db2[c] = sum_n dZ[n,c]
     sum_db2_0 = db2_so_far[0]
     sum_db2_1 = db2_so_far[1]

@@ -74,6 +74,13 @@ def test_one_example_alone_is_one_example(name: str) -> None:
             np.testing.assert_allclose(mine, its, rtol=1e-11, atol=1e-13)
 
 
+def test_sums_over_features_in_any_order() -> None:
+    """Only those: the sum over two inputs is written out, and what a softmax divides by keeps its order."""
+    block = text_of(CHOSEN).split("def _gradients_block")[1].split("\ndef ")[0]
+    assert [line.strip() for line in block.splitlines() if "Z_0[n] = _add(" in line] == ["Z_0[n] = _add(Z_0[n], H1[j, n] * W2[0, j])"]
+    assert "_add(" not in next(line for line in block.splitlines() if "sum_exp_Z[n] =" in line)
+
+
 def test_chosen_for_long_and_simple_loops_over_features() -> None:
     assert "_gradients_example" in text_of(CHOSEN)
     for net in OTHERS.values():
