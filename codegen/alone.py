@@ -1,8 +1,8 @@
-"""A batch of one example in a kernel in blocks: its gradients are written where others are added to, for several features at a time.
+"""Single examples in a kernel in blocks: several features at a time, and gradients that are written where one example is the whole batch.
 
 With one example nothing lies side by side but features. Little makes them fast: a function of its own, in short vectors, and gradients that
 nothing reads before they are there. Of longer vectors, those of entries that lie two apart are put together for one store, and what reads
-half of it next must wait until it has left for the memory; so must what reads the zeros that a gradient would start from.
+half of it next must wait until it has left for the memory; so must what reads zeros that were stored in other pieces.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from codegen.elementary import CALLS
 from codegen.loops import Accumulate, Assign, Demand, Loop, Statement, accesses, leaves
 from derive.index import Entry, Index, Tensor
 
-FEATURES = 8  # positions of a loop over features from which on they are worth vectors; with fewer a batch of one example is a block of one
+FEATURES = 8  # positions of a loop over features from which on they are worth vectors; with fewer, one example is a block like others
 
 
 def written_alone(kernel: BlockKernel, gradients: Sequence[Tensor]) -> tuple[Statement, ...] | None:

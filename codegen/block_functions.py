@@ -79,12 +79,11 @@ class BlockFunctions:
         return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), f"{INLINED}{self._uncounted}")
 
     def _example(self, block: Function) -> Function:
-        """A block of one example whose derivatives are all that is in the gradient."""
-        arguments = {a: t for a, t in block.arguments.items() if a not in ("so_far", "block", "wide")}
-        zeros = f"_zeros(theta, ({self._length},))"
-        call = f"{INDENT}return {block.call({'so_far': zeros, 'block': 'np.int64(1)', 'wide': 'None'})}"
+        """A block of one example in a function of its own."""
+        arguments = {a: t for a, t in block.arguments.items() if a not in ("block", "wide")}
+        call = f"{INDENT}return {block.call({'block': 'np.int64(1)', 'wide': 'None'})}"
         purpose = (
-            f"{self.name}_batch for the example `start` alone: `gradient` need not hold anything before.\n\n"
+            f"{self.name}_block for the example `start`: `so_far` is zeros where it is the whole batch.\n\n"
             f"{INDENT}Nothing lies side by side but features; short vectors of them wait least for what was stored just before.\n{INDENT}"
         )
         code = [f"{INDENT}_short_vectors()", *fitted(call).split("\n")]
@@ -110,7 +109,7 @@ class BlockFunctions:
     def _one_or_more(self, before: Sequence[str], block: Function) -> Iterator[str]:
         """The statements of a batch, which may be one example alone."""
         yield f"{INDENT}if stop - start == 1:"
-        yield from self._summed(self._example(block).call({}), 2)
+        yield from self._summed(self._example(block).call({"so_far": f"_zeros(theta, ({self._length},))"}), 2)
         yield f"{INDENT}else:"
         yield from before
         yield from self._every_block(block, 2)
@@ -157,6 +156,9 @@ class BlockFunctions:
     def _blocks_of(self, size: int | str, first: str, end: str, block: Function, depth: int) -> Iterator[str]:
         """The loop over the blocks of one size: a number, or a variable for long ones."""
         yield f"{INDENT * depth}for at in range({first}, {end}{f', {size}' if size != 1 else ''}):"
+        if size == 1 and self._alone is not None:
+            yield from self._summed(self._example(block).call({"start": "at", "so_far": "gradient"}), depth + 1)
+            return
         # an int64 and no literal, for each of which Numba would compile the block
         number, wide = (size, True) if isinstance(size, str) else (f"np.int64({size})", size >= SIZES[0])
         call = block.call({"start": "at", "so_far": "gradient", "block": number, "wide": str(wide or None)})

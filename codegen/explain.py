@@ -88,10 +88,10 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
         examples += f", of {kernel.long} first, in float32 of {2 * kernel.long}" if kernel.long > SIZES[0] else ""
         why = f"in blocks: every value is an example's own or a sum over examples, and no product of matrices has {CALL_PAYS} known entries"
         if written_alone(kernel, planned.results.vectors.get("gradient", ())) is not None:
-            examples += "; a batch of one example in a function of its own"
+            examples += "; single examples in a function of their own"
             why += (
-                f"; one alone by its features: their loops, of {FEATURES} or more, hold no others and no elementary functions,"
-                " sums over them have any order, and gradients are written once"
+                f"; single ones by their features: the loops over these, of {FEATURES} or more, hold no others and no elementary functions,"
+                " sums over them have any order, and one example alone writes its gradients"
             )
     else:
         every = list(placed(kernel.body, ""))

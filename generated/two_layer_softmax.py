@@ -488,13 +488,15 @@ def _gradients_block(
 
 
 @njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
-def _gradients_example(theta: Array, examples: Array, targets: Labels, start: int | np.int64, N: int, gradient: Array) -> Real:
-    """_gradients_batch for the example `start` alone: `gradient` need not hold anything before.
+def _gradients_example(
+    theta: Array, examples: Array, targets: Labels, start: int | np.int64, N: int, gradient: Array, so_far: Array
+) -> Real:
+    """_gradients_block for the example `start`: `so_far` is zeros where it is the whole batch.
 
     Nothing lies side by side but features; short vectors of them wait least for what was stored just before.
     """
     _short_vectors()
-    return _gradients_block(theta, examples, targets, start, N, gradient, _zeros(theta, (82,)), np.int64(1), None)
+    return _gradients_block(theta, examples, targets, start, N, gradient, so_far, np.int64(1), None)
 
 
 @njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
@@ -511,7 +513,7 @@ def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int 
     db2 = _part(gradient, 80, (2,))
     sum_L = 0.0
     if stop - start == 1:
-        sum_L += _gradients_example(theta, examples, targets, start, N, gradient)
+        sum_L += _gradients_example(theta, examples, targets, start, N, gradient, _zeros(theta, (82,)))
     else:
         # start of (8), (9), (12), (13)
         for c in range(2):
@@ -533,7 +535,7 @@ def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int 
         for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
             sum_L += _gradients_block(theta, examples, targets, at, N, gradient, gradient, np.int64(4), None)
         for at in range(stop - (stop - start) % 4, stop):
-            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, gradient, np.int64(1), None)
+            sum_L += _gradients_example(theta, examples, targets, at, N, gradient, gradient)
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)

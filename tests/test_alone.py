@@ -86,8 +86,8 @@ def test_chosen_for_long_and_simple_loops_over_features() -> None:
     for net in OTHERS.values():
         assert "_gradients_example" not in text_of(net)
     (plan,) = (p for p in explanation(differentiate(CHOSEN.program()), CHOSEN) if p.kernel == "gradients")
-    assert plan.examples.endswith("a batch of one example in a function of its own")
-    assert "gradients are written once" in plan.why
+    assert plan.examples.endswith("single examples in a function of their own")
+    assert "one example alone writes its gradients" in plan.why
 
 
 @settings(max_examples=5, deadline=None, derandomize=True)
