@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from codegen.alone import so_far, written_alone
-from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
+from codegen.blocks import SIZES, BlockKernel, adds_up
+from codegen.chunks import INNER, chunk_functions
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
@@ -18,7 +19,6 @@ from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
 FIRST = "np.int64(0)"  # the first example; no literal, for which Numba would compile a batch anew
-INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 UNCOUNTED = "_nrt=False"  # it allocates nothing, and need not count who refers to its arrays; that would take longer than one example
 
@@ -51,7 +51,7 @@ class BlockFunctions:
             yield self._example(block)
         yield batch
         if "gradient" in batch.arguments and adds_up(self.kernel):
-            yield self._chunks(batch)
+            yield from chunk_functions(self.name, batch, [d.checked for d in self.data], self._length)
         arguments = {a: t for a, t in batch.arguments.items() if a not in values}
         yield Function(self.name, self.purpose, arguments, self._returns, line.split("\n"), Size())
 
@@ -113,35 +113,6 @@ class BlockFunctions:
         yield f"{INDENT}else:"
         yield from before
         yield from self._every_block(block, 2)
-
-    def _chunks(self, batch: Function) -> Function:
-        """The batch by several threads."""
-        size = self._length
-        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]"})
-        body = [
-            f"count = (N + {CHUNK - 1}) // {CHUNK}",
-            "for k in prange(count):",
-            f"{INDENT}first = {CHUNK} * k",
-            f"{INDENT}settings = _flush_subnormals()",
-            *fitted(f"{INDENT * 2}parts[k] = {call}").replace("\n" + INDENT, "\n").removeprefix(INDENT).split("\n"),
-            f"{INDENT}_restore(settings)",
-            "total = 0.0",
-            f"for p in range({size}):",
-            f"{INDENT}gradient[p] = 0",
-            "for k in range(count):",
-            f"{INDENT}total += parts[k]",
-            f"{INDENT}for p in range({size}):",
-            f"{INDENT * 2}gradient[p] += chunks[k, p]",
-            "return total",
-        ]
-        data = {d.checked: d.rows.type for d in self.data}
-        rest = {a: t for a, t in batch.arguments.items() if a in (*data, "start") or t == "Array"}
-        arguments = {"theta": "Array", **rest, "start": "int", "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array"}
-        purpose = (
-            f"_gradients_batch by several threads, {CHUNK} of the N examples from `start` on at a time.\n\n"
-            f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.\n{INDENT}"
-        )
-        return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], Size(), "parallel=True")
 
     def _every_block(self, block: Function, depth: int = 1) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""
