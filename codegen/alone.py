@@ -16,7 +16,10 @@ from sympy import Expr
 
 from codegen.blocks import BlockKernel, adds_up
 from codegen.elementary import CALLS
+from codegen.functions import Function, fitted
+from codegen.lines import INDENT
 from codegen.loops import Accumulate, Assign, Demand, Loop, Statement, accesses, leaves
+from codegen.views import Size
 from derive.index import Entry, Index, Tensor
 
 FEATURES = 8  # positions of a loop over features from which on they are worth vectors; with fewer, one example is a block like others
@@ -42,6 +45,18 @@ def written_alone(kernel: BlockKernel, gradients: Sequence[Tensor]) -> tuple[Sta
 def so_far(tensor: Tensor) -> Tensor:
     """What a sum over examples comes to before those of a block."""
     return Tensor(f"{tensor.name}_so_far", tensor.axes)
+
+
+def example_function(name: str, block: Function, options: str) -> Function:
+    """A block of one example as a function of its own; block: the function for any number of them. options: more arguments of the compiler."""
+    arguments = {a: t for a, t in block.arguments.items() if a not in ("block", "wide")}
+    call = f"{INDENT}return {block.call({'block': 'np.int64(1)', 'wide': 'None'})}"
+    purpose = (
+        f"{name}_block for the example `start`: `so_far` is zeros where it is the whole batch.\n\n"
+        f"{INDENT}Nothing lies side by side but features; short vectors of them wait least for what was stored just before.\n{INDENT}"
+    )
+    code = [f"{INDENT}_short_vectors()", *fitted(call).split("\n")]
+    return Function(f"{name}_example", purpose, arguments, block.returns, code, Size(), options)
 
 
 def _pays(block: Sequence[Statement]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from codegen.alone import so_far, written_alone
+from codegen.alone import example_function, so_far, written_alone
 from codegen.blocks import SIZES, BlockKernel, adds_up
 from codegen.chunks import INNER, chunk_functions
 from codegen.flat import unused
@@ -79,15 +79,7 @@ class BlockFunctions:
         return Function(f"{self.name}_block", purpose, arguments, returns, every, Size(), f"{INLINED}{self._uncounted}")
 
     def _example(self, block: Function) -> Function:
-        """A block of one example in a function of its own."""
-        arguments = {a: t for a, t in block.arguments.items() if a not in ("block", "wide")}
-        call = f"{INDENT}return {block.call({'block': 'np.int64(1)', 'wide': 'None'})}"
-        purpose = (
-            f"{self.name}_block for the example `start`: `so_far` is zeros where it is the whole batch.\n\n"
-            f"{INDENT}Nothing lies side by side but features; short vectors of them wait least for what was stored just before.\n{INDENT}"
-        )
-        code = [f"{INDENT}_short_vectors()", *fitted(call).split("\n")]
-        return Function(f"{self.name}_example", purpose, arguments, block.returns, code, Size(), f"{INNER}{self._uncounted}")
+        return example_function(self.name, block, f"{INNER}{self._uncounted}")
 
     def _batch(self, block: Function) -> Function:
         starts = [f"{INDENT}{t.name} = 0.0" for t in self.kernel.sums]
