@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.about import about
+from codegen.alone import FEATURES, written_alone
 from codegen.block_functions import in_words
 from codegen.blocks import CALL_PAYS, CHUNK, SIZES, BlockKernel
 from codegen.loops import Track
@@ -87,6 +88,12 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
         examples = f"examples in blocks of {in_words(SIZES)}"
         examples += f", of {kernel.long} first, in float32 of {2 * kernel.long}" if kernel.long > SIZES[0] else ""
         why = f"in blocks: every value is an example's own or a sum over examples, and no product of matrices has {CALL_PAYS} known entries"
+        if written_alone(kernel, planned.results.vectors.get("gradient", ())) is not None:
+            examples += "; single examples in a function of their own"
+            why += (
+                f"; single ones by their features: the loops over these, of {FEATURES} or more, hold no others and no elementary functions,"
+                " sums over them have any order, and one example alone writes its gradients"
+            )
     else:
         every = list(placed(kernel.body, ""))
         examples, why = "whole batches", f"not in blocks: {planned.whole}"

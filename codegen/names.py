@@ -25,6 +25,7 @@ OWN = frozenset(
             "prange",
             "wide",
             "long",
+            "so_far",
         ),
         *("N", "init", "predict", "loss", "gradients", "train", "masks", "direction", "product"),
         *(

@@ -111,6 +111,7 @@ def _shown(module: Module) -> dict[str, object]:
         "wide": any(line.strip() == wide.CALL for line in every),
         "turned": any(f"{TURNED}()" in line for line in every),
         "blocks": any(name.endswith("_block") for name in module.kernels),
+        "alone": "gradients_example" in module.kernels,
         "train": {
             "blocks": module.in_blocks("gradients"),
             "threads": module.threads,

@@ -367,13 +367,22 @@ def _loss(theta: Array, examples: Array, targets: Labels) -> float:
     return _loss_batch(theta, np.ascontiguousarray(examples.T), targets, np.int64(0), examples.shape[0], examples.shape[0])
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 def _gradients_block(
-    theta: Array, examples: Array, targets: Labels, start: int | np.int64, N: int, gradient: Array, block: np.int64, wide: bool | None
+    theta: Array,
+    examples: Array,
+    targets: Labels,
+    start: int | np.int64,
+    N: int,
+    gradient: Array,
+    so_far: Array,
+    block: np.int64,
+    wide: bool | None,
 ) -> Real:
     """_gradients_batch for the examples of a block, from `start` on; their number is known where this is called.
 
     wide: None for blocks that are shorter than the processor's widest vectors.
+    so_far: the derivatives before this block, to which it adds: `gradient`, or zeros.
     """
     if wide is not None:
         _wide_vectors()
@@ -388,6 +397,10 @@ def _gradients_block(
     db1 = _part(gradient, 32, (16,))
     dW2 = _part(gradient, 48, (2, 16))
     db2 = _part(gradient, 80, (2,))
+    dW1_so_far = _part(so_far, 0, (16, 2))
+    db1_so_far = _part(so_far, 32, (16,))
+    dW2_so_far = _part(so_far, 48, (2, 16))
+    db2_so_far = _part(so_far, 80, (2,))
     X = _per_example(theta, (2,), 64)
     y = _per_example(theta, (), 64)
     Z_0 = _per_example(theta, (), 64)
@@ -421,11 +434,11 @@ def _gradients_block(
             # (2)  H1[n,j] = where(A1[n,j] <= 0, 0, A1[n,j])
             H1[j, n] = max(a1, real(0))
             # (3) continued
-            Z_0[n] += H1[j, n] * W2[0, j]
-            Z_1[n] += H1[j, n] * W2[1, j]
+            Z_0[n] = _add(Z_0[n], H1[j, n] * W2[0, j])
+            Z_1[n] = _add(Z_1[n], H1[j, n] * W2[1, j])
     # (9)  db2[c] = sum_n dZ[n,c]
-    sum_db2_0 = db2[0]
-    sum_db2_1 = db2[1]
+    sum_db2_0 = db2_so_far[0]
+    sum_db2_1 = db2_so_far[1]
     for n in range(block):
         # (4a)  max_Z[n] = max_c Z[n,c]
         max_Z[n] = Z_0[n]
@@ -495,13 +508,13 @@ def _gradients_block(
     else:
         for j in range(16):
             # (8) continued
-            sum_dW2_0 = dW2[0, j]
-            sum_dW2_1 = dW2[1, j]
+            sum_dW2_0 = dW2_so_far[0, j]
+            sum_dW2_1 = dW2_so_far[1, j]
             # (12) continued
-            sum_dW1_0 = dW1[j, 0]
-            sum_dW1_1 = dW1[j, 1]
+            sum_dW1_0 = dW1_so_far[j, 0]
+            sum_dW1_1 = dW1_so_far[j, 1]
             # (13) continued
-            sum_db1 = db1[j]
+            sum_db1 = db1_so_far[j]
             for n in range(block):
                 # (8) continued
                 sum_dW2_0 = _add(sum_dW2_0, dZ_0[n] * H1[j, n])
@@ -526,7 +539,19 @@ def _gradients_block(
     return sum_L
 
 
-@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+def _gradients_example(
+    theta: Array, examples: Array, targets: Labels, start: int | np.int64, N: int, gradient: Array, so_far: Array
+) -> Real:
+    """_gradients_block for the example `start`: `so_far` is zeros where it is the whole batch.
+
+    Nothing lies side by side but features; short vectors of them wait least for what was stored just before.
+    """
+    _short_vectors()
+    return _gradients_block(theta, examples, targets, start, N, gradient, so_far, np.int64(1), None)
+
+
+@njit(error_model="numpy", fastmath=FAST, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int | np.int64, stop: int, N: int, gradient: Array) -> float:
     """The loss of a batch; its derivatives go into `gradient`: of examples `start` to `stop - 1`, in blocks of 32, 4 and 1.
 
@@ -538,28 +563,31 @@ def _gradients_batch(theta: Array, examples: Array, targets: Labels, start: int 
     db1 = _part(gradient, 32, (16,))
     dW2 = _part(gradient, 48, (2, 16))
     db2 = _part(gradient, 80, (2,))
-    # start of (8), (9), (12), (13)
-    for c in range(2):
-        for j in range(16):
-            dW2[c, j] = real(0)
-    for c in range(2):
-        db2[c] = real(0)
-    for j in range(16):
-        for i in range(2):
-            dW1[j, i] = real(0)
-    for j in range(16):
-        db1[j] = real(0)
     sum_L = 0.0
-    long = _doubled(theta, 64)
-    for at in range(start, stop - (stop - start) % long, long):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, long, True)
-    start = stop - (stop - start) % long
-    for at in range(start, stop - (stop - start) % 32, 32):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(32), True)
-    for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(4), None)
-    for at in range(stop - (stop - start) % 4, stop):
-        sum_L += _gradients_block(theta, examples, targets, at, N, gradient, np.int64(1), None)
+    if stop - start == 1:
+        sum_L += _gradients_example(theta, examples, targets, start, N, gradient, _zeros(theta, (82,)))
+    else:
+        # start of (8), (9), (12), (13)
+        for c in range(2):
+            for j in range(16):
+                dW2[c, j] = real(0)
+        for c in range(2):
+            db2[c] = real(0)
+        for j in range(16):
+            for i in range(2):
+                dW1[j, i] = real(0)
+        for j in range(16):
+            db1[j] = real(0)
+        long = _doubled(theta, 64)
+        for at in range(start, stop - (stop - start) % long, long):
+            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, gradient, long, True)
+        start = stop - (stop - start) % long
+        for at in range(start, stop - (stop - start) % 32, 32):
+            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, gradient, np.int64(32), True)
+        for at in range(stop - (stop - start) % 32, stop - (stop - start) % 4, 4):
+            sum_L += _gradients_block(theta, examples, targets, at, N, gradient, gradient, np.int64(4), None)
+        for at in range(stop - (stop - start) % 4, stop):
+            sum_L += _gradients_example(theta, examples, targets, at, N, gradient, gradient)
     # (5a) continued
     L = -sum_L / real(N)
     return float(L)
@@ -1353,6 +1381,23 @@ def _compiled_vectors_of_four(context: Any, builder: Any, signature: Any, _: Any
     return _prefer_vectors(context, builder, 32 * context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype)))
 
 
+def _short_vectors() -> None:
+    """Asks the compiler for vectors of 128 bits in the function that calls this."""
+
+
+@type_callable(_short_vectors)
+def _short_vectors_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.none
+
+    return found
+
+
+@lower_builtin(_short_vectors)
+def _compiled_short_vectors(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    return _prefer_vectors(context, builder, 128)
+
+
 def _prefer_vectors(context: Any, builder: Any, bits: int) -> Any:
     set[Any].add(builder.function.attributes, f'"prefer-vector-width"="{bits}"')  # its own `add` takes no attribute with a value
     return context.get_dummy_value()
@@ -1374,6 +1419,11 @@ def _per_example(like: Array, shape: tuple[int, ...], examples: int) -> Array:
 def _doubled(like: Array, examples: int) -> np.int64:
     """So many examples, in float32 twice as many: they fill as many vectors."""
     return np.int64(2 * examples if like.dtype == np.float32 else examples)
+
+
+def _zeros(like: Array, shape: tuple[int, ...]) -> Array:
+    """Zeros of the same type, which the compiler knows and nothing may change."""
+    return np.zeros(shape, like.dtype)
 
 
 def _part(vector: Array, start: int, shape: tuple[int, ...]) -> Array:
@@ -1423,6 +1473,14 @@ def _doubled_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     return found
 
 
+@type_callable(_zeros)
+def _zeros_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found(like: Any, shape: Any) -> Any:
+        return _array_type(like, shape)
+
+    return found
+
+
 @type_callable(_part)
 def _part_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     def found(vector: Any, start: Any, shape: Any) -> Any:
@@ -1464,6 +1522,14 @@ def _compiled_part(context: Any, builder: Any, signature: Any, arguments: Any) -
     vector, start, shape = signature.args
     memory = make_array(vector)(context, builder, arguments[0]).data
     return _array(context, builder, signature.return_type, _extents(shape), cgutils.gep(builder, memory, start.literal_value))
+
+
+@lower_builtin(_zeros, types.Array, types.BaseTuple)
+def _compiled_zeros(context: Any, builder: Any, signature: Any, _: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    kind, extents = signature.return_type, _extents(signature.args[1])
+    numbers = cgutils.ir.ArrayType(context.get_data_type(kind.dtype), math.prod(extents))
+    memory = cgutils.gep(builder, cgutils.global_constant(builder, "zeros", numbers(None)), 0, 0)
+    return _array(context, builder, kind, extents, memory)
 
 
 def _on_stack(context: Any, builder: Any, kind: Any, extents: list[int]) -> Any:

@@ -23,6 +23,7 @@ def njit(
     no_cpython_wrapper: bool = False,
     no_cfunc_wrapper: bool = False,
     fastmath: bool | set[str] = False,
+    _nrt: bool = True,
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 
 prange = range
