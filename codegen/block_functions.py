@@ -243,7 +243,7 @@ class BlockFunctions:
             n, *each = (unused(letter, set(self._taken)) for letter in d.rows.place)
             target, source = ", ".join([*each, n]), ", ".join([*reversed(each), _example(n)])
             line = f"{d.name}[{target}] = {d.checked}[{source}]"
-            if math.prod(map(int, d.rows.extents)) <= WRITTEN:  # one loop: of two, each would be a call that copies, by shorter vectors
+            if self.kernel.wide and math.prod(map(int, d.rows.extents)) <= WRITTEN:  # two loops would be calls that copy by shorter vectors
                 yield from _nested([n, *each], ["block", *d.rows.extents], line)
             else:
                 yield from _nested([*each, n], [*d.rows.extents, "block"], line)

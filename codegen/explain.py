@@ -109,7 +109,7 @@ def _kernel(name: str, planned: Planned, module: Module) -> KernelPlan:
 
 
 def _turned(kernel: BlockKernel, k: int) -> Iterator[Placed]:
-    """What stands in place of a statement where blocks fill wide vectors: the same equations, and those that are computed again for them."""
+    """What stands in place of a statement where blocks fill wide vectors: its own equations, and what is computed again for them."""
     same = {p.key for p in placed(kernel.block[k : k + 1], "")}
     for p in placed(kernel.wide[k], "wide"):
         yield p if p.key in same else replace(p, part="again")
