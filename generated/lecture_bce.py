@@ -174,8 +174,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     b2 = _part(theta, 9, (1,))
     X = _per_example(theta, (2,), 64)
     P = _per_example(theta, (1,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[n,j] = sum_i W1[i,j] X[n,i]
@@ -236,11 +236,11 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
     b2 = _part(theta, 9, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for n in range(block):
-        for c in range(1):
+    for c in range(1):
+        for n in range(block):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
@@ -316,11 +316,11 @@ def _gradients_block(
     db2 = _part(gradient, 9, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for n in range(block):
-        for c in range(1):
+    for c in range(1):
+        for n in range(block):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     # (8)  dW2[j,c] = sum_n H1[n,j] dZ[n,c]

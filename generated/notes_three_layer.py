@@ -217,8 +217,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     H1 = _per_example(theta, (5,), 64)
     H2 = _per_example(theta, (6,), 64)
     P = _per_example(theta, (3,), 64)
-    for n in range(block):
-        for i in range(4):
+    for i in range(4):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for j in range(5):
         for n in range(block):
@@ -310,8 +310,8 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     Z_2 = _per_example(theta, (), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
-    for n in range(block):
-        for i in range(4):
+    for i in range(4):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -424,8 +424,8 @@ def _gradients_block(
     dZ_1 = _per_example(theta, (), 64)
     dZ_2 = _per_example(theta, (), 64)
     dA2 = _per_example(theta, (6,), 64)
-    for n in range(block):
-        for i in range(4):
+    for i in range(4):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]

@@ -209,8 +209,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     X = _per_example(theta, (4,), 64)
     H1 = _per_example(theta, (5,), 64)
     P = _per_example(theta, (3,), 64)
-    for n in range(block):
-        for i in range(4):
+    for i in range(4):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for j in range(5):
         for n in range(block):
@@ -290,8 +290,8 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     Z_2 = _per_example(theta, (), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
-    for n in range(block):
-        for i in range(4):
+    for i in range(4):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]
@@ -389,8 +389,8 @@ def _gradients_block(
     dZ_0 = _per_example(theta, (), 64)
     dZ_1 = _per_example(theta, (), 64)
     dZ_2 = _per_example(theta, (), 64)
-    for n in range(block):
-        for i in range(4):
+    for i in range(4):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]

@@ -210,8 +210,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     Z_0 = _per_example(theta, (), 64)
     Z_1 = _per_example(theta, (), 64)
     P = _per_example(theta, (2,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     # (3)  Z[n,c] = b2[c] + sum_j H1[n,j] W2[c,j]
     for n in range(block):
@@ -294,8 +294,8 @@ def _loss_block(theta: Array, examples: Array, targets: Labels, start: int | np.
     Z_1 = _per_example(theta, (), 64)
     max_Z = _per_example(theta, (), 64)
     sum_exp_Z = _per_example(theta, (), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         y[n] = targets[np.uint64(start + n)]

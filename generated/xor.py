@@ -176,8 +176,8 @@ def _predict_block(theta: Array, examples: Array, start: int | np.int64, out: Ar
     b2 = _part(theta, 16, (1,))
     X = _per_example(theta, (2,), 64)
     Yhat = _per_example(theta, (1,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
     for n in range(block):
         # (1)  A1[j,n] = b1[j] + sum_i W1[j,i] X[i,n]
@@ -241,11 +241,11 @@ def _loss_block(theta: Array, examples: Array, targets: Array, start: int | np.i
     b2 = _part(theta, 16, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for n in range(block):
-        for c in range(1):
+    for c in range(1):
+        for n in range(block):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     for n in range(block):
@@ -323,11 +323,11 @@ def _gradients_block(
     db2 = _part(gradient, 16, (1,))
     X = _per_example(theta, (2,), 64)
     Y = _per_example(theta, (1,), 64)
-    for n in range(block):
-        for i in range(2):
+    for i in range(2):
+        for n in range(block):
             X[i, n] = examples[i, np.uint64(start + n)]
-    for n in range(block):
-        for c in range(1):
+    for c in range(1):
+        for n in range(block):
             Y[c, n] = targets[c, np.uint64(start + n)]
     sum_L = real(0)
     # (8)  dW2[c,j] = sum_n H1[j,n] dZ[c,n]
