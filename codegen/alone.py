@@ -48,7 +48,7 @@ def so_far(tensor: Tensor) -> Tensor:
 
 
 def example_function(name: str, block: Function, options: str) -> Function:
-    """A block of one example as a function of its own; block: the function for any number of them. options: more arguments of the compiler."""
+    """A block of one example as a function of its own. block: the function for any number; options: more arguments of the compiler."""
     arguments = {a: t for a, t in block.arguments.items() if a not in ("block", "wide")}
     call = f"{INDENT}return {block.call({'block': 'np.int64(1)', 'wide': 'None'})}"
     purpose = (
