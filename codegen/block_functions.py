@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from codegen.alone import example_function, so_far, written_alone
+from codegen.block_copies import copied_in, copied_out
 from codegen.blocks import SIZES, BlockKernel, adds_up
 from codegen.chunks import INNER, chunk_functions
 from codegen.flat import unused
@@ -16,7 +16,6 @@ from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
 from codegen.loops import Statement
 from codegen.training import Taken
-from codegen.unroll import WRITTEN
 from codegen.views import Size, View, laid_out, shape, tuple_text
 from derive.index import Tensor
 
@@ -64,7 +63,13 @@ class BlockFunctions:
         body = list(self._statements())
         starts = [f"{INDENT}{t.name} = real(0)" for t in self.kernel.sums]
         tail = [f"{INDENT}return {', '.join(t.name for t in self.kernel.sums)}"] if self.kernel.sums else []
-        code = [*self._copied_in(), *starts, *body, *self._copied_out(), *tail]
+        code = [
+            *copied_in(self._copied, self._taken, bool(self.kernel.wide)),
+            *starts,
+            *body,
+            *copied_out(self.kernel.results, self._taken),
+            *tail,
+        ]
         shared = {v.tensor.name for v in self._own(self._around)}
         own = [self._local(v.tensor) for v in self._own(code) if v.tensor.name not in shared]
         wide = [f"{INDENT}if wide is not None:", f"{INDENT * 2}_wide_vectors()", f"{INDENT}else:", f"{INDENT * 2}_vectors_of_four(theta)"]
@@ -237,25 +242,6 @@ class BlockFunctions:
             return f"{tensor.name} = _per_example(theta, {tuple_text(shape(tensor)[:-1])}, {self.kernel.long})"
         return f"{tensor.name} = _local(theta, {tuple_text(shape(tensor))})"
 
-    def _copied_in(self) -> Iterator[str]:
-        """The statements that copy what is given for the examples of the block."""
-        for d in self._copied:
-            n, *each = (unused(letter, set(self._taken)) for letter in d.rows.place)
-            target, source = ", ".join([*each, n]), ", ".join([*reversed(each), _example(n)])
-            line = f"{d.name}[{target}] = {d.checked}[{source}]"
-            if self.kernel.wide and math.prod(map(int, d.rows.extents)) <= WRITTEN:  # two loops would be calls that copy by shorter vectors
-                yield from _nested([n, *each], ["block", *d.rows.extents], line)
-            else:
-                yield from _nested([*each, n], [*d.rows.extents, "block"], line)
-
-    def _copied_out(self) -> Iterator[str]:
-        """The statements that copy results out of the block."""
-        for tensor in self.kernel.results:
-            axes, letters = tensor.axes[:-1], set(self._taken)
-            n, *each = (unused(a.name, letters) for a in (tensor.axes[-1], *axes))
-            target, source = ", ".join([_example(n), *each]), ", ".join([*each, n])
-            yield from _nested([n, *each], ["block", *(str(a.extent) for a in axes)], f"out[{target}] = {tensor.name}[{source}]")
-
 
 def in_words(sizes: Sequence[int]) -> str:
     """32, 4 and 1."""
@@ -265,18 +251,6 @@ def in_words(sizes: Sequence[int]) -> str:
 def part(vector: str, view: View) -> str:
     """`_part(theta, 0, (16, 2))`, or the entry for a tensor of no axes."""
     return f"_part({vector}, {view.start.fixed}, {tuple_text(shape(view.tensor))})" if view.tensor.axes else place(vector, view)
-
-
-def _example(n: str) -> str:
-    """The place of an example; without a sign, so that the compiler need not ask whether it is counted from the end."""
-    return f"np.uint64(start + {n})"
-
-
-def _nested(letters: Sequence[str], extents: Sequence[str], statement: str) -> Iterator[str]:
-    """A statement in loops."""
-    for k, (letter, extent) in enumerate(zip(letters, extents, strict=True), 1):
-        yield f"{INDENT * k}for {letter} in range({extent}):"
-    yield f"{INDENT * (1 + len(letters))}{statement}"
 
 
 def _code(lines: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def _sums(statement: Statement, inside: Axis) -> _Sums | None:
     k = outer.body.index(inner)
     starts = {s.target: s.value for s in outer.body[:k] if isinstance(s, Assign)}
     ends = {s.value: s for s in outer.body[k + 1 :] if isinstance(s, Assign) and isinstance(s.value, Entry)}
-    targets = {variable: end for variable, end in ends.items() if isinstance(variable, Entry) and starts.get(variable) == end.target}
+    targets = {variable: end for variable, end in ends.items() if starts.get(variable) == end.target}
     if not targets or len(targets) != k or len(outer.body) != 2 * k + 1 or len(targets) * (outer.index.axis.extent or 0) > HELD:
         return None
     body: list[Assign | Accumulate] = []
@@ -123,8 +123,8 @@ def _cheap(e: Expr) -> bool:
         return True
     if isinstance(e, sp.Piecewise):
         sides = [side for _, test in e.args for side in test.args if isinstance(side, Expr)]
-        return all(isinstance(part, Expr) and _cheap(part) for part in (*sides, *(value for value, _ in e.args)))
-    return bool(e.is_Add or e.is_Mul) and all(isinstance(part, Expr) and _cheap(part) for part in e.args)
+        return all(map(_cheap, (*sides, *(value for value, _ in e.args))))
+    return bool(e.is_Add or e.is_Mul) and all(map(_cheap, e.args))
 
 
 # -- turned ----------------------------------------------------------------------------------------------------------------

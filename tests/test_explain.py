@@ -89,7 +89,7 @@ def test_the_reason_names_the_numbers() -> None:
 def test_a_network_in_blocks() -> None:
     gradients = plans("two_layer_softmax")[0]
     first = gradients.equations[0]
-    assert (first.number, first.tactic) == ("1", "loops over j, n")
+    assert (first.number, first.tactic) == ("1", "loops over j, n; loops over n, j")
     assert "not by one call: 2 x 16 = 32 known entries, fewer than 1024" in first.why
     assert "sum over i written out: 2 terms, at most 8" in first.why
     assert "loops over j, n shared with (2), (3)" in first.why
