@@ -111,7 +111,7 @@ def calls(results: Results) -> str:
 
 
 def _call(c: Call) -> tuple[str, ...]:
-    return number(c.gradients), number(c.kernel), f"{c.difference:.1f}", f"{c.within:.1f}"
+    return number(c.gradients), number(c.kernel), f"{c.difference:.1f}", f"{c.within:.2g}"
 
 
 def limits(results: Results) -> str:

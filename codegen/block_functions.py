@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from codegen.blocks import CHUNK, SIZES, BlockKernel, adds_up
+from codegen.blocks import SIZES, BlockKernel, adds_up
+from codegen.chunks import INNER, chunk_functions
 from codegen.flat import unused
 from codegen.functions import Function, Results, apart, fitted, place
 from codegen.lines import INDENT, lines
@@ -20,7 +21,6 @@ from derive.index import Tensor
 
 FIRST = "np.int64(0)"  # the first example; no literal, for which Numba would compile a batch anew
 TURNED = "_has_many_registers"  # a function of a module (templates/arrays.py.j2): whether sums with features side by side stay in registers
-INNER = "no_cpython_wrapper=True, no_cfunc_wrapper=True"  # Python does not call it: compiling what would let it takes as long again
 INLINED = f"forceinline=True, {INNER}"  # so that a block's number of examples is known where it is compiled
 
 
@@ -50,7 +50,7 @@ class BlockFunctions:
         yield block
         yield batch
         if "gradient" in batch.arguments and adds_up(self.kernel):
-            yield self._chunks(batch)
+            yield from chunk_functions(self.name, batch, [d.checked for d in self.data], self._derivatives[-1][1].stop.fixed)
         arguments = {a: t for a, t in batch.arguments.items() if a not in values}
         yield Function(self.name, self.purpose, arguments, self._returns, line.split("\n"), Size())
 
@@ -102,35 +102,6 @@ class BlockFunctions:
         purpose += f"{INDENT}Blocks of {long} come first, in float32 of {2 * long}.\n" if long > SIZES[0] else ""
         purpose += INDENT
         return Function(f"{self.name}_batch", purpose, self._used(every), self._returns, every, Size(), INLINED)
-
-    def _chunks(self, batch: Function) -> Function:
-        """The batch by several threads."""
-        size = self._derivatives[-1][1].stop.fixed
-        call = batch.call({"start": "start + first", "stop": f"start + min(first + {CHUNK}, N)", "gradient": "chunks[k]"})
-        body = [
-            f"count = (N + {CHUNK - 1}) // {CHUNK}",
-            "for k in prange(count):",
-            f"{INDENT}first = {CHUNK} * k",
-            f"{INDENT}settings = _flush_subnormals()",
-            *fitted(f"{INDENT * 2}parts[k] = {call}").replace("\n" + INDENT, "\n").removeprefix(INDENT).split("\n"),
-            f"{INDENT}_restore(settings)",
-            "total = 0.0",
-            f"for p in range({size}):",
-            f"{INDENT}gradient[p] = 0",
-            "for k in range(count):",
-            f"{INDENT}total += parts[k]",
-            f"{INDENT}for p in range({size}):",
-            f"{INDENT * 2}gradient[p] += chunks[k, p]",
-            "return total",
-        ]
-        data = {d.checked: d.rows.type for d in self.data}
-        rest = {a: t for a, t in batch.arguments.items() if a in (*data, "start") or t == "Array"}
-        arguments = {"theta": "Array", **rest, "start": "int", "N": "int", "gradient": "Array", "chunks": "Array", "parts": "Array"}
-        purpose = (
-            f"_gradients_batch by several threads, {CHUNK} of the N examples from `start` on at a time.\n\n"
-            f"{INDENT}chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.\n{INDENT}"
-        )
-        return Function(f"{self.name}_chunks", purpose, arguments, "float", [INDENT + line for line in body], Size(), "parallel=True")
 
     def _every_block(self, block: Function) -> Iterator[str]:
         """The loops over the blocks, from the largest size to single examples."""

@@ -185,7 +185,7 @@ def accesses(statement: Statement, path: tuple[Loop, ...] = ()) -> Iterator[Acce
             yield from accesses(inner, (*path, statement))
         return
     for access in statement.touched:
-        yield replace(access, path=path) if path else access
+        yield Access(access.tensor, access.indices, access.kind, path) if path else access
 
 
 def by_name(statement: Statement) -> Mapping[str, list[Access]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from codegen.flat import unused
-from codegen.loops import Access, Accumulate, Assign, Loop, Statement, accesses
+from codegen.loops import Access, Accumulate, Assign, Loop, Statement, by_name
 from derive.index import Entry, Index, Tensor
 
 
@@ -42,8 +42,9 @@ def _constant(loop: Loop) -> Iterator[Accumulate]:
         elif isinstance(statement, Accumulate) and statement.target.indices and not indices & statement.target.free_symbols:
             yield statement
 
+    touched = by_name(loop)
     for leaf in below(loop, frozenset()):
-        if sum(_may_meet(a, leaf.target) for a in accesses(loop)) == 1:
+        if sum(_may_meet(a, leaf.target) for a in touched[leaf.target.tensor.name]) == 1:
             yield leaf
 
 

@@ -34,6 +34,11 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters["fitted"] = fitted
 
+THREADS = (
+    "Large batches are computed by several threads of Numba: NUMBA_NUM_THREADS, or numba.set_num_threads in the thread that calls. Where "
+    "that is 1, forked processes and several threads of Python may call at the same time. Where it is more, Numba with OpenMP ends a "
+    "process that was forked after such a call, and Numba with its own scheduler one that calls from two threads."
+)
 JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
 SHARED = 1500  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
 LINE = 64  # bytes of a line of the cache, and of the longest vectors
@@ -136,6 +141,8 @@ def _notes(module: Module) -> str:
         names = ", ".join(s.tensor.name for s in module.forward.statistics)
         text = f"Parameters end with running statistics ({names}): predict reads them, train replaces them after every step."
         notes.append(f"{text} Their gradient is 0, since loss and gradients use those of the batch.")
+    if module.threads or module.product_threads:
+        notes.append(THREADS)
     return "".join(f"{line}\n" for note in notes for line in textwrap.wrap(note, WIDTH - 10))
 
 

@@ -5,8 +5,8 @@ Every equation of it is an elementwise expression of entries plus sums of elemen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import sympy as sp
 from sympy import Expr
@@ -43,25 +43,24 @@ class _Stabiliser:
     """Stable forms of a program's equations; equations that differ only in names are worked out once."""
 
     program: Program
-    known: dict[tuple[object, ...], tuple[Step, ...]] = field(default_factory=dict[tuple[object, ...], tuple[Step, ...]])
 
     def __call__(self, equation: Equation) -> Derived:
         definitions = [d for t in hiding(equation.body) if (d := self.program.defining(t))]
         naming = canonical((equation, *definitions), ())
         general = [naming.equation(e) for e in (equation, *definitions)]
         floors = _floors(equation, self.program)
-        key = (*general, floors)
-        if key not in self.known:
-            self.known[key] = tuple(_steps(general[0], {d.tensor: d for d in general[1:]}, floors))
-        steps = tuple(naming.inverse.step(s) for s in self.known[key])
+        steps = tuple(naming.inverse.step(s) for s in _steps(general[0], tuple(general[1:]), floors))
         return Derived(replace(equation, body=steps[-1].after if steps else equation.body), steps)
 
 
-def _steps(equation: Equation, definitions: dict[Tensor, Equation], floors: Floors | None) -> Iterator[Step]:
-    body = equation.body
-    for rule, after, uses, reason in stable_forms(body, definitions, floors):
-        yield Step(rule, body, after, equation.indices, uses, reason)
+@lru_cache(maxsize=1024)
+def _steps(equation: Equation, definitions: tuple[Equation, ...], floors: Floors | None) -> tuple[Step, ...]:
+    """The steps to the stable form; equations in general names are equal in all networks."""
+    steps, body = list[Step](), equation.body
+    for rule, after, uses, reason in stable_forms(body, {d.tensor: d for d in definitions}, floors):
+        steps.append(Step(rule, body, after, equation.indices, uses, reason))
         body = after
+    return tuple(steps)
 
 
 def _floors(equation: Equation, program: Program) -> Floors | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import sympy as sp
 
@@ -28,7 +29,6 @@ class Sweep:
     family: Family
     first: int
     done: dict[Tensor, Derived] = field(default_factory=dict[Tensor, Derived])
-    known: dict[_Task, Steps] = field(default_factory=dict["_Task", "Steps"])
 
     def run(self, wanted: Iterable[Tensor]) -> tuple[Derived, ...]:
         """The derivatives by some tensors, which stand in the order of `order`."""
@@ -77,10 +77,7 @@ class Sweep:
 
     def _solve(self, task: _Task) -> Steps:
         naming = canonical((*task.readers, *task.beside, *task.upstream), (task.tensor, task.end), (self.family,))
-        general = task.renamed(naming)
-        if general not in self.known:
-            self.known[general] = general.solve()
-        return self.known[general].renamed(naming.inverse)
+        return _solved(task.renamed(naming)).renamed(naming.inverse)
 
 
 @dataclass(frozen=True)
@@ -118,3 +115,9 @@ class _Task:
         summed = tuple(i for i in reader.indices if i.axis == self.family.examples)
         places = {i: next(at) for i in reader.indices if i not in summed}
         return Link(reader.at(places), by, sp.S.One, summed)
+
+
+@lru_cache(maxsize=1024)
+def _solved(task: _Task) -> Steps:
+    """What a task comes to, of a layer and of every layer of its kind: tasks in general names are equal in all networks."""
+    return task.solve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import sympy as sp
 
@@ -39,7 +40,6 @@ class Tangents:
     first: int
     units: tuple[Tensor, ...] = ()
     done: dict[Tensor, Derived] = field(default_factory=dict[Tensor, Derived])
-    known: dict[_Task, Steps] = field(default_factory=dict["_Task", "Steps"])
 
     def run(self, ends: Sequence[Tensor]) -> tuple[Derived, ...]:
         """The derivatives of `ends`, and before them those of all that they are computed from."""
@@ -70,10 +70,7 @@ class Tangents:
 
     def _solve(self, task: _Task) -> Steps:
         naming = canonical((task.equation, *task.known), (), (GRADIENT, self.family))
-        general = task.renamed(naming)
-        if general not in self.known:
-            self.known[general] = general.solve()
-        return self.known[general].renamed(naming.inverse)
+        return _solved(task.renamed(naming)).renamed(naming.inverse)
 
 
 @dataclass(frozen=True)
@@ -109,3 +106,9 @@ class _Task:
         unit = iter(along)
         summed = tuple(i for i in at if i.axis == self.family.examples)
         return Link(equation, Entry(read, *(i if i in summed else next(unit) for i in at)), sp.S.One, summed)
+
+
+@lru_cache(maxsize=1024)
+def _solved(task: _Task) -> Steps:
+    """What a task comes to, of a layer and of every layer of its kind: tasks in general names are equal in all networks."""
+    return task.solve()

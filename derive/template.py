@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from sympy import Expr
 
 from derive.derivation import Step
 from derive.family import GRADIENT, Family
-from derive.index import ArgMax, Axis, Entry, Index, Indicator, Size, Tensor, rename
+from derive.index import ArgMax, Axis, Entry, Index, Indicator, Size, Tensor, renaming
 from derive.program import Equation, Fact
 
 
@@ -33,8 +33,10 @@ class Renaming:
     def tensor(self, tensor: Tensor) -> Tensor:
         return self.tensors.get(tensor, tensor)
 
-    def expr(self, e: Expr) -> Expr:
-        return rename(e, self.tensors, self.axes)
+    @cached_property
+    def expr(self) -> Callable[[Expr], Expr]:
+        """An expression in the new names. The steps of a derivation are made of the same parts, which are renamed once."""
+        return renaming(self.tensors, self.axes)
 
     def indices(self, indices: Sequence[Index]) -> tuple[Index, ...]:
         renamed = [self.expr(i) for i in indices]

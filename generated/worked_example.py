@@ -17,6 +17,9 @@ X holds an example a row, [N, 2]; y holds a row of values for each example, [N, 
 Everything is computed in the type of the parameters, float32 or float64. X and y may be of any type of real numbers and in any
 order in memory: what is not a contiguous array of the parameters' type is copied into one.
 NaN or infinity in an example reaches its own prediction and no other; loss, gradients and train refuse NaN.
+Large batches are computed by several threads of Numba: NUMBA_NUM_THREADS, or numba.set_num_threads in the thread that calls.
+Where that is 1, forked processes and several threads of Python may call at the same time. Where it is more, Numba with OpenMP
+ends a process that was forked after such a call, and Numba with its own scheduler one that calls from two threads.
 """
 
 from __future__ import annotations
@@ -401,20 +404,37 @@ def _gradients_batch(theta: Array, examples: Array, targets: Array, start: int |
     return float(L)
 
 
+@njit(error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _gradients_chunk(theta: Array, examples: Array, targets: Array, start: int, N: int, chunks: Array, parts: Array, k: int) -> None:
+    """_gradients_batch for the k-th 1024 of the N examples from `start` on; results below the normal numbers are zero."""
+    first = 1024 * k
+    settings = _flush_subnormals()
+    parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
+    _restore(settings)
+
+
 @njit(error_model="numpy", fastmath=FAST, parallel=True)
+def _gradients_by_threads(theta: Array, examples: Array, targets: Array, start: int, N: int, chunks: Array, parts: Array) -> None:
+    """All chunks, by several threads."""
+    for k in prange((N + 1023) // 1024):
+        _gradients_chunk(theta, examples, targets, start, N, chunks, parts, k)
+
+
+@njit(error_model="numpy", fastmath=FAST)
 def _gradients_chunks(
-    theta: Array, examples: Array, targets: Array, start: int, gradient: Array, N: int, chunks: Array, parts: Array
+    theta: Array, examples: Array, targets: Array, start: int, N: int, gradient: Array, chunks: Array, parts: Array
 ) -> float:
-    """_gradients_batch by several threads, 1024 of the N examples from `start` on at a time.
+    """_gradients_batch, 1024 of the N examples from `start` on at a time.
 
     chunks take the derivatives, parts the losses. All are added in one order, whatever the number of threads.
+    One thread needs none of Numba's, which fail in a forked process and for two threads of Python at once.
     """
     count = (N + 1023) // 1024
-    for k in prange(count):
-        first = 1024 * k
-        settings = _flush_subnormals()
-        parts[k] = _gradients_batch(theta, examples, targets, start + first, start + min(first + 1024, N), N, chunks[k])
-        _restore(settings)
+    if _threads() > 1:
+        _gradients_by_threads(theta, examples, targets, start, N, chunks, parts)
+    else:
+        for k in range(count):
+            _gradients_chunk(theta, examples, targets, start, N, chunks, parts, k)
     total = 0.0
     for p in range(5):
         gradient[p] = 0
@@ -659,7 +679,7 @@ def _train(
             if threads is not None:
                 chunks, parts = threads
                 _restore(settings)  # for threads that begin here: they take over what holds
-                total += N * _gradients_chunks(theta, examples, targets, start, gradient, N, chunks, parts)
+                total += N * _gradients_chunks(theta, examples, targets, start, N, gradient, chunks, parts)
                 _flush_subnormals()
             else:
                 total += N * _gradients_batch(theta, examples, targets, start, start + N, N, gradient)
@@ -1112,6 +1132,29 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- threads: as many as numba.set_num_threads has said in the calling thread, at first NUMBA_NUM_THREADS
+
+
+def _threads() -> int:
+    """How many threads a loop over `prange` takes."""
+    return 1
+
+
+@type_callable(_threads)
+def _threads_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.intp
+
+    return found
+
+
+@lower_builtin(_threads)
+def _compiled_threads(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    """By the name that such loops call: numba.get_num_threads is a pointer, and what holds one cannot be kept in a cache."""
+    kind = cgutils.ir.FunctionType(context.get_value_type(types.intp), [])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, "get_num_threads"), [])
 
 
 # -- the width of vectors

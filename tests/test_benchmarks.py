@@ -273,7 +273,7 @@ def test_the_report_is_made_of_the_figures_alone() -> None:
         "| d | 0.5 | 0.5 | 0.5 | - |",  # where we are slower it is said
         "| a | 4 | float64 | 0.5 | 60 | - | 2 | **30** |",  # two threads: twice as fast as one
         "| a | `chainrule` | 5.00 | 0.50 | generate 1.00, first step 4.00 | generate 0.25, first step 0.25 |",
-        "| a | 4 | float64 | 6 | 1.5 | 4.5 | 0.2 |",
+        "| a | 4 | float64 | 6 | 1.5 | 4.5 | 0.25 |",
         "| xor | 0.50 | 1.50 | 4.0 | 1.0 | 2.0 | 0.30 | 1.40 |",  # ready: import and first step
         "| 100 | 6.5 | 65 |",
         "- `jax_scan`, d 32 float64: failed: no memory",

@@ -9,10 +9,10 @@ capture cannot happen. A tensor's sign is part of its declaration.
 from derive.index.binders import ArgMax, Binder, Max, Sum
 from derive.index.entries import Axis, Entry, Index, Indicator, Partial, Sign, Size, Tensor
 from derive.index.indicators import AtMost, Delta, InRange, lies_on
-from derive.index.traverse import free_indices, inline, rename, rewrite, tensors
+from derive.index.traverse import free_indices, inline, rename, renaming, rewrite, tensors
 
 __all__ = [
     "ArgMax", "AtMost", "Axis", "Binder", "Delta", "Entry", "InRange", "Index", "Indicator", "Max", "Partial", "Sign", "Size",
     "Sum", "Tensor",
-    "free_indices", "inline", "lies_on", "rename", "rewrite", "tensors",
+    "free_indices", "inline", "lies_on", "rename", "renaming", "rewrite", "tensors",
 ]  # fmt: skip

@@ -107,6 +107,16 @@ class Tensor(sp.Atom):
         values = self.values.key if self.values else ("", "", "", "")
         return (self.name, tuple(a.key for a in self.axes), values, self.sign)
 
+    def __eq__(self, other: object) -> bool:
+        """As SymPy's, but without building the hashable contents, as that of indices; names mostly tell."""
+        if self is other:
+            return True
+        if not isinstance(other, Tensor) or self.name != other.name:
+            return False
+        return self.axes == other.axes and self.values == other.values and self.sign == other.sign
+
+    __hash__ = sp.Atom.__hash__
+
     def __getnewargs__(self) -> tuple[object, ...]:
         return (self.name, self.axes, self.values, self.sign)
 

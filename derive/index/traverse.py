@@ -54,15 +54,32 @@ def free_indices(e: Expr) -> tuple[Index, ...]:
 
 def rename(e: Expr, tensors: Mapping[Tensor, Tensor], axes: Mapping[Axis, Axis]) -> Expr:
     """The same expression over other tensors and other axes (both maps one to one); an index keeps its primes and its serial."""
-    if isinstance(e, Index):
-        axis = axes.get(e.axis, e.axis)
-        return Index(e.label.replace(e.axis.name, axis.name, 1), axis, e.serial)
-    if isinstance(e, Size):
-        return axes.get(e.axis, e.axis).count
-    if isinstance(e, Entry):
-        return Entry(tensors.get(e.tensor, e.tensor), *(rename(i, tensors, axes) for i in e.indices))
-    if isinstance(e, Binder):
-        body, indices = e.open()
-        renamed = [rename(i, tensors, axes) for i in indices]
-        return e.bind(rename(body, tensors, axes), [i for i in renamed if isinstance(i, Index)])
-    return e.func(*[rename(a, tensors, axes) for a in e.args]) if e.args else e
+    return renaming(tensors, axes)(e)
+
+
+def renaming(tensors: Mapping[Tensor, Tensor], axes: Mapping[Axis, Axis]) -> Callable[[Expr], Expr]:
+    """What `rename` does with some tensors and axes, for many expressions: what occurs in several of them is renamed once."""
+    known: dict[Expr, Expr] = {}
+
+    def go(e: Expr) -> Expr:
+        if not e.args and not isinstance(e, Index | Size):
+            return e
+        found = known.get(e)
+        if found is None:
+            found = known[e] = renamed(e)
+        return found
+
+    def renamed(e: Expr) -> Expr:
+        if isinstance(e, Index):
+            axis = axes.get(e.axis, e.axis)
+            return Index(e.label.replace(e.axis.name, axis.name, 1), axis, e.serial)
+        if isinstance(e, Size):
+            return axes.get(e.axis, e.axis).count
+        if isinstance(e, Entry):
+            return Entry(tensors.get(e.tensor, e.tensor), *map(go, e.indices))
+        if isinstance(e, Binder):
+            body, indices = e.open()
+            return e.bind(go(body), [i for i in map(go, indices) if isinstance(i, Index)])
+        return e.func(*map(go, e.args))
+
+    return go

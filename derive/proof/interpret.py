@@ -7,7 +7,7 @@ running forward equations on dual numbers.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
@@ -17,10 +17,11 @@ from sympy import Basic, Expr
 from derive.domains.dual import MOTION, NONE, Dual, DualDomain
 from derive.domains.number import Domain, Number
 from derive.functions import Stable
-from derive.index import ArgMax, AtMost, Axis, Binder, Delta, Entry, Index, Indicator, InRange, Partial, Size, free_indices
+from derive.index import ArgMax, Axis, Binder, Entry, Index, Indicator, Partial, free_indices
 from derive.program import Equation
 from derive.proof.local import LocalDerivatives
 from derive.proof.meaning import CONDITIONS, MEANINGS, At, LeftOut, Meaningless, Place
+from derive.proof.positions import condition, places
 from derive.proof.summation import Order, summation_order
 
 Table = dict[Place, Number]
@@ -48,6 +49,9 @@ class Interpreter:
         self._orders: dict[Binder, Order] = {}
         self._numbers: dict[sp.Rational, Number] = {}
         self._definitions: dict[Expr, Expr] = {}
+        self._places: dict[tuple[Expr, ...], Callable[[At], Place]] = {}
+        self._reads: dict[Entry, tuple[str, Callable[[At], Place]]] = {}
+        self._conditions: dict[Indicator, Callable[[At], bool]] = {}
         self._local = LocalDerivatives(self)
 
     # -- tensors ---------------------------------------------------------------------------------------------------
@@ -131,61 +135,55 @@ class Interpreter:
 
     def position(self, e: Expr, at: At) -> int:
         """The integer value of an index expression."""
-        if isinstance(e, Index):
-            try:
-                return at[e]
-            except KeyError:
-                raise Meaningless(f"the index {e.label} has no value") from None
-        if isinstance(e, sp.Integer):
-            return int(e)
-        if isinstance(e, Size):
-            return self.extents[e.axis]
-        if isinstance(e, Entry):
-            return self._read(self.labels, e, at)
+        return self._place((e,))(at)[0]
+
+    def _place(self, positions: tuple[Expr, ...]) -> Callable[[At], Place]:
+        """The integer values of index expressions."""
+        known = self._places.get(positions)
+        if known is None:
+            known = self._places[positions] = places(positions, self.extents, self._looked)
+        return known
+
+    def _looked(self, e: Expr, at: At) -> int:
+        """The value of a label, or of the position of a maximum."""
         if isinstance(e, ArgMax):
             return self.largest(e, at)[1][e.place]
-        if e.is_Add:
-            return sum(self.position(a, at) for a in e.args)
-        if e.is_Mul:
-            product = 1
-            for a in e.args:
-                product *= self.position(a, at)
-            return product
-        raise Meaningless(f"{e} is no index expression")
+        assert isinstance(e, Entry)
+        return self._read(self.labels, e, at)
 
     def entry(self, e: Entry, at: At) -> Number:
         """One entry of a tensor; Meaningless past its end."""
         return self._read(self.tables, e, at)
 
     def _read(self, tables: Mapping[str, Mapping[Place, V]], e: Entry, at: At) -> V:
-        place = tuple([self.position(i, at) for i in e.indices])
-        table = tables.get(e.tensor.name)
+        read = self._reads.get(e)
+        if read is None:
+            read = self._reads[e] = (e.tensor.name, self._place(e.indices))
+        name, where = read
+        place = where(at)
+        table = tables.get(name)
         if table is None:
-            raise Meaningless(f"{e.tensor.name} has no values")
+            raise Meaningless(f"{name} has no values")
         if place not in table:
             shape = " x ".join(str(self.extents[a]) for a in e.tensor.axes)
-            raise Meaningless(f"{e.tensor.name}[{', '.join(map(str, place))}] is read, which is not one of its {shape} entries")
+            raise Meaningless(f"{name}[{', '.join(map(str, place))}] is read, which is not one of its {shape} entries")
         return table[place]
 
     def indicates(self, e: Indicator, at: At) -> bool:
         """Whether the condition of an indicator holds."""
-        first, second = (self.position(a, at) for a in e.args)
-        if isinstance(e, Delta):
-            return first == second
-        if isinstance(e, InRange):
-            return 0 <= first < second
-        if isinstance(e, AtMost):
-            return first <= second
-        raise Meaningless(f"a {type(e).__name__} has no meaning here: {e}")
+        known = self._conditions.get(e)
+        if known is None:
+            known = self._conditions[e] = condition(e, self.extents, self._looked)
+        return known(at)
 
-    def holds(self, condition: Basic, at: At) -> bool:
+    def holds(self, test: Basic, at: At) -> bool:
         """Whether a condition on values holds."""
-        if condition == sp.true:
+        if test == sp.true:
             return True
-        if not isinstance(condition, sp.Rel):
-            raise Meaningless(f"a {type(condition).__name__} is no condition on values: {condition}")
-        left, right = condition.args
-        return CONDITIONS[type(condition)](self.value(left, at).compare(self.value(right, at)))
+        if not isinstance(test, sp.Rel):
+            raise Meaningless(f"a {type(test).__name__} is no condition on values: {test}")
+        left, right = test.args
+        return CONDITIONS[type(test)](self.value(left, at).compare(self.value(right, at)))
 
     # -- binders and local derivatives -----------------------------------------------------------------------------
 
@@ -217,8 +215,8 @@ class Interpreter:
             yield at
             return
         (index, tests), *rest = order
-        for position in range(self.extents[index.axis]):
-            inner = {**at, index: position}
+        for k in range(self.extents[index.axis]):
+            inner = {**at, index: k}
             if not any(self._vanishes(test, inner) for test in tests):
                 yield from self._nonzero(rest, inner)
 

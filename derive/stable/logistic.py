@@ -111,7 +111,7 @@ def _outermost(e: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     parts = e.func(*[_outermost(a, change) for a in e.args])
     if whole is None:
         return parts
-    enough = change(parts) is None and _exponentials(parts) <= _exponentials(whole)
+    enough = parts != e and change(parts) is None and _exponentials(parts) <= _exponentials(whole)
     return best([parts, whole]) if enough else whole
 
 
