@@ -12,11 +12,12 @@ from codegen import batch, names, newton, optimisers
 from codegen.about import About
 from codegen.arguments import Rows
 from codegen.block_functions import BlockFunctions
-from codegen.blocks import CHUNK, BlockKernel, NotInBlocksError
+from codegen.blocks import CHUNK, BlockKernel
 from codegen.derivatives import Products
 from codegen.descent import Descent
 from codegen.fixed import Draws
 from codegen.functions import Function, Functions, Results
+from codegen.layout import NotInBlocksError
 from codegen.loops import MatrixProduct, leaves
 from codegen.parameters import Stored
 from codegen.planned import WHOLE, Planned, in_blocks, predicting, ranges

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from codegen.blocks import BlockKernel, NotInBlocksError, block_kernel
+from codegen.blocks import BlockKernel, block_kernel
 from codegen.functions import Results
+from codegen.layout import NotInBlocksError
 from codegen.schedule import Kernel, Range, block_finished, run_time_axis
 from derive.compute import computed_program
 from derive.derivation import Derivation
