@@ -10,6 +10,7 @@ import pytest
 from codegen.cache import load_module
 from tests.allocations import allocates_in_its_loop
 from tests.module_cases import at, module, text
+from tests.modules import interpreted, network
 
 
 @pytest.fixture(scope="session")
@@ -124,3 +125,23 @@ def test_ignored_labels_count_nothing() -> None:
         m.loss(p, X, wrong)
     with pytest.raises(TypeError, match="sample_weight"):
         m.loss(p, X, y, sample_weight=np.ones((2, 4)))
+
+
+def test_optimizers_of_large_layers_begin_at_rest_and_go_on_where_they_ended() -> None:
+    """What an optimizer remembers is zeros at first: the first step of Momentum is that of SGD. Two runs of one epoch are one of two."""
+    net = network(40, [(30, "tanh"), (2, "identity")], "mean_squared_error")
+    module = interpreted(net)
+    assert "_copied" in vars(module)
+    rng = np.random.default_rng(0)
+    p, X, y = module.init(1), rng.standard_normal((4, 40)), rng.standard_normal((4, 2))
+
+    def trained(start: Any, optimizer: Any, epochs: int, state: Any = None) -> Any:
+        taken = {"batch_size": 4, "learning_rate": 0.1, "shuffle": False, "optimizer": optimizer, "state": state}
+        return module.train(start, X, y, epochs=epochs, **taken)[0]
+
+    for mine, plain in zip(trained(p, module.Momentum(), 1), trained(p, module.SGD(), 1), strict=True):
+        np.testing.assert_allclose(mine, plain, rtol=1e-13, atol=1e-15)
+    state = module.State()
+    twice = trained(trained(p, module.Adam(), 1, state), module.Adam(), 1, state)
+    for mine, whole in zip(twice, trained(p, module.Adam(), 2), strict=True):
+        np.testing.assert_array_equal(mine, whole)
