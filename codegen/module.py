@@ -21,7 +21,7 @@ from codegen.layout import NotInBlocksError
 from codegen.loops import MatrixProduct, leaves
 from codegen.parameters import Stored
 from codegen.planned import WHOLE, Planned, in_blocks, predicting, ranges
-from codegen.products import examples_by_threads
+from codegen.products import threaded_from
 from codegen.schedule import Range, kernel, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
@@ -244,7 +244,7 @@ class Module:
     @property
     def product_threads(self) -> bool:
         """Whether several threads pay for a product of matrices."""
-        return any(map(examples_by_threads, self._matrix_products))
+        return any(threaded_from(product) is not None for product in self._matrix_products)
 
     @property
     def aligned(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from codegen.loops import Accumulate, Assign, Demand, Leaf, Loop, MatrixProduct, Statement
-from codegen.products import examples_in_tiles
+from codegen.products import tiled_from
 
 Key = tuple[str, str]  # an equation: its number and its tensor
 
@@ -52,7 +52,7 @@ def tactic(own: Sequence[Placed]) -> str:
     for place in computing(own):
         over = labels(place.path)
         if isinstance(place.leaf, MatrixProduct):
-            found["matrix product in tiles" if examples_in_tiles(place.leaf) else "matrix product by BLAS"] = None
+            found["matrix product by BLAS" if tiled_from(place.leaf) is None else "matrix product in tiles"] = None
         elif not isinstance(place.leaf, Demand):
             found[f"loop{'s' if len(place.path) > 1 else ''} over {over}" if over else "one statement, no loop"] = None
     return "; ".join(found)

@@ -18,10 +18,8 @@ PRODUCT = "_product"  # functions of a module (templates/products.py.j2)
 ADD_PRODUCT = "_add_product"
 
 # In tiles (templates/products.py.j2) or by BLAS, microseconds in float64 and one thread: X W.T with 784 x 128 takes 26 in tiles against 19
-# for 4 examples, 34 against 40 for 8, 105 against 157 for 32, 700 against 960 for 256; G W with 64 x 64 for 256 examples 28 against 39;
-# 256 x 256 times 256 x 512, which are 2^25 multiplications, 1340 against 1050, and there BLAS begins to gain by several threads.
+# for 4 examples, 34 against 40 for 8, 85 against 140 for 32, 620 against 900 for 256; 784 x 512 for 1024 examples 10700 against 11800.
 FEWEST = 8  # rows and columns of the result
-MOST = 2**25  # multiplications, from which on it is BLAS's
 
 # Several threads compute the tiles of a product, each those of other columns. A step of 784-128-10 with 256 examples in float64 takes 1170
 # us with two threads, 1730 with one. Compiling that takes a second, so a module has it where a product gets so large with few examples.
@@ -65,22 +63,23 @@ def along_examples(product: MatrixProduct) -> bool:
     return [i.axis.extent for i in inner] == [None] and left == inner + out[: product.rows] and right == inner + out[product.rows :]
 
 
-def examples_in_tiles(product: MatrixProduct) -> range:
-    """The numbers of examples for which a product is computed in tiles; for others, it is by BLAS."""
-    out, left = (in_row_major_order(entry) or () for entry in (product.out, product.left))
-    low, multiplications = 1, math.prod(i.axis.extent or 1 for i in dict.fromkeys((*out, *left)))
+def tiled_from(product: MatrixProduct) -> int | None:
+    """The number of examples from which on a product is computed in tiles; None where BLAS always is the faster."""
+    out, fewest = in_row_major_order(product.out) or (), 1
     for group in (out[: product.rows], out[product.rows :]):
         known = math.prod(i.axis.extent or 1 for i in group)
         if known < FEWEST:
-            low = max(low, -(-FEWEST // known)) if any(i.axis.extent is None for i in group) else MOST
-    return range(low, -(-MOST // multiplications))
+            if all(i.axis.extent is not None for i in group):
+                return None
+            fewest = max(fewest, -(-FEWEST // known))
+    return fewest
 
 
-def examples_by_threads(product: MatrixProduct) -> range:
-    """Those for which several threads compute the tiles; none where it takes large batches."""
-    tiled, out, left = examples_in_tiles(product), *(in_row_major_order(entry) or () for entry in (product.out, product.left))
-    low = max(tiled.start, -(-THREADED // math.prod(i.axis.extent or 1 for i in dict.fromkeys((*out, *left)))))
-    return range(low, tiled.stop) if low <= BATCH else range(0)
+def threaded_from(product: MatrixProduct) -> int | None:
+    """That from which on several threads compute the tiles; None where there are none, or where it takes large batches."""
+    tiled, out, left = tiled_from(product), *(in_row_major_order(entry) or () for entry in (product.out, product.left))
+    fewest = -(-THREADED // math.prod(i.axis.extent or 1 for i in dict.fromkeys((*out, *left))))
+    return None if tiled is None or fewest > BATCH else max(tiled, fewest)
 
 
 def calls(product: MatrixProduct, left: str, right: str, out: str) -> Iterator[tuple[str, str]]:
@@ -94,7 +93,7 @@ def calls(product: MatrixProduct, left: str, right: str, out: str) -> Iterator[t
             yield f"{examples} <= {LOOPED}", f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})"
         yield "", f"{ADD_PRODUCT}(keep, add, {left}, {right}, {out})"
         return
-    yield "", f"{PRODUCT if examples_in_tiles(product) else 'np.dot'}({left}, {right}, {out})"
+    yield "", f"{'np.dot' if tiled_from(product) is None else PRODUCT}({left}, {right}, {out})"
 
 
 def known_extents(product: MatrixProduct) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from codegen.fixed import constants
 from codegen.functions import fitted
 from codegen.lines import FREE, INDENT, WIDTH
 from codegen.module import Module
-from codegen.products import ADD_PRODUCT, FEWEST, MOST, PRODUCT, THREADED
+from codegen.products import ADD_PRODUCT, FEWEST, PRODUCT, THREADED
 from codegen.training import arranged, gathered
 from derive.derivation import Derivation
 from derive.index import Axis
@@ -126,7 +126,7 @@ def _shown(module: Module) -> dict[str, object]:
 def _tiles(module: Module) -> Mapping[str, int]:
     """Which products are computed in tiles; log2_threaded is 0 where one thread computes them all."""
     threaded = THREADED.bit_length() - 1 if module.product_threads else 0
-    return {"fewest": FEWEST, "log2_most": MOST.bit_length() - 1, "log2_threaded": threaded}
+    return {"fewest": FEWEST, "log2_threaded": threaded}
 
 
 def _notes(module: Module) -> str:

@@ -15,7 +15,7 @@ from codegen.elementary import LogOfProduct
 from codegen.loops import Accumulate, Assign, Demand, Loop, MatrixProduct, Track, targets
 from codegen.order import UNROLLED
 from codegen.placed import Key, Placed, computing, labels
-from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, THREADED, examples_by_threads, examples_in_tiles, known_extents
+from codegen.products import FEWEST, PRODUCT_EXTENTS, THREADED, known_extents, threaded_from, tiled_from
 from codegen.short import FEW, sums_a_function
 from codegen.unroll import WRITTEN, additions, chosen
 from codegen.wide import WIDE, wide
@@ -65,15 +65,16 @@ def _product(equation: Equation, own: Sequence[Placed], fewest: int) -> Iterator
     """Why one call for the whole batch, or why not, and what it calls."""
     calls = [p.leaf for p in own if isinstance(p.leaf, MatrixProduct)]
     for call in calls:
-        tiled = examples_in_tiles(call)
+        tiled, threaded = tiled_from(call), threaded_from(call)
         yield f"by one call: {_entries(call)}, at least {fewest}"
-        if not tiled:
-            yield f"by BLAS: fewer than {FEWEST} rows or columns, or {MOST} multiplications and more"
+        if tiled is None:
+            yield f"by BLAS: fewer than {FEWEST} rows or columns"
+        elif tiled > 1:
+            yield f"in tiles from {tiled} examples on, for fewer by BLAS: {FEWEST} rows and columns or more"
         else:
-            size = f"{FEWEST} rows and columns or more, fewer than {MOST} multiplications"
-            yield f"in tiles for {tiled.start} to {tiled.stop - 1} examples, otherwise by BLAS: {size}"
-        if examples_by_threads(call):
-            yield f"by several threads from {examples_by_threads(call).start} examples on: {THREADED} multiplications and more"
+            yield f"in tiles: {FEWEST} rows and columns or more"
+        if threaded is not None:
+            yield f"by several threads from {threaded} examples on: {THREADED} multiplications and more"
     small = None if calls else whole_product(equation, 1)
     if small is not None:
         count = math.prod(known_extents(small))

@@ -1444,12 +1444,14 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
 
 
-# -- products of matrices in tiles: at small and middle sizes faster than BLAS, with the same bits for any number of threads
+# -- products of matrices in tiles: faster than BLAS, with the same bits for any number of threads
 
-_TERMS = 160  # of the sums, that a tile adds up before it is stored
-_FAR = 2048  # bytes between the rows of a factor from which on so many lie in more pages than a processor keeps at hand
-_USES = 4  # tiles that use a row of a factor, from which on it pays to copy it
-_LINE = 128  # bytes of a row of a tile: two vectors of 512 bits, four of 256
+_LINE = 128  # bytes of a row of a tile and of a line of a panel: two vectors of 512 bits, four of 256
+_TERMS = 160  # of the sums, that a tile adds up before it is stored: the lines of a panel
+_PANELS = 8  # that hold the left factor's rows, 164 KB on the stack; of rows that stay where they are, twice as many are taken at a time
+_FAR = 2048  # bytes between what a tile reads one after the other, from which on so much lies in more pages than a processor keeps at hand
+_USES = 4  # tiles that read a part of a factor, from which on it pays to copy it
+_MANY = 128  # terms from which on it pays to have the processor load what a tile is added to while its sums are computed
 
 
 def _product(a: Array, b: Array, out: Array) -> None:
@@ -1488,49 +1490,68 @@ def _call_multiply(context: Any, builder: Any, kinds: Any, values: list[Any]) ->
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
-    """out <- keep out + add a b. With few rows or columns BLAS is faster, and with large matrices, where it may use several threads."""
+    """out <- keep out + add a b. With few rows or columns BLAS is faster."""
     rows, columns = out.shape
-    if rows >= 8 and columns >= 8 and rows * columns * a.shape[1] < 2**25:
-        _in_tiles(keep, add, a, b, out)
-    else:
+    if rows < 8 or columns < 8:
         _by_blas(keep, add, a, b, out)
+    else:
+        _in_tiles(keep, add, a, b, out)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
-    """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0."""
-    along, panel = b.strides[1] == b.itemsize, _panel(out)
-    copied = b.strides[0] >= _FAR and out.shape[0] >= 8 * _USES
-    parts = (b.shape[0] + _TERMS - 1) // _TERMS
-    most = (b.shape[0] + parts - 1) // parts
-    for first in range(0, b.shape[0], most):
-        terms = min(most, b.shape[0] - first)
-        for j in range(0, b.shape[1], panel.shape[1]):
-            if not along:
-                _turn(b, first, terms, j, panel)
-            elif copied and j + panel.shape[1] <= b.shape[1]:
-                for row in range(terms):
-                    _copy_line(b, first + row, j, panel, row)
-            else:
-                _tiles(keep, add, a, first, terms, b, first, j, out, j)
-                continue
-            _tiles(keep, add, a, first, terms, panel, 0, 0, out, j)
+    """out <- keep out + add a b, a column of tiles after the other; what is in `out` is not read where keep is 0.
+
+    What tiles read again and again, and lies far apart, is copied to panels before: some rows of a, some columns of b.
+    """
+    (rows, columns), terms, width, b = out.shape, a.shape[1], _LINE // out.itemsize, b.T
+    left, right = _panels(out, _PANELS), _panels(out, 1)
+    copies_a = a.strides[1] >= _FAR and columns >= _USES * width
+    copies_b = b.strides[0] != b.itemsize or (b.strides[1] >= _FAR and rows >= 8 * _USES)
+    apart = a.itemsize if copies_a else a.strides[0]
+    high, long = _even(rows, (1 if copies_a else 2) * _PANELS * width, width), _even(terms, _TERMS, 1)
+    for k in range(0, terms, long):
+        some = min(long, terms - k)
+        for i in range(0, rows, high):
+            height, factor = min(high, rows - i), _part(a, i, k)
+            if copies_a:
+                _copy(factor, height, some, left)
+                factor = _matrix(left)
+            for j in range(0, columns, width):
+                wide, other = min(width, columns - j), _part(b, j, k)
+                if copies_b:
+                    _copy(other, wide, some, right)
+                    other = _matrix(right)
+                _tiles(keep, add, factor, apart, other, _part(out, i, j), height, wide, some)
         keep = out.dtype.type(1)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _turn(b: Array, first: int, terms: int, j: int, panel: Array) -> None:
-    """panel <- some rows of b, from column j on, where the columns of b lie along memory; the last square overlaps with others."""
-    columns, side = min(panel.shape[1], b.shape[1] - j), panel.shape[1] // 2
-    if terms >= side:
-        for column in range(0, columns, side):
-            for row in range(0, terms, side):
-                k = min(row, terms - side)
-                _turn_square(b, first + k, j + column, panel, k, column)
-    else:
-        for row in range(terms):
-            for column in range(columns):
-                panel[row, column] = b[first + row, j + column]
+def _even(count: int, most: int, step: int) -> int:
+    """How many to take at a time: at most so many, a multiple of a step, and about the same each time."""
+    if count <= most:
+        return count
+    parts = (count + most - 1) // most
+    return (count + parts * step - 1) // (parts * step) * step
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _copy(x: Array, rows: int, columns: int, panels: Array) -> None:
+    """The panels <- x, whose rows lie side by side there. Where they lie along memory, squares are turned, the last ones overlap."""
+    width = _LINE // x.itemsize
+    side = width // 2
+    for i in range(0, rows, width):
+        if x.strides[0] == x.itemsize and i + width <= rows:
+            for k in range(columns):
+                _copy_line(x, i, k, panels)
+        elif x.strides[1] == x.itemsize and columns >= side:
+            for row in range(i, min(i + width, rows), side):
+                for k in range(0, columns, side):
+                    _turn_square(x, rows, row, min(k, columns - side), panels)
+        else:
+            for row in range(i, min(i + width, rows)):
+                for k in range(columns):
+                    panels[i // width, k, row - i] = x[row, k]
 
 
 @intrinsic(prefer_literal=False)
@@ -1563,72 +1584,107 @@ def _order(builder: Any, item: Any, strides: Any, shape: Any) -> tuple[Any, Any]
     return letter, builder.select(builder.icmp_signed("<", apart, least), least, apart)
 
 
-@intrinsic(prefer_literal=False)
-def _panel(_: Any, like: Any) -> Any:
-    """Memory of the caller's own, as wide as a tile."""
-    kind = types.Array(like.dtype, 2, "C")
+@intrinsic(prefer_literal=True)
+def _panels(_: Any, like: Any, count: Any) -> Any:
+    """Memory of the caller's own: [panel, term, row in the panel]."""
+    kind = types.Array(like.dtype, 3, "C")
 
     def build(context: Any, builder: Any, _: Any, __: Any) -> Any:
         real = context.get_data_type(like.dtype)
         item = context.get_abi_sizeof(real)
-        memory, array = cgutils.alloca_once(builder, real, _TERMS * _LINE // item), make_array(kind)(context, builder)
+        shape = (count.literal_value, _TERMS, _LINE // item)
+        memory, array = cgutils.alloca_once(builder, real, math.prod(shape)), make_array(kind)(context, builder)
         memory.align = 64
-        numbers = [context.get_constant(types.intp, n) for n in (_TERMS, _LINE // item, _LINE, item)]
-        populate_array(array, data=memory, shape=numbers[:2], strides=numbers[2:], itemsize=numbers[3], meminfo=None)
+        shape, strides = ([context.get_constant(types.intp, n) for n in numbers] for numbers in (shape, (_TERMS * _LINE, _LINE, item)))
+        populate_array(array, data=memory, shape=shape, strides=strides, itemsize=strides[2], meminfo=None)
         return array._getvalue()
 
-    return kind(like), build
+    return kind(like, count), build
 
 
 @intrinsic(prefer_literal=False)
-def _copy_line(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any) -> Any:
-    """A row of the panel <- as many entries of row k of b, from column j on, which lie beside one another."""
+def _matrix(_: Any, panels: Any) -> Any:
+    """Panels as a matrix: a row that begins a panel lies where the strides say, the others right after it."""
+    kind = types.Array(panels.dtype, 2, "A")
 
     def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        b_, k_, j_, panel_, row_ = values
-        start, to = _entry(context, builder, b, b_, k_, j_)[0], _entry(context, builder, panel, panel_, row_, row_.type(0))[0]
+        data = make_array(panels)(context, builder, values[0]).data
+        item = context.get_abi_sizeof(data.type.pointee)
+        return _of_no_size(context, builder, kind, data, [context.get_constant(types.intp, n) for n in (_TERMS * item, _LINE, item)])
+
+    return kind(panels), build
+
+
+@intrinsic(prefer_literal=False)
+def _part(_: Any, x: Any, i: Any, k: Any) -> Any:
+    """A matrix from row i and column k on."""
+    kind = types.Array(x.dtype, 2, "A")
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        start, strides = _entry(context, builder, x, *values)[:2]
+        return _of_no_size(context, builder, kind, start, [*strides, strides[0].type(context.get_abi_sizeof(start.type.pointee))])
+
+    return kind(x, i, k), build
+
+
+def _of_no_size(context: Any, builder: Any, kind: Any, data: Any, strides: list[Any]) -> Any:
+    """A matrix whose extents are known to those who read it. The last of the strides is the size of an entry."""
+    array, none = make_array(kind)(context, builder), strides[0].type(0)
+    populate_array(array, data=data, shape=[none, none], strides=strides[:2], itemsize=strides[2], meminfo=None)
+    return array._getvalue()
+
+
+@intrinsic(prefer_literal=False)
+def _copy_line(_: Any, x: Any, i: Any, k: Any, panels: Any) -> Any:
+    """A line of a panel <- as many rows of column k of x, from row i on, which lie beside one another."""
+
+    def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        x_, i_, k_, panels_ = values
+        start = _entry(context, builder, x, x_, i_, k_)[0]
+        to = _place(context, builder, panels, panels_, i_, k_)
         vector = cgutils.ir.VectorType(start.type.pointee, _LINE // context.get_abi_sizeof(start.type.pointee))
-        x = builder.load(builder.bitcast(start, vector.as_pointer()), align=_LINE // vector.count)
-        builder.store(x, builder.bitcast(to, vector.as_pointer()), align=_LINE // vector.count)
+        line = builder.load(builder.bitcast(start, vector.as_pointer()), align=_LINE // vector.count)
+        builder.store(line, builder.bitcast(to, vector.as_pointer()), align=_LINE // vector.count)
         return context.get_dummy_value()
 
-    return types.void(b, k, j, panel, row), build
+    return types.void(x, i, k, panels), build
 
 
 @intrinsic(prefer_literal=False)
-def _turn_square(_: Any, b: Any, k: Any, j: Any, panel: Any, row: Any, column: Any) -> Any:
-    """As many rows of the panel as half of it has columns, and that half: vectors are interleaved until rows are columns."""
+def _turn_square(_: Any, x: Any, rows: Any, i: Any, k: Any, panels: Any) -> Any:
+    """As many lines of a panel as half of it has columns, and that half: vectors are interleaved until rows are columns."""
 
     def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        start, (_, stride), (_, columns) = _entry(context, builder, b, *values[:3])
-        to, (line, _), _ = _entry(context, builder, panel, *values[3:])
+        x_, rows_, i_, k_, panels_ = values
+        start, (stride, _), _ = _entry(context, builder, x, x_, i_, k_)
+        to = _place(context, builder, panels, panels_, i_, k_)
         item = context.get_abi_sizeof(start.type.pointee)
         side = _LINE // item // 2
-        last = builder.sub(builder.sub(columns, values[2]), columns.type(1))
+        last = builder.sub(builder.sub(rows_, i_), i_.type(1))
         vector = cgutils.ir.VectorType(start.type.pointee, side)
-        places = [builder.mul(_least(builder, columns.type(c), last), stride) for c in range(side)]  # the last one stands for those beyond
-        rows = [builder.load(cgutils.pointer_add(builder, start, place, vector.as_pointer()), align=item) for place in places]
+        places = [builder.mul(_least(builder, i_.type(r), last), stride) for r in range(side)]  # the last one stands for those beyond
+        lines = [builder.load(cgutils.pointer_add(builder, start, place, vector.as_pointer()), align=item) for place in places]
         halves = [[(half * side + lane) // 2 + lane % 2 * side for lane in range(side)] for half in (0, 1)]
         for _ in range(side.bit_length() - 1):
-            rows = [_picked(builder, rows[c], rows[c + side // 2], half) for c in range(side // 2) for half in halves]
-        for r, x in enumerate(rows):
-            builder.store(x, cgutils.pointer_add(builder, to, builder.mul(line.type(r), line), vector.as_pointer()), align=item)
+            lines = [_picked(builder, lines[r], lines[r + side // 2], half) for r in range(side // 2) for half in halves]
+        for r, line in enumerate(lines):
+            builder.store(line, cgutils.pointer_add(builder, to, i_.type(r * _LINE), vector.as_pointer()), align=item)
         return context.get_dummy_value()
 
-    return types.void(b, k, j, panel, row, column), build
+    return types.void(x, rows, i, k, panels), build
 
 
 @intrinsic(prefer_literal=False)
-def _tiles(_: Any, keep: Any, add: Any, a: Any, first: Any, terms: Any, b: Any, row: Any, column: Any, out: Any, j: Any) -> Any:
-    """A column of tiles: out[:, j:] <- keep out[:, j:] + add a[:, first:] b[row:, column:], with so many terms of the sums."""
+def _tiles(_: Any, keep: Any, add: Any, a: Any, apart: Any, b: Any, out: Any, rows: Any, columns: Any, terms: Any) -> Any:
+    """A column of tiles: out <- keep out + add a b.T, of such extents; apart: how far rows of a are apart, in bytes."""
 
     def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
-        keep_, add_, a_, first_, terms_, b_, row_, column_, out_, j_ = values
-        zero = first_.type(0)
-        left, (across, along), _ = _entry(context, builder, a, a_, zero, first_)
-        right, (line, _), _ = _entry(context, builder, b, b_, row_, column_)
-        to, (down, _), (rows, columns) = _entry(context, builder, out, out_, zero, j_)
-        numbers = [keep_, add_, left, across, along, right, line, to, down, rows, builder.sub(columns, j_), terms_]
+        keep_, add_, a_, apart_, b_, out_, *extents = values
+        zero = apart_.type(0)
+        (left, (across, along), _), (right, (_, line), _), (to, (down, _), _) = (
+            _entry(context, builder, kind, matrix, zero, zero) for kind, matrix in ((a, a_), (b, b_), (out, out_))
+        )
+        numbers = [keep_, add_, left, across, apart_, along, right, line, to, down, *extents]
         kind = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [number.type for number in numbers])
         function = cgutils.get_or_insert_function(builder.module, kind, f"tiles of {out.dtype}")
         if not function.blocks:
@@ -1640,39 +1696,45 @@ def _tiles(_: Any, keep: Any, add: Any, a: Any, first: Any, terms: Any, b: Any, 
         builder.call(function, numbers)
         return context.get_dummy_value()
 
-    return types.void(keep, add, a, first, terms, b, row, column, out, j), build
+    return types.void(keep, add, a, apart, b, out, rows, columns, terms), build
 
 
 def _column(function: Any, height: int, width: int) -> None:
     """Whole tiles, then lower ones whose rows and columns may reach beyond the matrix."""
     builder = cgutils.ir.IRBuilder(function.append_basic_block())
-    rows, columns = function.args[9:11]
+    rows, columns = function.args[10:12]
     n = rows.type
     whole = builder.sub(rows, builder.srem(rows, n(height)))
     whole = builder.select(builder.icmp_signed(">=", columns, n(width)), whole, n(0))
     for start, stop, tall, edge in ((n(0), whole, height, False), (whole, rows, height // 2, True)):
         with cgutils.for_range_slice(builder, start, stop, n(tall)) as (i, _):
-            _tile(builder, function.args, [builder.add(i, n(r)) for r in range(tall)], width, edge)
+            _tile(builder, function.args, i, tall, width, edge)
     builder.ret_void()
 
 
-def _tile(builder: Any, arguments: Any, at: list[Any], width: int, edge: bool) -> None:
-    """The rows `at` of a tile. Beyond the last row its values stand once more; columns beyond the last are neither read nor written."""
-    keep, add, left, across, along, right, line, to, down, rows, columns, terms = arguments
-    vector, item, fast = cgutils.ir.VectorType(add.type, width), _LINE // width, ("contract", "nsz")
+def _tile(builder: Any, arguments: Any, first: Any, height: int, width: int, edge: bool) -> None:
+    """A tile. Beyond the last row its values stand once more; columns beyond the last are neither read nor written."""
+    keep, add, left, across, apart, along, right, line, to, down, rows, columns, terms = arguments
+    vector, item, fast, n = cgutils.ir.VectorType(add.type, width), _LINE // width, ("contract", "nsz"), rows.type
     load, store = _lanes(builder, vector, columns) if edge else (builder.load, builder.store)
-    at = [_least(builder, i, builder.sub(rows, rows.type(1))) for i in at] if edge else at
-    starts = [cgutils.pointer_add(builder, left, builder.mul(i, across)) for i in at]
+    last = builder.sub(builder.sub(rows, first), n(1))
+    at = [_least(builder, n(r), last) if edge else n(r) for r in range(height)]
+    places = [cgutils.pointer_add(builder, to, builder.mul(builder.add(first, r), down), vector.as_pointer()) for r in at]
+    with builder.if_then(builder.icmp_signed(">=", terms, n(_MANY))):
+        for place in places:
+            _fetch(builder, place)
+    inside = builder.and_(first, n(width - 1))  # the panel
+    start = builder.add(builder.mul(builder.sub(first, inside), across), builder.mul(inside, apart))
+    starts = [cgutils.pointer_add(builder, left, _opaque(builder, builder.add(start, builder.mul(r, apart)))) for r in at]
     sums = [cgutils.alloca_once(builder, vector) for _ in at]
     for total in sums:
         builder.store(cgutils.get_null_value(vector), total)
     with cgutils.for_range(builder, terms) as loop:
         x = load(cgutils.pointer_add(builder, right, builder.mul(loop.index, line), vector.as_pointer()), align=item)
-        for total, start in zip(sums, starts, strict=True):
-            factor = builder.load(cgutils.pointer_add(builder, start, builder.mul(loop.index, along)))
+        for total, place in zip(sums, starts, strict=True):
+            factor = builder.load(cgutils.pointer_add(builder, place, builder.mul(loop.index, along)))
             term = builder.fmul(_spread(builder, factor, width), x, flags=fast)
             builder.store(builder.fadd(builder.load(total), term, flags=fast), total)
-    places = [cgutils.pointer_add(builder, to, builder.mul(i, down), vector.as_pointer()) for i in at]
     for total in sums:
         builder.store(builder.fmul(_spread(builder, add, width), builder.load(total)), total)
     with builder.if_then(builder.fcmp_unordered("!=", keep, keep.type(0))):
@@ -1709,6 +1771,29 @@ def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) ->
     strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
     place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
     return cgutils.pointer_add(builder, held.data, place), strides, shape
+
+
+def _place(context: Any, builder: Any, kind: Any, panels: Any, i: Any, k: Any) -> Any:
+    """Where term k of row i lies in panels."""
+    data = make_array(kind)(context, builder, panels).data
+    n, width = i.type, _LINE // context.get_abi_sizeof(data.type.pointee)
+    panel = builder.mul(builder.sdiv(i, n(width)), n(_TERMS * width))
+    place = builder.add(builder.add(panel, builder.mul(k, n(width))), builder.srem(i, n(width)))
+    return builder.gep(data, [place])
+
+
+def _fetch(builder: Any, place: Any) -> None:
+    """Has the processor load a row of a tile, to be written."""
+    start, ir = builder.bitcast(place, cgutils.voidptr_t), cgutils.ir
+    kind = ir.FunctionType(ir.VoidType(), [start.type, *[cgutils.int32_t] * 3])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    for line in range(0, _LINE, 64):
+        builder.call(function, [cgutils.pointer_add(builder, start, line), *map(cgutils.int32_t, (1, 3, 1))])
+
+
+def _opaque(builder: Any, x: Any) -> Any:
+    """A number that the compiler knows nothing about: or it would reach every row of a tile from the one before, step by step."""
+    return builder.asm(cgutils.ir.FunctionType(x.type, [x.type]), "", "=r,0", [x], False)
 
 
 def _least(builder: Any, x: Any, y: Any) -> Any:

@@ -22,14 +22,15 @@ from codegen.cache import imported
 from codegen.explain import explanation
 from codegen.loops import MatrixProduct
 from codegen.nests import statements
-from codegen.products import FEWEST, MOST, PRODUCT_EXTENTS, examples_in_tiles
+from codegen.products import FEWEST, PRODUCT_EXTENTS, tiled_from
 from codegen.schedule import kernel
 from derive import Network, differentiate
 from tests.modules import interpreted, network, text_of
 from tests.random_networks import autograd, networks, point, worst_error
 
 WIDE = network(256, [(20, "tanh"), (3, "identity")], "softmax_cross_entropy")
-COPIED = ((31, 32, 37), (512, 513, 545, 560), (1, 9, 161))  # rows, columns and terms where parts of the second factor are copied
+RIGHT = ((31, 32, 37), (512, 513, 545, 560), (1, 9, 161))  # rows, columns and terms where parts of the right factor are copied
+LEFT = ((257, 512, 530), (63, 64, 129), (1, 9, 161))  # and of the left one, which has too many rows for one time
 NEIGHBOURS = 7.0  # what stands before and after a matrix in memory
 
 
@@ -80,7 +81,7 @@ def check_every_remainder(types: Any) -> None:
     """Of rows, columns and terms, by the tiles' and the squares' sides and by how many terms are added up at a time; the sums are exact."""
     rng = np.random.default_rng(0)
     small = ((1, 2, 3, 5, 8, 9, 13, 16), (1, 7, 16, 17, 31, 32, 33, 70), (1, 3, 8, 9, 16, 21, 160, 161, 350))
-    for rows, columns, terms in (*itertools.product(*small), *itertools.product(*COPIED)):
+    for rows, columns, terms in (*itertools.product(*small), *itertools.product(*RIGHT), *itertools.product(*LEFT)):
         a, b = (rng.integers(-4, 5, shape).astype(types) for shape in ((rows, terms), (terms, columns)))
         for form in forms():
             assert np.array_equal(product(form, a, b, np.full((rows, columns), np.nan, types)), a @ b), (form, rows, columns, terms)
@@ -96,7 +97,8 @@ def test_every_remainder(types: Any) -> None:
 def check_what_is_read() -> None:
     """With memory after every matrix that nobody may touch."""
     for types in (np.float64, np.float32):
-        for rows, columns, terms in (*itertools.product((1, 9, 20), (1, 15, 32, 37), (1, 9, 21, 165)), *itertools.product(*COPIED)):
+        small = itertools.product((1, 9, 20), (1, 15, 32, 37), (1, 9, 21, 165))
+        for rows, columns, terms in (*small, *itertools.product(*RIGHT), *itertools.product(*LEFT)):
             a, b = np.ones((rows, terms), types), np.ones((terms, columns), types)
             for form, compute in forms().items():
                 given = (a.T if form == "left" else a), (b.T if form == "right" else b)
@@ -210,13 +212,12 @@ def test_networks_that_would_not_have_used_them(net: Network, examples: int, see
 
 def test_the_rule_is_that_of_the_module() -> None:
     """The condition in a module's text, on the shapes of a product, holds for the examples that `--explain` names."""
-    text = text_of(WIDE)
-    assert f"if rows >= {FEWEST} and columns >= {FEWEST} and rows * columns * a.shape[1] < 2**25:\n        _in_tiles(" in text
-    assert MOST == 2**25
+    assert f"if rows < {FEWEST} or columns < {FEWEST}:\n        _by_blas(" in text_of(WIDE)
     program = differentiate(WIDE.program()).computed
     found = {s.out.tensor.name: s for s in kernel(program, program.outputs, {}).body if isinstance(s, MatrixProduct)}
-    assert examples_in_tiles(found["A1"]) == range(FEWEST, MOST // (256 * 20) + 1)
-    assert examples_in_tiles(found["dW1"]) == range(1, MOST // (256 * 20) + 1)
+    assert tiled_from(found["A1"]) == FEWEST
+    assert tiled_from(found["dW1"]) == 1
+    assert not any(tiled_from(product) for name, product in found.items() if name not in ("A1", "dW1"))
 
 
 @pytest.mark.parametrize(("convention", "factors"), [("rows", "X, W1.T"), ("columns", "W1, X"), ("xw", "X, W1")])
@@ -224,16 +225,13 @@ def test_where_they_are_chosen(convention: str, factors: str) -> None:
     net = WIDE.model_copy(update={"convention": convention})
     assert f"    _product({factors}, A1)" in text_of(net)
     gradients: Any = explanation(differentiate(net.program()), net)[0]
-    most = (MOST - 1) // (256 * 20)
-    said = [e.number for e in gradients.equations if any(f"in tiles for {FEWEST} to {most} examples" in why for why in e.why)]
+    said = [e.number for e in gradients.equations if any(f"in tiles from {FEWEST} examples on" in why for why in e.why)]
     assert said == ["1"]
+    assert [e.tensor for e in gradients.equations if any(why.startswith("in tiles: ") for why in e.why)] == ["dW1"]
 
 
-def test_what_is_always_small_or_always_large_is_for_blas() -> None:
+def test_what_is_always_small_is_for_blas() -> None:
     few = network(300, [(FEWEST - 1, "tanh"), (3, "identity")], "softmax_cross_entropy")
     assert "np.dot(X, W1.T, A1)" in text_of(few)
     assert "_product(" not in text_of(few)
     assert FEWEST * 300 > PRODUCT_EXTENTS
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("codegen.products.MOST", 256 * 20)
-        assert "np.dot(X, W1.T, A1)" in text_of(WIDE)
