@@ -180,6 +180,16 @@ def test_a_row_has_the_same_bits_whatever_the_other_rows_are() -> None:
         assert np.array_equal(product("right", a[:rows], b, np.zeros((rows, 40))), whole[:rows])
 
 
+@pytest.mark.parametrize("types", [np.float64, np.float32])
+def test_factors_that_lie_along_memory_neither_way(types: Any) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (rng.integers(-4, 5, shape).astype(types) for shape in ((600, 2000), (2000, 300)))
+    a, b = a[::2, ::220], b[::220, ::2]
+    out = np.zeros((300, 150), types)
+    forms()["straight"](types(0), types(1), a, b, out)
+    assert np.array_equal(out, a @ b)
+
+
 @pytest.mark.parametrize("convention", ["rows", *(pytest.param(c, marks=pytest.mark.slow) for c in ("columns", "xw"))])
 @pytest.mark.parametrize("examples", [7, 21])
 def test_compiled_networks(convention: str, examples: int) -> None:
