@@ -94,7 +94,8 @@ def _targets(y: Rows, words: About, program: Program, examples: int, random: np.
             return parts / parts.sum(axis=summed_axis(y, program), keepdims=True)
         case "log_probabilities":
             logits = random.standard_normal(shape)
-            return logits - np.log(np.exp(logits).sum(axis=summed_axis(y, program), keepdims=True))
+            logarithms = logits - np.log(np.exp(logits).sum(axis=summed_axis(y, program), keepdims=True))
+            return np.minimum(logarithms, 0.0)  # that of a single class may round to more
         case "unit":
             return random.uniform(0.0, 1.0, shape)
         case "values":

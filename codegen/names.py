@@ -48,7 +48,7 @@ LOCAL = frozenset(
     {
         *("epochs", "batch_size", "optimizer", "rate", "shuffle", "rng", "order", "losses", "epoch", "total", "whole", "start"),
         *("examples", "targets", "weights", "array", "values", "labels", "sums", "wrong", "dtype", "seed", "p"),
-        *("counted", "last", "chosen", "state", "memory", "settings"),
+        *("counted", "last", "chosen", "state", "memory", "settings", "since"),
         *(name.lower() for name in OPTIMISERS),
         *("along", "moved", "steps", "cg_steps", "damping", "most", "step", "residual", "trial", "candidate"),
         *("square", "goal", "curvature", "length", "before", "falls"),

@@ -42,6 +42,7 @@ THREADS = (
 JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
 SHARED = 1500  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
 LINE = 64  # bytes of a line of the cache, and of the longest vectors
+LOOK = 2**26  # parameters times examples, which take a few hundredths of a second, after which training heeds signals
 LISTED = 32  # arrays of parameters that are checked one by one without a loop
 
 
@@ -116,6 +117,7 @@ def _shown(module: Module) -> dict[str, object]:
             "blocks": module.in_blocks("gradients"),
             "threads": module.threads,
             "arguments": module.training_arguments,
+            "look": max(1, LOOK // module.stored.learned),
             "gather": arranged(module.data) if module.in_blocks("gradients") else gathered(module.data),
             **module.training_calls,
         },

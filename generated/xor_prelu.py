@@ -727,6 +727,7 @@ def _train(
 
     All optimizers but one are None, and Numba compiles that one alone.
     """
+    since = 0  # examples computed since Python last looked at signals
     for epoch in range(epochs):
         if shuffle:
             _shuffle(rng, order)
@@ -759,6 +760,10 @@ def _train(
                 _adamw(theta, gradient, memory, adamw, rate, steps)
             elif rmsprop is not None:
                 _rmsprop(theta, gradient, memory, rmsprop, rate)
+            since += N
+            if since >= 4793490:
+                since = 0
+                _heed_signals()
         losses[epoch] = total / order.size
     return steps
 
@@ -811,6 +816,7 @@ def train(
     batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
     each taken before the step that used it. Results below the normal numbers of the type (1.2e-38 in float32, 2.2e-308 in float64) are
     zero in training, where the processor is of the x86 family: it takes up to a hundred times longer over them.
+    Ctrl-C, like any signal whose handler raises, ends training, and what it has learned is lost.
 
     optimizer: SGD() where it is left out, or another of these, whose options have these defaults:
         SGD(weight_decay=0.0)
@@ -1205,6 +1211,30 @@ def _access(instruction: str, builder: Any, memory: Any) -> None:
         takes = cgutils.ir.FunctionType(cgutils.ir.VoidType(), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, takes, f"llvm.x86.sse.{instruction}")
         builder.call(function, [builder.bitcast(memory, cgutils.voidptr_t)])
+
+
+# -- signals, such as Ctrl-C: Python heeds them between steps of its own, of which compiled code has none
+
+
+def _heed_signals() -> None:
+    """Has Python do what signals ask for, in its main thread; what that raises ends the function that calls this."""
+
+
+@type_callable(_heed_signals)
+def _heed_signals_type(_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def found() -> Any:
+        return types.none
+
+    return found
+
+
+@lower_builtin(_heed_signals)
+def _compiled_heed_signals(context: Any, builder: Any, *_: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    kind = cgutils.ir.FunctionType(cgutils.int32_t, [])
+    raised = builder.call(cgutils.get_or_insert_function(builder.module, kind, "PyErr_CheckSignals"), [])
+    with builder.if_then(builder.icmp_signed("!=", raised, raised.type(0)), likely=False):
+        context.call_conv.return_exc(builder)
+    return context.get_dummy_value()
 
 
 # -- threads: as many as numba.set_num_threads has said in the calling thread, at first NUMBA_NUM_THREADS

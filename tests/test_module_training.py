@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +20,35 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         return load_module("normalised", text("normalised"))
+
+
+class Ended(Exception):
+    pass
+
+
+def _end(*_: object) -> None:
+    raise Ended
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no timer that sends a signal")
+def test_a_signal_ends_training(compiled: Any) -> None:
+    """As Ctrl-C does, long before the last epoch; and nothing is left behind."""
+    point, few, many = at("normalised"), 1000, 10**7
+    data: Any = point.parameters, point.X, point.y
+    options: Any = {"batch_size": 4, "learning_rate": 1e-3}
+    before = compiled.train(*data, epochs=few, **options)[1]
+    start = time.monotonic()
+    compiled.train(*data, epochs=few, **options)
+    took, kept = time.monotonic() - start, signal.signal(signal.SIGALRM, _end)
+    try:
+        start = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Ended):
+            compiled.train(*data, epochs=many, **options)
+        assert time.monotonic() - start < took * many / few / 2
+    finally:
+        signal.signal(signal.SIGALRM, kept)
+    assert np.array_equal(compiled.train(*data, epochs=few, **options)[1], before)
 
 
 # -- masks and statistics ------------------------------------------------------------------------------------------------

@@ -234,6 +234,15 @@ def test_samples_repeat_and_targets_fit() -> None:
     np.testing.assert_allclose(first.y.sum(axis=1), 1)
 
 
+def test_sampled_logarithms_of_the_probability_of_one_class_are_at_most_zero() -> None:
+    loss = {"kind": "kl_divergence", "targets": "log_probabilities"}
+    of = Network(name="single", inputs=2, layers=[{"kind": "dense", "units": 1}], loss=loss)
+    for seed in range(20):
+        y = sample(of, plain(of), 3, seed).y
+        np.testing.assert_allclose(y, 0, atol=1e-15)
+        assert (y <= 0).all()
+
+
 def test_lists_of_units_are_short() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
