@@ -16,6 +16,7 @@ import numpy as np
 STEPS = tuple(2.0**-k for k in range(6, 41))  # large steps would show the third order too
 WINDOW = 5  # neighbouring steps that the order is fitted to
 CLEAR = 3000  # roundings of the loss: a smaller remainder is not told apart from them
+EXACT = 100 * float(np.finfo(np.float64).eps)  # of the gradient's size: its own roundings
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,12 @@ class Remainder:
     reach: float
 
 
-def remainder(loss: Callable[[float], float | np.longdouble], slope: float, real: type[np.floating[Any]] = np.float64) -> Remainder:
+def remainder(
+    loss: Callable[[float], float | np.longdouble], slope: float, real: type[np.floating[Any]] = np.float64, scale: float = 0.0
+) -> Remainder:
     """Fit the order along a line: `loss(h)` is the loss at distance h, computed in the type `real`, `slope` its claimed derivative at 0.
+
+    scale: the size of the gradient that the slope is of, whose roundings say nothing: those of a gradient that is 0 may be all there is.
 
     The fit takes the smallest steps whose remainders stand out from rounding, so that no higher order mixes in.
     """
@@ -40,7 +45,7 @@ def remainder(loss: Callable[[float], float | np.longdouble], slope: float, real
         size = float(abs(value - start - step * slope))
         if not math.isfinite(size):
             return Remainder(math.nan, step)
-        if size <= clear * float(max(abs(start), abs(value))):
+        if size <= max(clear * float(max(abs(start), abs(value))), EXACT * scale * step):
             break
         found.append((step, size))
         best = found[-WINDOW:]

@@ -121,7 +121,7 @@ def verify_at(
     gradient = {t.name: arrays(claimed)[t.name].copy() for t in forward.parameters}
     along = motion(derivation, at, seed)
     plain = evaluate(derivation.mathematical, {**at.given(forward), **along.given(derivation)})
-    scale = largest(gradient.values())
+    scale = largest(np.asarray(plain[gradient_of(t).name], dtype=np.float64) for t in forward.parameters)
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
     branches = kinks(forward)
     probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding)
@@ -216,13 +216,13 @@ class _Probe:
                 return self.at.moved(name, array + h * direction)
 
             slope = float((self.gradient[name] * direction).sum())
-            found = remainder(lambda h, along=along: self.loss(along(h)), slope)
+            found = remainder(lambda h, along=along: self.loss(along(h)), slope, scale=self.scale)
             if found.order is None or abs(found.order - 2) <= ORDER:
                 return found, ()
             near = self.kinks.between([at.given(self.kinks.program) for at in (self.at, along(found.reach))])
             if not near:
                 # where the second derivative nearly vanishes, float64 shows the third order: only longer numbers reach smaller steps
-                found = remainder(lambda h, along=along: self._long_loss(along(h)), slope, np.longdouble)
+                found = remainder(lambda h, along=along: self._long_loss(along(h)), slope, np.longdouble, self.scale)
                 if found.order is not None and abs(found.order - 2) <= ORDER:
                     return found, ()
         return found, near

@@ -226,6 +226,16 @@ def test_the_order_of_a_straight_line() -> None:
     assert remainder(lambda h: 3 + 2 * h, 2.1).order == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("fault", "right"), [(2e-16, True), (1e-6, False)])
+def test_the_rounding_of_a_gradient_that_is_zero_is_no_fault(fault: float, right: bool) -> None:
+    """With a single class no margin is ever missed, and the module's gradient is the rounding of what cancels."""
+    of = Network(name="single", inputs=2, layers=[{"kind": "dense", "units": 1}], loss={"kind": "multi_margin", "margin": 0.95})
+    module = plain(of, lambda gradient: {name: array + fault for name, array in gradient.items()})
+    done = verify_at(derivation(of), of.program(), module, sample(of, module, 2, 0))
+    assert done.loss == 0
+    assert done.holds == right
+
+
 def test_samples_repeat_and_targets_fit() -> None:
     of = network(loss=SOFT)
     first, again, other = (sample(of, plain(of), 4, seed) for seed in (1, 1, 2))
