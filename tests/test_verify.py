@@ -25,6 +25,7 @@ from derive import Network
 from derive.derivation import Derivation
 from derive.evaluate import evaluate
 from derive.family import gradient_of
+from tests.modules import interpreted
 
 NETWORKS = sorted((Path(__file__).parent.parent / "networks").glob("*.toml"))
 
@@ -234,6 +235,19 @@ def test_the_rounding_of_a_gradient_that_is_zero_is_no_fault(fault: float, right
     done = verify_at(derivation(of), of.program(), module, sample(of, module, 2, 0))
     assert done.loss == 0
     assert done.holds == right
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps == np.finfo(np.float64).eps, reason="no longer numbers than float64 here")
+def test_digits_that_the_equations_lose_are_no_fault_of_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of x - tanh(x) of small numbers, three times over."""
+    shrunk = [{"kind": "dense", "units": n, "activation": "tanhshrink", "bias": n == 7} for n in (7, 5, 4)]
+    layers = [*shrunk, {"kind": "dense", "units": 6, "activation": "sigmoid", "bias": False}]
+    of = Network(name="shrunk", inputs=1, layers=layers, loss={"kind": "binary_cross_entropy", "targets": "unit"})
+    module = interpreted(of)
+    points = [sample(of, module, 4, seed) for seed in (0, 2, 9)]
+    assert all(verify_at(derivation(of), of.program(), module, at).holds for at in points)
+    monkeypatch.setattr(verify, "_long", dict[str, Any])
+    assert not any(verify_at(derivation(of), of.program(), module, at).holds for at in points)
 
 
 def test_samples_repeat_and_targets_fit() -> None:
