@@ -1734,16 +1734,17 @@ def _tile(builder: Any, arguments: Any, first: Any, height: int, width: int, edg
             _fetch(builder, place)
     inside = builder.and_(first, n(width - 1))  # the panel
     start = builder.add(builder.mul(builder.sub(first, inside), across), builder.mul(inside, apart))
-    starts = [cgutils.pointer_add(builder, left, _opaque(builder, builder.add(start, builder.mul(r, apart)))) for r in at]
+    starts = [cgutils.pointer_add(builder, left, builder.add(start, builder.mul(r, apart))) for r in at]
     sums = [cgutils.alloca_once(builder, vector) for _ in at]
     for total in sums:
         builder.store(cgutils.get_null_value(vector), total)
     with cgutils.for_range(builder, terms) as loop:
         x = load(cgutils.pointer_add(builder, right, builder.mul(loop.index, line), vector.as_pointer()), align=item)
+        term = _opaque(builder, builder.mul(loop.index, along))
         for total, place in zip(sums, starts, strict=True):
-            factor = builder.load(cgutils.pointer_add(builder, place, builder.mul(loop.index, along)))
-            term = builder.fmul(_spread(builder, factor, width), x, flags=fast)
-            builder.store(builder.fadd(builder.load(total), term, flags=fast), total)
+            factor = builder.load(cgutils.pointer_add(builder, place, term))
+            product = builder.fmul(_spread(builder, factor, width), x, flags=fast)
+            builder.store(builder.fadd(builder.load(total), product, flags=fast), total)
     for total in sums:
         builder.store(builder.fmul(_spread(builder, add, width), builder.load(total)), total)
     with builder.if_then(builder.fcmp_unordered("!=", keep, keep.type(0))):
@@ -1801,7 +1802,7 @@ def _fetch(builder: Any, place: Any) -> None:
 
 
 def _opaque(builder: Any, x: Any) -> Any:
-    """A number that the compiler knows nothing about: or it would reach every row of a tile from the one before, step by step."""
+    """A number that the compiler knows nothing about: or it would move the rows of a tile on one by one, or each from the one before."""
     return builder.asm(cgutils.ir.FunctionType(x.type, [x.type]), "", "=r,0", [x], False)
 
 
