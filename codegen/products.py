@@ -21,8 +21,8 @@ ADD_PRODUCT = "_add_product"
 # for 4 examples, 34 against 40 for 8, 85 against 140 for 32, 620 against 900 for 256; 784 x 512 for 1024 examples 10700 against 11800.
 FEWEST = 8  # rows and columns of the result
 
-# Several threads compute the tiles of a product, each those of other columns. A step of 784-128-10 with 256 examples in float64 takes 1170
-# us with two threads, 1730 with one. Compiling that takes a second, so a module has it where a product gets so large with few examples.
+# Several threads compute the tiles of a product, each those of other columns. A step of 784-128-10 with 256 examples in float64 takes 940
+# us with two threads, 1400 with one. Compiling that takes a second, so a module has it where a product gets so large with few examples.
 THREADED = 2**22  # multiplications from which on it pays
 BATCH = 256  # examples
 
