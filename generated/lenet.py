@@ -1425,16 +1425,16 @@ def _in_tiles(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
     for k in range(0, terms, long):
         some = min(long, terms - k)
         for i in range(0, rows, high):
-            height, factor = min(high, rows - i), _part(a, i, k)
+            height, factor = min(high, rows - i), _onward(a, i, k)
             if copies_a:
                 _copy(factor, height, some, left)
                 factor = _matrix(left)
             for j in range(0, columns, width):
-                wide, other = min(width, columns - j), _part(b, j, k)
+                wide, other = min(width, columns - j), _onward(b, j, k)
                 if copies_b:
                     _copy(other, wide, some, right)
                     other = _matrix(right)
-                _tiles(keep, add, factor, apart, other, _part(out, i, j), height, wide, some)
+                _tiles(keep, add, factor, apart, other, _onward(out, i, j), height, wide, some)
         keep = out.dtype.type(1)
 
 
@@ -1528,7 +1528,7 @@ def _matrix(_: Any, panels: Any) -> Any:
 
 
 @intrinsic(prefer_literal=False)
-def _part(_: Any, x: Any, i: Any, k: Any) -> Any:
+def _onward(_: Any, x: Any, i: Any, k: Any) -> Any:
     """A matrix from row i and column k on."""
     kind = types.Array(x.dtype, 2, "A")
 
