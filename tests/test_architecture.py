@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from codegen.elementary import PRODUCTS
+from codegen.elementary import SOURCE as ELEMENTARY
 
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {  # whose imports each package must not contain
@@ -64,6 +69,17 @@ def test_imports_run_one_way(package: str) -> None:
 def test_generated_modules_import_numpy_and_numba_alone() -> None:
     found = {name(p): set(imported(tree(p))) - ALLOWED_IN_GENERATED for p in SOURCE if name(p).startswith("generated/")}
     assert {path: bad for path, bad in found.items() if bad} == {}
+
+
+def test_the_parts_of_a_module_have_names_of_their_own() -> None:
+    """Any two templates or copied functions may meet in one module, but for those of which a module takes one."""
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    copied = [PRODUCTS, ELEMENTARY]
+    for path in [*(ROOT / "codegen/templates").glob("*.j2"), *copied]:
+        for defined in sorted(set(re.findall(r"^(?:def|class) (\w+)", path.read_text(), re.MULTILINE))):
+            homes[defined].append(re.sub("_(reals|tokens|labels)[.]", ".", path.name))
+    alternatives = {"_examples": ["examples.py.j2"] * 2, "_targets": ["targets.py.j2"] * 2}
+    assert {defined: found for defined, found in homes.items() if len(found) > 1} == alternatives
 
 
 def test_nothing_evaluates_text_as_code() -> None:
