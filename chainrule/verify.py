@@ -18,6 +18,7 @@ import numpy.typing as npt
 import derive
 from chainrule.accuracy import Accuracy, accuracy
 from chainrule.kinks import Kinks, kinks
+from chainrule.lost import longer, lost
 from chainrule.module import Array, Module, arrays, built
 from chainrule.products import ProductRow, motion, product_rows
 from chainrule.progress import Report, silent
@@ -33,7 +34,8 @@ from derive.program import Program
 STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
 DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these
 NAIVE = 1e-12  # allowed between a gradient and the plain evaluation of its equations
-LOST = 10  # times what the plain evaluation in float64 differs from one in longer numbers, allowed beside that
+LOST = 10  # times what the plain evaluation in float64 differs from one in longer numbers, allowed beside that,
+SLIGHT = 1e-4  # where the gradient is this close to it
 ORDER = 0.05  # allowed between the order of the Taylor remainder and 2
 MOST_PROBES = 2000  # entries of one parameter that finite differences are taken for
 MOST_STRADDLED = 100  # entries of one parameter that may straddle a kink
@@ -128,8 +130,8 @@ def verify_at(
     expected = _gradients(forward, plain)
     scale = largest(expected.values())
     naive = NAIVE
-    if _distance(gradient, expected) > NAIVE * scale:  # where the equations as they stand lose digits, the module may lose others
-        naive += LOST * _distance(expected, _gradients(forward, evaluate(derivation.mathematical, _long(given)))) / scale
+    if NAIVE < _distance(gradient, expected) / scale < SLIGHT:  # where the equations as they stand lose digits, the module may lose others
+        naive += LOST * lost(derivation.mathematical, given, [gradient_of(t).name for t in forward.parameters]) / scale
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
     branches = kinks(forward)
     probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding, naive)
@@ -153,11 +155,6 @@ def _distance(found: Mapping[str, Array], other: Mapping[str, Array]) -> float:
     """The largest difference of two entries; infinity where one is NaN."""
     worst = float(np.max([np.abs(found[name] - values).max() for name, values in other.items()]))
     return worst if math.isfinite(worst) else math.inf
-
-
-def _long(given: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """The values in the longest floating point numbers of the machine."""
-    return {name: a.astype(np.longdouble) if a.dtype.kind == "f" else a for name, a in given.items()}
 
 
 def _prediction(inference: Program, module: Module, at: Sample) -> float:
@@ -253,4 +250,4 @@ class _Probe:
     def _long_loss(self, at: Sample) -> np.longdouble:
         """The loss by plain evaluation in the longest floating point numbers of the machine."""
         program = self.kinks.program
-        return np.asarray(evaluate(program, _long(at.given(program)))[program.outputs[-1].name], dtype=np.longdouble).reshape(1)[0]
+        return np.asarray(evaluate(program, longer(at.given(program)))[program.outputs[-1].name], dtype=np.longdouble).reshape(1)[0]
