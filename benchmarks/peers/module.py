@@ -18,7 +18,9 @@ class Module:
     def __init__(self, problem: Problem, module: ModuleType | None = None) -> None:
         self.module: Any = module or codegen.build(network(problem.workload))
         optimizer = {"sgd": self.module.SGD, "adam": self.module.Adam}[problem.workload.optimizer]()
-        self.start: Any = self.module.Parameters(*problem.parameters)
+        self.start: Any = self.module.init(dtype=problem.dtype)  # views of one vector, as `train` gives them too
+        for array, values in zip(self.start, problem.parameters, strict=True):
+            array[...] = values
         self.now = self.start
         self.X = problem.X.reshape(-1, problem.X.shape[-1])
         self.Y = problem.Y.reshape(len(self.X), *problem.Y.shape[2:])
