@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 import derive
+from chainrule import lost
 from chainrule.accuracy import Accuracy, accuracy
 from chainrule.kinks import Kinks, kinks
-from chainrule.lost import longer, lost
 from chainrule.module import Array, Module, arrays, built
 from chainrule.products import ProductRow, motion, product_rows
 from chainrule.progress import Report, silent
@@ -34,8 +34,7 @@ from derive.program import Program
 STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of a central difference balance
 DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these
 NAIVE = 1e-12  # allowed between a gradient and the plain evaluation of its equations
-LOST = 10  # times what the plain evaluation in float64 differs from one in longer numbers, allowed beside that,
-SLIGHT = 1e-4  # where the gradient is this close to it
+SLIGHT = 1e-4  # a difference up to which it may be the plain evaluation that has lost digits
 ORDER = 0.05  # allowed between the order of the Taylor remainder and 2
 MOST_PROBES = 2000  # entries of one parameter that finite differences are taken for
 MOST_STRADDLED = 100  # entries of one parameter that may straddle a kink
@@ -130,8 +129,8 @@ def verify_at(
     expected = _gradients(forward, plain)
     scale = largest(expected.values())
     naive = NAIVE
-    if NAIVE < _distance(gradient, expected) / scale < SLIGHT:  # where the equations as they stand lose digits, the module may lose others
-        naive += LOST * lost(derivation.mathematical, given, [gradient_of(t).name for t in forward.parameters]) / scale
+    if NAIVE < _distance(gradient, expected) / scale < SLIGHT:
+        naive += lost.allowed(derivation.mathematical, given, [gradient_of(t).name for t in forward.parameters]) / scale
     rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
     branches = kinks(forward)
     probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding, naive)
@@ -250,4 +249,4 @@ class _Probe:
     def _long_loss(self, at: Sample) -> np.longdouble:
         """The loss by plain evaluation in the longest floating point numbers of the machine."""
         program = self.kinks.program
-        return np.asarray(evaluate(program, longer(at.given(program)))[program.outputs[-1].name], dtype=np.longdouble).reshape(1)[0]
+        return np.asarray(evaluate(program, lost.longer(at.given(program)))[program.outputs[-1].name], dtype=np.longdouble).reshape(1)[0]
