@@ -39,6 +39,7 @@ THREADS = (
     "that is 1, forked processes and several threads of Python may call at the same time. Where it is more, Numba with OpenMP ends a "
     "process that was forked after such a call, and Numba with its own scheduler one that calls from two threads."
 )
+VIEWS = "What init and train give is one vector in several views, and taken as it is. Parameters of other arrays are copied at every call."
 JOINED = 2**19  # numbers from which on parameters are joined by NumPy alone, which asks for large pages of memory
 SHARED = 1500  # numbers for each array from which on it takes longer to copy parameters than to see that they are views of one vector
 LINE = 64  # bytes of a line of the cache, and of the longest vectors
@@ -67,7 +68,6 @@ def _shown(module: Module) -> dict[str, object]:
     """What the template shows."""
     every = [line for k in module.kernels.values() for line in k.lines]
     X, y, *weights = (d.rows for d in module.data)
-    shares = module.stored.size >= SHARED * len(module.stored.views)
     return {
         "about": module.about,
         "notes": _notes(module),
@@ -85,10 +85,10 @@ def _shown(module: Module) -> dict[str, object]:
         "unpacked": _unpacked(len(module.stored.views)),
         "joined": len(module.stored.views) <= LISTED and module.stored.size < JOINED,
         "arrays": "".join(f"a{k}: Array, " for k in range(len(module.stored.views))),
-        "shares": shares,
+        "shares": _shares(module),
         "aligned": module.aligned,
         "line": LINE,
-        "empty": "_empty" if module.aligned and shares else "np.empty",
+        "empty": "_empty" if module.aligned and _shares(module) else "np.empty",
         "start": _start(module),
         "newton": module.newton,
         "derivatives": module.products.shown(),
@@ -131,9 +131,14 @@ def _tiles(module: Module) -> Mapping[str, int]:
     return {"fewest": FEWEST, "log2_threaded": threaded}
 
 
+def _shares(module: Module) -> bool:
+    """Whether functions take parameters that are views of one vector as that vector."""
+    return module.stored.size >= SHARED * len(module.stored.views)
+
+
 def _notes(module: Module) -> str:
-    """What is to be known of products, of random data and of running statistics."""
-    notes: list[str] = []
+    """What is to be known of parameters, of products, of random data, of running statistics and of threads."""
+    notes = [VIEWS] if _shares(module) else []
     if "hvp" in module.kernels:
         newton = "; newton minimises the loss with them" if module.newton else ""
         notes.append(f"hessian_vector_product gives products of the Hessian of the loss and a vector{newton}.")

@@ -10,7 +10,7 @@ import pytest
 
 from codegen.about import About
 from codegen.data import SUMS
-from codegen.render import module_text
+from codegen.render import VIEWS, module_text
 from derive import differentiate
 from derive.formulas.losses import Target
 from tests import handmade_modules as hand
@@ -216,7 +216,10 @@ def test_parameters_that_are_views_of_one_vector_are_not_copied() -> None:
     assert not taken_in_place(m, m._unpack(np.zeros((1, theta.size))[0]))
     p[0].base.flags.writeable = False  # kernels are compiled for arrays that may be written to
     assert not taken_in_place(m, p)
-    assert "_shared" not in vars(interpreted(network(2, [(3, "relu")], "mean_squared_error")))
+    small = interpreted(network(2, [(3, "relu")], "mean_squared_error"))
+    assert "_shared" not in vars(small)
+    assert VIEWS in " ".join(m.__doc__.split())
+    assert VIEWS not in " ".join(small.__doc__.split())
 
 
 def test_many_large_parameters_are_seen_in_their_vector() -> None:
