@@ -15,7 +15,7 @@ import stat
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -51,10 +51,10 @@ def load_module(name: str, text: str) -> ModuleType:
         return imported(name, text, f"<{name}>")
     module = imported(name, text, str(path))
     try:
-        for value in vars(module).values():
-            if isinstance(value, CPUDispatcher):
-                # `enable_caching` would do, but its cache raises when a file in it is damaged or the disk is full
-                value._cache = _cache(value, path)  # pyright: ignore[reportPrivateUsage]
+        functions = {key: value for key, value in vars(module).items() if isinstance(value, CPUDispatcher)}
+        for function in functions.values():
+            # `enable_caching` would do, but its cache raises when a file in it is damaged or the disk is full
+            function._cache = _cache(function, path, functions)  # pyright: ignore[reportPrivateUsage]
     except (OSError, RuntimeError) as error:  # Numba's own, where it cannot write into the folder
         _warn(f"cannot keep compiled functions of {name}: {error}")
     return module
@@ -169,9 +169,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _cache(function: CPUDispatcher, path: Path) -> _Cache:
-    """The cache of a module's function. Raises RuntimeError where Numba would keep it in another folder than the module's."""
-    cache = _Cache(function.py_func)
+def _cache(function: CPUDispatcher, path: Path, functions: Mapping[str, CPUDispatcher]) -> _Cache:
+    """The cache of one of a module's functions. Raises RuntimeError where Numba would keep it in another folder than the module's."""
+    cache = _Cache(function, functions)
     if Path(cache.cache_path) != _compiled(path.parent):
         raise RuntimeError(f"Numba would keep them in {cache.cache_path} (NUMBA_CACHE_LOCATOR_CLASSES is set)")
     return cache
@@ -181,6 +181,34 @@ class _BesideTheModule(CompileResultCacheImpl):
     """Keeps compiled functions in the module's own folder alone: NUMBA_CACHE_DIR may name one that others can write to."""
 
     _locator_classes: ClassVar[list[type]] = [InTreeCacheLocator]
+    functions: Mapping[str, CPUDispatcher]  # of the module, by name
+
+    def reduce(self, cres: Any) -> tuple[object, object]:
+        """What is kept: the functions of the module that the compiled one calls, by name and types, and what Numba keeps.
+
+        What has become a part of its caller is not called, but may need threads that are started where it is read.
+        """
+        linked = {id(library) for library in cres.library._linking_libraries}
+        held = {function.name for function in cres.library._final_module.functions}
+        called = [
+            (name, signature)
+            for name, function in self.functions.items()
+            for signature, each in function.overloads.items()
+            if each.library is not cres.library
+            and (each.fndesc.llvm_func_name in held or (each.reload_init and id(each.library) in linked))
+        ]
+        return called, super().reduce(cres)
+
+    def rebuild(self, target_context: object, payload: Any) -> object:
+        """The compiled function, after those that it calls.
+
+        It holds copies of them that were compiled along with it, whose last bits may be others. Where a function was there before, the
+        copy is not used: so it was when all of them were compiled, and so it must be when they are read, or training would have other bits.
+        """
+        called, kept = payload
+        for name, signature in called:
+            self.functions[name].compile(signature)
+        return super().rebuild(target_context, kept)
 
 
 class _Cache(FunctionCache):
@@ -188,18 +216,17 @@ class _Cache(FunctionCache):
 
     _impl_class = _BesideTheModule
 
+    def __init__(self, function: CPUDispatcher, functions: Mapping[str, CPUDispatcher]) -> None:
+        super().__init__(function.py_func)
+        self._impl.functions = functions
+
     def load_overload(self, sig: object, target_context: object) -> object:
         try:
-            found: Any = super().load_overload(sig, target_context)
-            if found is not None:
-                # Numba starts its threads before it reads a function with a loop over `prange`; one that is compiled to call what was read
-                # must start them too when it is read in its turn (otherwise it jumps to address 0), which Numba forgets.
-                found.library._reload_init.update(found.reload_init)
+            return super().load_overload(sig, target_context)
         except Exception as error:  # a damaged pickle may raise anything
             _warn(f"cannot read compiled functions in {cache_folder()}: {type(error).__name__}: {error}")
             self._forget()
             return None
-        return found
 
     def save_overload(self, sig: object, data: object) -> None:
         try:

@@ -21,7 +21,7 @@ from codegen.layout import NotInBlocksError
 from codegen.loops import MatrixProduct, leaves
 from codegen.parameters import Stored
 from codegen.planned import WHOLE, Planned, in_blocks, predicting, ranges
-from codegen.products import threaded_from
+from codegen.products import threaded_from, tiled_from
 from codegen.schedule import Range, kernel, run_time_axis
 from codegen.training import Argument, Taken, arguments
 from codegen.views import Size, size_text
@@ -245,6 +245,13 @@ class Module:
     def product_threads(self) -> bool:
         """Whether several threads pay for a product of matrices."""
         return any(threaded_from(product) is not None for product in self._matrix_products)
+
+    @property
+    def tiles(self) -> bool:
+        """Whether any product of matrices is computed in tiles."""
+        blocks = [p.kernel for p in self.planned.values() if isinstance(p.kernel, BlockKernel)]
+        others = [leaf for k in blocks for s in (*k.before, *k.after) for leaf in leaves(s) if isinstance(leaf, MatrixProduct)]
+        return any(tiled_from(product) is not None for product in (*self._matrix_products, *others))
 
     @property
     def aligned(self) -> bool:

@@ -93,7 +93,7 @@ def calls(product: MatrixProduct, left: str, right: str, out: str) -> Iterator[t
             yield f"{examples} <= {LOOPED}", f"_descend(keep, add, {left.removesuffix('.T')}, {right}, {out})"
         yield "", f"{ADD_PRODUCT}(keep, add, {left}, {right}, {out})"
         return
-    yield "", f"{'np.dot' if tiled_from(product) is None else PRODUCT}({left}, {right}, {out})"
+    yield "", f"{PRODUCT}({left}, {right}, {out})"
 
 
 def known_extents(product: MatrixProduct) -> tuple[int, ...]:

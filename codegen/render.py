@@ -104,8 +104,7 @@ def _shown(module: Module) -> dict[str, object]:
         "descent": module.descent,
         "adds": any(f" {FREE['sum']}(" in line for line in every),
         "multiplies": any(f" {FREE['product']}(" in line for line in every),
-        "blas": any("np.dot(" in line or f"{PRODUCT}(" in line for line in every),
-        "tiles": _tiles(module) if any(f"{PRODUCT}(" in line for line in every) else None,
+        "products": _tiles(module) if any(f"{PRODUCT}(" in line for line in every) else None,
         "adds_products": any(f"{ADD_PRODUCT}(" in line for line in every),
         "weight": "weighed" if module.weighed else "sum" if module.weight == 1 else "examples",
         "fewest": module.fewest,
@@ -126,9 +125,9 @@ def _shown(module: Module) -> dict[str, object]:
 
 
 def _tiles(module: Module) -> Mapping[str, int]:
-    """Which products are computed in tiles; log2_threaded is 0 where one thread computes them all."""
+    """From how many rows and columns on products are computed in tiles; fewest is 0 where none is, log2_threaded where one thread does."""
     threaded = THREADED.bit_length() - 1 if module.product_threads else 0
-    return {"fewest": FEWEST, "log2_threaded": threaded}
+    return {"fewest": FEWEST if module.tiles else 0, "log2_threaded": threaded}
 
 
 def _shares(module: Module) -> bool:

@@ -891,8 +891,8 @@ def train(
     """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
 
     Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
-    several calls continue one another. The same seed gives the same bits, for the same number of BLAS threads. The last
-    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    several calls continue one another. The same seed gives the same bits. The last batch of an epoch may be
+    smaller. The loss of an epoch is the mean over its examples,
     each taken before the step that used it. Results below the normal numbers of the type (1.2e-38 in float32, 2.2e-308 in float64) are
     zero in training, where the processor is of the x86 family: it takes up to a hundred times longer over them.
     Ctrl-C, like any signal whose handler raises, ends training, and what it has learned is lost.
@@ -1356,7 +1356,7 @@ def _compiled_heed_signals(context: Any, builder: Any, *_: Any) -> Any:  # pyrig
     return context.get_dummy_value()
 
 
-# -- products of matrices in tiles: faster than BLAS, with the same bits for any number of threads
+# -- products of matrices, with the same bits for any number of threads
 
 _LINE = 128  # bytes of a row of a tile and of a line of a panel: two vectors of 512 bits, four of 256
 _TERMS = 160  # of the sums, that a tile adds up before it is stored: the lines of a panel
@@ -1364,6 +1364,7 @@ _PANELS = 8  # that hold the left factor's rows, 164 KB on the stack; of rows th
 _FAR = 2048  # bytes between what a tile reads one after the other, from which on so much lies in more pages than a processor keeps at hand
 _USES = 4  # tiles that read a part of a factor, from which on it pays to copy it
 _MANY = 128  # terms from which on it pays to have the processor load what a tile is added to while its sums are computed
+_ALONE = 2**18  # multiplications up to which OpenBLAS takes one thread
 
 
 def _product(a: Array, b: Array, out: Array) -> None:
@@ -1408,6 +1409,22 @@ def _multiply(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
         _by_blas(keep, add, a, b, out)
     else:
         _in_tiles(keep, add, a, b, out)
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _by_blas(keep: Real, add: Real, a: Array, b: Array, out: Array) -> None:
+    """out <- keep out + add a b, in parts so small that BLAS takes one thread: the order of the sums would depend on how many there are."""
+    (rows, columns), terms = out.shape, a.shape[1]
+    if rows * columns * terms <= _ALONE:
+        _call_blas(keep, add, a, b, out)
+    elif rows < columns:
+        some = max(_ALONE // (rows * terms), 1)
+        for j in range(0, columns, some):
+            _call_blas(keep, add, a, b[:, j : j + some], out[:, j : j + some])
+    else:
+        some = max(_ALONE // (columns * terms), 1)
+        for i in range(0, rows, some):
+            _call_blas(keep, add, a[i : i + some], b, out[i : i + some])
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -1467,7 +1484,7 @@ def _copy(x: Array, rows: int, columns: int, panels: Array) -> None:
 
 
 @intrinsic(prefer_literal=False)
-def _by_blas(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
+def _call_blas(_: Any, keep: Any, add: Any, a: Any, b: Any, out: Any) -> Any:
     """The function behind Numba's np.dot. It takes matrices whose columns lie along memory: out.T <- keep out.T + add b.T a.T."""
 
     def build(context: Any, builder: Any, _: Any, values: Any) -> Any:
@@ -1494,6 +1511,14 @@ def _order(builder: Any, item: Any, strides: Any, shape: Any) -> tuple[Any, Any]
     least = builder.select(along, shape[1], shape[0])
     letter = builder.select(along, cgutils.int8_t(ord("n")), cgutils.int8_t(ord("t")))
     return letter, builder.select(builder.icmp_signed("<", apart, least), least, apart)
+
+
+def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) -> tuple[Any, Any, Any]:
+    """Where an entry of a matrix lies, and the matrix's strides and extents."""
+    held = make_array(kind)(context, builder, array)
+    strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
+    place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
+    return cgutils.pointer_add(builder, held.data, place), strides, shape
 
 
 @intrinsic(prefer_literal=True)
@@ -1676,14 +1701,6 @@ def _lanes(builder: Any, vector: Any, columns: Any) -> tuple[Any, Any]:
         return builder.call(function, [x, place, cgutils.int32_t(align), mask])
 
     return load, store
-
-
-def _entry(context: Any, builder: Any, kind: Any, array: Any, i: Any, j: Any) -> tuple[Any, Any, Any]:
-    """Where an entry of a matrix lies, and the matrix's strides and extents."""
-    held = make_array(kind)(context, builder, array)
-    strides, shape = (cgutils.unpack_tuple(builder, numbers) for numbers in (held.strides, held.shape))
-    place = builder.add(builder.mul(i, strides[0]), builder.mul(j, strides[1]))
-    return cgutils.pointer_add(builder, held.data, place), strides, shape
 
 
 def _place(context: Any, builder: Any, kind: Any, panels: Any, i: Any, k: Any) -> Any:

@@ -812,8 +812,8 @@ def train(
     """New parameters after `epochs` passes over the examples in batches, and the loss of each epoch; p stays as it is.
 
     Every epoch visits the examples in a new random order (in their own order without `shuffle`); a Generator in place of a seed lets
-    several calls continue one another. The same seed gives the same bits. The last
-    batch of an epoch may be smaller. The loss of an epoch is the mean over its examples,
+    several calls continue one another. The same seed gives the same bits. The last batch of an epoch may be
+    smaller. The loss of an epoch is the mean over its examples,
     each taken before the step that used it. Results below the normal numbers of the type (1.2e-38 in float32, 2.2e-308 in float64) are
     zero in training, where the processor is of the x86 family: it takes up to a hundred times longer over them.
     Ctrl-C, like any signal whose handler raises, ends training, and what it has learned is lost.

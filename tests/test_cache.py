@@ -175,6 +175,30 @@ def test_a_function_that_was_compiled_around_a_cached_loop_by_threads_starts_the
     assert results == ["200.0", "400.0", "400.0"]
 
 
+TRAINED = """
+import hashlib
+import numpy as np
+import codegen
+from tests.modules import network
+module = codegen.build(network(300, [(64, "tanh"), (64, "tanh"), (3, "identity")], "softmax_cross_entropy"))
+X = np.random.default_rng(0).standard_normal((64, 300))
+p, losses = module.train(module.init(), X, np.arange(64) % 3, epochs=1, batch_size=7, learning_rate=0.1)
+print(sum(module._train.stats.cache_hits.values()), hashlib.sha256(np.concatenate([a.ravel() for a in p]).tobytes()).hexdigest())
+"""
+
+
+def test_what_was_compiled_and_what_is_read_give_the_same_bits(home: Path) -> None:
+    """Of this network they did not while the functions that `_train` calls were those that had been compiled along with it."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home.parent)}
+    runs = [
+        subprocess.run([sys.executable, "-c", TRAINED], cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    (compiled, bits), (read, again) = (run.split() for run in runs)
+    assert (compiled, read) == ("0", "1")
+    assert bits == again
+
+
 def test_the_text_is_the_same_under_every_hash_seed() -> None:
     program = "from tests.test_schedule import NETS; from tests.modules import text_of; print(*map(text_of, NETS.values()))"
     texts = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
 import itertools
 import mmap
 import os
@@ -138,6 +139,33 @@ def test_products_that_are_left_to_blas(types: Any) -> None:
                     assert np.array_equal(found, 3 + 2 * (a @ b)), (form, rows, columns, terms)
 
 
+def digest_of_few_rows_and_columns() -> str:
+    rng, found = np.random.default_rng(0), hashlib.sha256()
+    for rows, columns, terms in ((3, 512, 784), (512, 5, 784), (1, 3000, 784), (7, 40, 20000)):
+        a, b = rng.standard_normal((rows, terms)), rng.standard_normal((terms, columns))
+        out = product("right", a, b, np.zeros((rows, columns)), by="_multiply")
+        np.testing.assert_allclose(out, a @ b, atol=1e-10)
+        found.update(out.tobytes())
+    return found.hexdigest()
+
+
+def test_the_number_of_blas_threads_changes_no_bit() -> None:
+    """OpenBLAS divides these products among threads where it is given them whole."""
+    code = "import tests.test_own_products as t; print(t.digest_of_few_rows_and_columns())"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
 @pytest.mark.parametrize("features", ["+avx,+avx2,+fma", ""])
 def test_on_processors_with_shorter_vectors(features: str) -> None:
     """Compiled for them, in a process of its own: Numba reads these variables when it is imported."""
@@ -242,6 +270,7 @@ def test_where_they_are_chosen(convention: str, factors: str) -> None:
 
 def test_what_is_always_small_is_for_blas() -> None:
     few = network(300, [(FEWEST - 1, "tanh"), (3, "identity")], "softmax_cross_entropy")
-    assert "np.dot(X, W1.T, A1)" in text_of(few)
-    assert "_product(" not in text_of(few)
+    assert "_product(X, W1.T, A1)" in text_of(few)
+    assert "_by_blas(" not in text_of(few)  # nor anything of tiles: `_multiply` itself calls BLAS
+    assert "_in_tiles(" not in text_of(few)
     assert FEWEST * 300 > PRODUCT_EXTENTS

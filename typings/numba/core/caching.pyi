@@ -1,13 +1,16 @@
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 class InTreeCacheLocator: ...
 
 class CompileResultCacheImpl:
     _locator_classes: ClassVar[list[type]]
+    def reduce(self, cres: Any) -> object: ...
+    def rebuild(self, target_context: object, payload: Any) -> object: ...
 
 class FunctionCache:
     _impl_class: ClassVar[type[CompileResultCacheImpl]]
+    _impl: Any
     @property
     def cache_path(self) -> str: ...
     def __init__(self, py_func: Callable[..., object]) -> None: ...
