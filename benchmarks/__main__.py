@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import machine, report, workloads
 from benchmarks.peers import PEERS
 from benchmarks.process import ROOT
-from benchmarks.results import Results, resumed
+from benchmarks.results import Results, read, resumed
 from benchmarks.session import Chosen, Session
 
 PARTS = ("limits", "calls", "steady", "starts", "made")
@@ -34,10 +34,12 @@ def main() -> None:
         options.only, options.batches, options.types, options.threads, options.peers, options.parts or PARTS, options.quick, options.ours
     )
     figures = output.with_suffix(".json")
+    if options.report:
+        report.write(read(figures.read_text(encoding="utf-8")), output)
+        return
     results = resumed(figures, machine.machine(), machine.versions(options.ours))
     try:
-        if not options.report:
-            _measure(chosen, results, figures)
+        _measure(chosen, results, figures)
     finally:  # what was measured before an interruption is shown too
         report.write(results, output)
         print(f"written: {output}", file=sys.stderr)
