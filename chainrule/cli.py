@@ -212,7 +212,7 @@ def train_command(
     spec: options.Spec,
     data: Annotated[DataName, typer.Option(help="The data set; a third of it is held out.")],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = Settings.epochs,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples in one step.")] = Settings.batch_size,
+    batch_size: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Examples in one step.")] = Settings.batch_size,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="The step's length, relative to the gradient.")] = Settings.learning_rate,
     seed: options.Seed = Settings.seed,
     dtype: Annotated[DType, typer.Option(help="The type of the numbers.")] = Settings.dtype,

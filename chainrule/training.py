@@ -60,19 +60,20 @@ def train(network: Network, data: DataSet, settings: Settings, report: Report = 
     report(f"compiling {network.name}")
     module = built(network)
     p = module.init(settings.seed, settings.dtype)
-    _epoch(module, p, data, settings, np.random.default_rng(0))  # compiles, so that compilation is not timed; p stays as it is
+    _epoch(module, p, data, settings, np.random.default_rng(0))  # compiles, which is not timed; p stays as it is
     random = np.random.default_rng(settings.seed)  # one stream for all epochs
     losses: list[float] = []
     accuracies: list[float] = []
-    start = time.perf_counter()
+    seconds = 0.0
     for epoch in range(settings.epochs):
+        start = time.perf_counter()
         p, loss = _epoch(module, p, data, settings, random)
+        seconds += time.perf_counter() - start
         losses.append(loss)
         accuracies.append(accuracy(module, p, data.held_out_X, data.held_out_y))
         report(f"training {network.name}: loss {losses[-1]:.4f}, accuracy {accuracies[-1]:.1%}", epoch + 1, settings.epochs)
         if not np.isfinite(loss):
             break
-    seconds = time.perf_counter() - start
     return Training(network.name, data.name, settings, len(data.X), len(data.held_out_X), tuple(losses), tuple(accuracies), seconds)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from derive.index import Axis, Entry, Index, Tensor
+from derive.program import Program, ProgramError
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,13 @@ GRADIENT = Family("d")
 def gradient_of(tensor: Tensor) -> Tensor:
     """The tensor that holds dL/d(tensor): same axes, name with a d in front."""
     return GRADIENT.of(tensor)
+
+
+def check_names(program: Program) -> None:
+    """Raise ProgramError where a tensor has the name of another one's gradient."""
+    every = [*program.given, *(equation.tensor for equation in program.equations)]
+    names = {tensor.name: tensor for tensor in every}
+    for tensor in every:
+        name = gradient_of(tensor).name
+        if name in names:
+            raise ProgramError(f"{program.name}: {name} is the gradient of {tensor.name}, and the name of another tensor")

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, PlainVal
 
 from derive import toml
 from derive.choices import OWN, activation_schema
+from derive.family import check_names
 from derive.graph import INPUT, Graph, graph
 from derive.layer_spec import Layer
 from derive.loss_spec import LOSS_KINDS, Loss, Penalty, check_lists, check_penalties, hints
@@ -154,8 +155,12 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         if size > MAX_PARAMETERS:
             raise wrong(f"found {size} parameters in all", f"at most {MAX_PARAMETERS}", "layers")
         check_lists(self.loss, self.outputs)
-        if self.penalties or any(OWN in (layer.kind, layer.activation.kind) for layer in self.layers):
-            program = self.program()  # formulas of the user's own may not fit what they read
+        if self.penalties or self.loss.kind == OWN or any(OWN in (layer.kind, layer.activation.kind) for layer in self.layers):
+            try:
+                program = self.program()  # formulas of the user's own may not fit what they read, or use its names
+                check_names(program)
+            except ProgramError as error:
+                raise wrong(f"found formulas that do not fit: {error}", "other names for what they learn, read or compute") from None
             check_penalties(self.penalties, [tensor.name for tensor in program.parameters])
         return self
 

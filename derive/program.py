@@ -184,9 +184,10 @@ def needed(equations: Sequence[Equation], outputs: Sequence[Tensor]) -> tuple[Eq
 
 def check(program: Program) -> None:
     """Raise ProgramError unless every equation can be computed from what stands before it."""
-    known = {t.name: t for t in program.given}
-    if len(known) != len(program.given):
-        raise ProgramError(f"{program.name}: two given tensors share a name")
+    known: dict[str, Tensor] = {}
+    for tensor in program.given:
+        if known.setdefault(tensor.name, tensor) is not tensor:
+            raise ProgramError(f"{program.name}: two given tensors share the name {tensor.name}")
     for equation in program.equations:
         _check_equation(program.name, equation, known)
         known[equation.tensor.name] = equation.tensor

@@ -112,6 +112,8 @@ class Letters:
         """The axes that letters stand for."""
         found: list[Dimension] = []
         for letter in letters:
+            if letter not in (OTHERS, "n", *self.known):
+                raise wrong(f"no tensor that it reads has its axis {letter}", f"the extent of that, such as axes = {{ {letter} = 3 }}")
             found += self.others or () if letter == OTHERS else [self.batch if letter == "n" else self.known[letter]]
         return tuple(found)
 

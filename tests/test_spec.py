@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -162,6 +163,25 @@ def test_a_wrong_only_layer_is_one_mistake() -> None:
     with pytest.raises(derive.SpecError) as caught:
         derive.Network(name="one", inputs=1, loss="mean_squared_error", layers=[{"kind": "dense", "units": 0}])
     assert [p.key for p in caught.value.problems] == ["layers[0].units"]
+
+
+DENSE: dict[str, object] = {"kind": "dense", "units": 2}
+MAPPED: dict[str, object] = {"kind": "formula", "formula": "Y[n,j] = sum(k, X[n,k] * W[j,k])", "learned": {"W[j,k]": "weight"}}
+CLASHES: dict[str, tuple[list[dict[str, object]], object, str]] = {
+    "a bias": ([{**DENSE, "activation": {"formula": "a * x + b", "learned": {"a": 1.0, "b": 0.5}}}], "l1", "share the name b1"),
+    "a weight": ([DENSE], {"formula": "W1 * (prediction - target) ** 2", "learned": {"W1": 0.5}}, "share the name W1"),
+    "the loss": ([DENSE], {"formula": "L * (prediction - target) ** 2", "learned": {"L": 0.5}}, "for L: the tensor is defined twice"),
+    "a gradient": ([{**DENSE, "activation": {"formula": "dA * x", "learned": {"dA": 1.0}}}, DENSE], "l1", "dA1 is the gradient of A1"),
+    "no extent": ([MAPPED], "l1", r"layers\[0\]: no tensor that it reads has its axis j; .* axes = { j = 3 }"),
+}
+
+
+@pytest.mark.parametrize("case", CLASHES)
+def test_formulas_of_the_users_own_that_do_not_fit(case: str) -> None:
+    layers, loss, message = CLASHES[case]
+    fields: dict[str, Any] = {"name": "own", "inputs": 2, "layers": layers, "loss": loss}
+    with pytest.raises(derive.SpecError, match=message):
+        derive.Network(**fields)
 
 
 def test_too_many_layers() -> None:
