@@ -162,6 +162,18 @@ def test_an_activation_with_learned_numbers() -> None:
     assert float(interpreted(tested).init(0).a1) == 0.25
 
 
+def test_gradients_are_numbers_as_far_as_values_are() -> None:
+    """The derivative of sinh is half of (1 + exp(2u)) exp(-u), computed as it stands infinity or none above u = 355."""
+    own = {"formula": "sinh(c * x)", "learned": {"c": 0.5}}
+    module = interpreted(network({"formula": "prediction - target"}, {**DENSE, "activation": own}))
+    X, Y = np.array([[1400.0, 0, 0], [-1400.0, 0, 0], [2.0, 0, 0]]), np.zeros((3, 2))
+    p = module.init(0)._replace(W1=np.eye(2, 3), b1=np.zeros(2))
+    value, gradient = module.gradients(p, X, Y)
+    slopes = np.cosh(X[:, 0] / 2) / 2 / Y.size
+    np.testing.assert_allclose(value, np.sinh(1.0) / 6, rtol=1e-13)
+    np.testing.assert_allclose(gradient.b1[0], slopes.sum(), rtol=1e-13)
+
+
 def test_ignored_labels_count_nothing() -> None:
     """Their examples change neither the loss nor a gradient, whether the label is a class or not."""
     X, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 1, 1, 0])

@@ -117,6 +117,17 @@ CASES: dict[str, tuple[Expr, Expr, list[str]]] = {
         ["softplus form"],
     ),
     "a product of exponentials": (exp(x) * exp(-y) * y, y * exp(x - y), ["one exponential"]),
+    "an exponential beside a sum with its inverse": (
+        y * exp(-x) * (1 + exp(2 * x)),
+        y * (exp(-x) + exp(x)),
+        ["exponentials inside of a sum"],
+    ),
+    "a difference of such": (
+        y * exp(-x) * (exp(2 * x) - 1),
+        y * (Expm1(x) - Expm1(-x)),
+        ["exponentials inside of a sum", "exp(x) - 1"],
+    ),
+    "exponentials that grow together": (exp(x) * (2 + exp(2 * x)), exp(x) * (2 + exp(2 * x)), []),
     "log of a written sum": (
         log(exp(x) + 3 * exp(2 * y) + 2),
         LARGEST + log(exp(x - LARGEST) + 3 * exp(2 * y - LARGEST) + 2 * exp(-LARGEST)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Basic, Expr
 
-from derive.algebra import cancel
+from derive.algebra import cancel, multiple
 from derive.functions import Expm1, Sigmoid
 from derive.index import Binder, Entry, inline, rewrite
 from derive.stable.logarithms import Changed, Definitions
@@ -24,6 +24,27 @@ def merged(e: Expr) -> Expr:
         return sp.Mul(sp.exp(exponent), *[Sigmoid(-f.args[0]) for f in small], *others)
 
     return rewrite(e, change)
+
+
+def divided(e: Expr) -> Expr:
+    """exp(-u) (c + exp(2u)) = c exp(-u) + exp(u), and for other multiples of u: one factor is infinite long before the product is."""
+
+    def change(node: Expr) -> Expr | None:
+        exponential = next((f for f in node.args if isinstance(f, sp.exp)), None) if node.is_Mul else None
+        total = next((f for f in node.args if f.is_Add and _holds_inverse(f, exponential)), None) if exponential is not None else None
+        if exponential is None or total is None:
+            return None
+        others = [f for f in node.args if f not in (exponential, total)]
+        return sp.Mul(sp.Add(*[exponential * t for t in total.args]), *others)
+
+    return rewrite(e, change)
+
+
+def _holds_inverse(total: Expr, exponential: Expr) -> bool:
+    """Whether a term has a power of the exponential's inverse as a factor."""
+    found = [f for t in total.args for f in sp.Mul.make_args(t) if isinstance(f, sp.exp)]
+    times = [multiple(f.args[0], exponential.args[0]) for f in found]
+    return any(k is not None and k < 0 for k in times)
 
 
 def differences(e: Expr) -> Expr:

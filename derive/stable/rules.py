@@ -10,7 +10,7 @@ from sympy import Expr
 from derive.index import Entry, Tensor, tensors
 from derive.program import Floors
 from derive.stable.differences import complements, roots, squares
-from derive.stable.exponentials import comparisons, differences, merged, recomputed
+from derive.stable.exponentials import comparisons, differences, divided, merged, recomputed
 from derive.stable.floors import floored
 from derive.stable.logarithms import Changed, Definitions, log1p, of_quotients, of_sums, tanh_of_logarithms
 from derive.stable.logistic import logistic
@@ -57,5 +57,6 @@ def _rules(definitions: Definitions, floors: Floors | None) -> Iterator[Rule]:
     yield "difference of squares", alone(squares), "1 - u^2 loses digits where u is near 1 or -1"
     yield "complement", alone(complements), "1 - u loses digits where u is near 1; its own function does not"
     yield "one exponential", alone(merged), "a product of exponentials overflows where the exponential of the sum does not"
+    yield "exponentials inside of a sum", alone(divided), "a factor overflows, beside one that is rounded to 0, where no term does"
     yield "exp(x) - 1", alone(differences), "the difference loses digits near 0"
     yield "difference of roots", alone(roots), "the difference loses digits where the root is near the number"
