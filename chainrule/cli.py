@@ -41,6 +41,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def common(version: options.Version = False) -> None:
+    del version  # its callback has ended the program
+
+
 def main() -> NoReturn:
     """Run the command line and exit."""
     try:
@@ -49,8 +54,10 @@ def main() -> NoReturn:
         fail(f"{error.format_message().rstrip('.')}; see chainrule --help, or --help after a command", WRONG_INPUT)
     except SpecError as error:
         fail(str(error), WRONG_INPUT, error.problems)
-    except (InputError, ModuleError, OSError) as error:
+    except (InputError, ModuleError) as error:
         fail(str(error), WRONG_INPUT)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror or str(error), WRONG_INPUT)
     except Mismatch as error:
         fail(str(error), FAILED)
 
@@ -112,7 +119,7 @@ def derive_command(
     decimals: options.Decimals = None,
     exercise: options.Exercise = False,
     solution: options.Solution = False,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the exercise's numbers.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="The seed of the exercise's numbers; by default 0.")] = None,
     output: options.Output = None,
     as_json: options.Json = False,
 ) -> None:
@@ -122,13 +129,17 @@ def derive_command(
     """
     file = file_of(output, spec)
     wanted = None
+    if exercise and solution:
+        raise InputError("--exercise and --solution are two documents: right would be one of them, then the other, with the same --seed")
+    if seed is not None and not (exercise or solution):
+        raise InputError("--seed belongs to an exercise: right would be --exercise or --solution with it, or --numbers seed=0")
     if numbers is not None or exercise or solution:
         sheet: Sheet = "solution" if solution else "exercise" if exercise else "numbers"
-        wanted = Wanted(sheet, numbers, seed, learning_rate, decimals)
+        wanted = Wanted(sheet, numbers, seed or 0, learning_rate, decimals)
     elif learning_rate is not None or decimals is not None:
         raise InputError("--learning-rate and --decimals belong to numbers: right would be --numbers, --exercise or --solution with them")
     shown_detail = detail or ("summary" if solution else "steps")
-    request = Request(form or format_of(file), convention, examples, shown_detail, wanted, module, proved, notation, conventions)
+    request = Request(format_of(file, form), convention, examples, shown_detail, wanted, module, proved, notation, conventions)
     network = _network(spec)
     with shown(err) as report:
         made = document(network, request, file, report)

@@ -198,10 +198,17 @@ def explain(network: Network, output: Path | None, report: Report = silent) -> E
     return Explained(network.name, codegen.explanation(derive.differentiate(network.program()), network), output)
 
 
-def format_of(file: Path | None) -> FileFormat:
-    """The language that the file's ending stands for, Markdown for stdout. Raises InputError for any other ending."""
+def format_of(file: Path | None, form: FileFormat | None = None) -> FileFormat:
+    """The language that is asked for, else that of the file's ending; Markdown for stdout.
+
+    Raises InputError for an ending that stands for another language, or for none where none is asked for.
+    """
     if file is None:
-        return "markdown"
+        return form or "markdown"
+    if form is not None and FORMATS.get(file.suffix, form) != form:
+        raise InputError(f"{file} would hold {form}: right would be a name that ends otherwise, or no --format")
+    if form is not None:
+        return form
     if file.suffix not in FORMATS:
         raise InputError(f"cannot tell the language of {file}: right would be a name that ends in {', '.join(FORMATS)}, or --format")
     return FORMATS[file.suffix]

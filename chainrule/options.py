@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,14 @@ from derive.build import Examples
 from derive.documents import Detail, Gradients
 from derive.network import Convention
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chainrule {metadata.version('chainrule')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and exit.")]
 Spec = Annotated[
     str,
     typer.Argument(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import derive
 from derive import Network
-from derive.toml import MAX_BYTES
+from derive.toml import read_text
 
 STDIN, STDOUT = "-", Path("-")
 SHIPPED = Path(__file__).parent.parent / "networks"
@@ -24,7 +24,7 @@ def network_of(spec: str) -> Network:
     Raises SpecError, or InputError when there is no such file.
     """
     if spec == STDIN:
-        return derive.loads(sys.stdin.read(MAX_BYTES + 1), "<stdin>")
+        return derive.loads(read_text(sys.stdin.buffer, "<stdin>"), "<stdin>")
     path = spec_path(spec)
     try:
         return derive.load(path)

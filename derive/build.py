@@ -58,8 +58,7 @@ class _Builder:
         names = [layer.name or str(k) for k, layer in enumerate(self.network.layers, 1)]
         meaning = "classes" if self.network.loss.formula.over == "examples" else "outputs"
         self.axes = named_axes(self.graph, self.graph.values[self.graph.loss[0]].shape[-1], meaning, names)
-        learned = frozenset(f"{name}{a.layer}" for a in self.graph.applications for name in a.learned)
-        self.places = Places(self.axes[self.graph.batch], self.convention, self.examples == "single", learned)
+        self.places = Places(self.axes[self.graph.batch], self.convention, self.examples == "single", frozenset(self.graph.learned))
 
     def program(self) -> Program:
         shape, labels = self.at(self.graph.given.shape), self.graph.given.labels

@@ -56,6 +56,11 @@ class Graph:
         return [a.kind for a in self.applications if a.layer == layer][-1]
 
     @property
+    def learned(self) -> dict[str, int]:
+        """The names of the tensors that layers learn, with the numbers of their layers."""
+        return {f"{name}{a.layer}": a.layer for a in self.applications for name in a.learned}
+
+    @property
     def size(self) -> int:
         """An upper bound of the number of parameters: formulas may leave some out."""
         shapes = [shape for a in self.applications for shape, _ in a.learned.values()]

@@ -180,6 +180,11 @@ class Network(Part, frozen=True, title="A network of chainrule"):
         return graph(self)
 
     @property
+    def learned(self) -> dict[str, int]:
+        """The names of the tensors that layers learn, with the numbers of their layers, from 1."""
+        return self._graph.learned
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The axes of an example."""
         match self.inputs:

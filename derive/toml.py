@@ -10,7 +10,7 @@ import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from derive.spec_errors import Problem, SpecError
 
@@ -25,13 +25,18 @@ def read_bounded(path: Path) -> str:
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        content = file.read(MAX_BYTES + 1)
+        return read_text(file, str(path))
+
+
+def read_text(file: BinaryIO, source: str) -> str:
+    """The text of an open spec, without a byte order mark. Raises SpecError when it is too large or not UTF-8."""
+    content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise SpecError(str(path), [_too_large(f"more than {MAX_BYTES} bytes")])
+        raise SpecError(source, [_too_large(f"more than {MAX_BYTES} bytes")])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError(str(path), [Problem("", f"found byte {error.start + 1}, which is not UTF-8", "a TOML file, in UTF-8")]) from None
+        raise SpecError(source, [Problem("", f"found byte {error.start + 1}, which is not UTF-8", "a TOML file, in UTF-8")]) from None
 
 
 def parsed(text: str, source: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +244,7 @@ def test_an_output_that_is_full_is_wrong_input(small: Path) -> None:
             done = subprocess.run(
                 [sys.executable, "-c", program, "generate", small, *option], stdout=full, stderr=subprocess.PIPE, text=True
             )
-        assert (done.returncode, done.stderr) == (2, "error: [Errno 28] No space left on device\n")
+        assert (done.returncode, done.stderr) == (2, "error: No space left on device\n")
 
 
 @pytest.mark.parametrize("form", ["latex", "markdown"])
@@ -317,6 +319,43 @@ def test_a_dash_is_stdin_and_stdout(small: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, input=SPEC, capture_output=True, text=True, cwd=tmp_path, env=there, check=False)
     assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (0, "", [small])
     assert done.stdout.startswith('"""small:')
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (b"\xef\xbb\xbf" + SPEC.encode(), 0, ""),
+        (SPEC.replace("small", "sm\xe4ll").encode("latin-1"), 2, "error: <stdin>: found byte 11, which is not UTF-8"),
+    ],
+)
+def test_stdin_is_utf8_in_every_locale(given: bytes, code: int, message: str) -> None:
+    command = [sys.executable, "-m", "chainrule", "generate", "-"]
+    there = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(command, input=given, capture_output=True, env=there, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr.decode().partition(";")[0].strip()) == (code, message)
+
+
+def test_the_version_is_printed(run: Command) -> None:
+    assert run("--version") == Run(0, f"chainrule {metadata.version('chainrule')}\n", "")
+
+
+# What derive is asked for, and what the one line must hold.
+CONTRADICTIONS: dict[str, tuple[list[str], str]] = {
+    "two sheets": (["--exercise", "--solution"], "--exercise and --solution are two documents"),
+    "a seed of nothing": (["--seed", "1"], "--seed belongs to an exercise"),
+    "another ending": (["-o", "small.md", "--format", "html"], "small.md would hold html"),
+    "no such numbers": (["--numbers", "none.toml"], "none.toml: No such file or directory"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_derive_says_what_does_not_go_together(case: str, run: Command, small: Path, tmp_path: Path) -> None:
+    options, message = CONTRADICTIONS[case]
+    with contextlib.chdir(tmp_path):
+        result = run("derive", small, *options)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert message in result.err
+    assert list(tmp_path.iterdir()) == [small]
 
 
 def test_derive_takes_another_convention_and_a_single_example(run: Command, small: Path) -> None:

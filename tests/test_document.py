@@ -21,7 +21,7 @@ from derive.build import Examples
 from derive.derivation import Derivation
 from derive.documents import render
 from derive.documents.compose import compose
-from derive.documents.document import Block, Document, Formula, Items, Math, Paragraph, Picture, Plots, Ref, Table, Units
+from derive.documents.document import Block, Code, Document, Formula, Items, Math, Paragraph, Picture, Plots, Ref, Table, Units
 from derive.documents.latex import render_latex
 from derive.documents.latex_index import IndexPrinter
 from derive.documents.latex_matrix import MatrixPrinter
@@ -29,6 +29,7 @@ from derive.documents.layout import LINE, fold, terms, width
 from derive.documents.markdown import render_markdown, safe
 from derive.documents.markdown import text as markdown_text
 from derive.documents.notation import notation
+from derive.documents.setup_tables import given_rows
 from derive.documents.signs import number_latex
 from derive.documents.symbols import Symbols, escape
 from derive.functions import where
@@ -328,6 +329,25 @@ def test_matrix_form(e: sp.Expr, indices: tuple[Index, ...], expected: str) -> N
 )
 def test_numbers(number: str, expected: str) -> None:
     assert number_latex(sp.Rational(number)) == expected
+
+
+def test_learned_numbers_are_of_the_layer_that_learns_them() -> None:
+    """The name of one may end in a digit: a1 of layer 1 is a11 in the program, and s2 of the loss is of no layer."""
+    own = {"formula": "a0 + a1 * x", "learned": {"a0": 0, "a1": 1}}
+    layers = [{"kind": "dense", "units": 2, "activation": own, "name": "first"}, {"kind": "dense", "units": 1}]
+    loss = {"formula": "(prediction - target)**2 * exp(-s9) + s9", "learned": {"s9": 0.5}}
+    network = Network(name="learned", inputs=3, layers=layers, loss=loss)
+    derivation = derive.differentiate(network.program())
+    found = given_rows(derivation.forward, network, notation(derivation))
+    rows = {name.text: words for _, (name,), (words,), *_ in found if isinstance(name, Code)}
+    assert {name: rows[name] for name in ("W1", "b1", "a01", "a11", "W2", "s9")} == {
+        "W1": "weights of layer 1, first",
+        "b1": "biases of layer 1, first",
+        "a01": "learned numbers of layer 1, first",
+        "a11": "learned numbers of layer 1, first",
+        "W2": "weights of layer 2",
+        "s9": "learned numbers of the loss",
+    }
 
 
 def test_text_is_escaped() -> None:

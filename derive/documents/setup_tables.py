@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import sympy as sp
@@ -57,13 +56,13 @@ def _tensor_row(tensor: Tensor, meaning: Text, notation: Notation) -> tuple[Text
 
 
 def _parameter_words(tensor: Tensor, program: Program, network: Network) -> Text:
-    """The role of a parameter by how it starts, and the layer whose number ends its name."""
+    """The role of a parameter by how it starts, and the layer that learns it."""
     role = "weights" if program.starts.get(tensor) == "weight" else "biases" if tensor.name.startswith("b") else "learned numbers"
-    digits = re.search(r"\d+$", tensor.name)
-    if digits is None:
+    number = network.learned.get(tensor.name)
+    if number is None:
         return (f"{role} of the loss",)
-    name = network.layers[int(digits[0]) - 1].name
-    return (f"{role} of layer {digits[0]}{f', {name}' if name else ''}",)
+    name = network.layers[number - 1].name
+    return (f"{role} of layer {number}{f', {name}' if name else ''}",)
 
 
 def _space(tensor: Tensor, first: int, *, numbers: bool) -> str:
