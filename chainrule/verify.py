@@ -128,12 +128,12 @@ def verify_at(
     plain = evaluate(derivation.mathematical, given)
     expected = _gradients(forward, plain)
     scale = largest(expected.values())
-    naive = NAIVE
-    if NAIVE < _distance(gradient, expected) / scale < SLIGHT:
+    naive, distance = NAIVE, _distance(gradient, expected)
+    rounded = 100 * float(np.finfo(np.float64).eps) * abs(value)  # a gradient that is 0 may be this, which is all that it is relative to
+    if NAIVE * scale < distance < max(SLIGHT * scale, rounded):
         naive += lost.allowed(derivation.mathematical, given, [gradient_of(t).name for t in forward.parameters]) / scale
-    rounding = 100 * float(np.finfo(np.float64).eps) * abs(value) / STEP / scale  # of the loss, in a finite difference
     branches = kinks(forward)
-    probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding, naive)
+    probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounded / STEP / scale, naive)
     rows: list[Row] = []
     for k, parameter in enumerate(forward.parameters):
         report(f"verifying {forward.name}: {parameter.name}", k, len(gradient))

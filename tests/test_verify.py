@@ -238,7 +238,29 @@ def test_the_rounding_of_a_gradient_that_is_zero_is_no_fault(fault: float, right
     assert done.holds == right
 
 
-@pytest.mark.skipif(np.finfo(np.longdouble).eps == np.finfo(np.float64).eps, reason="no longer numbers than float64 here")
+LONGER = pytest.mark.skipif(np.finfo(np.longdouble).eps == np.finfo(np.float64).eps, reason="no longer numbers than float64 here")
+
+
+@LONGER
+@pytest.mark.parametrize(("fault", "right"), [(0.0, True), (1e-14, False), (1e-6, False)])
+def test_nor_is_the_rounding_of_the_equations(fault: float, right: bool) -> None:
+    """The logarithm of the probability of a single class is 0, and by the equations as they stand the rounding of a difference."""
+    layers = [{"kind": "dense", "units": 1, "activation": "log_softmax"}, {"kind": "dense", "units": 2, "bias": False}]
+    of = Network(name="single", inputs=2, layers=layers, loss="softmax_cross_entropy")
+    module = interpreted(of)
+    gradients = module.gradients
+
+    def faulty(p: Parameters, x: Array, y: Array) -> tuple[float, Parameters]:
+        loss, gradient = gradients(p, x, y)
+        return loss, replaced(gradient, "W2", arrays(gradient)["W2"] + fault)
+
+    module.gradients = faulty
+    done = verify_at(derivation(of), of.program(), module, sample(of, module, 7, 3))
+    assert done.rows[-1].naive > 1e-12
+    assert done.holds == right
+
+
+@LONGER
 def test_digits_that_the_equations_lose_are_no_fault_of_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of x - tanh(x) of small numbers, three times over."""
     shrunk = [{"kind": "dense", "units": n, "activation": "tanhshrink", "bias": n == 7} for n in (7, 5, 4)]
