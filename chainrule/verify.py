@@ -35,6 +35,7 @@ STEP = 6e-6  # the cube root of float64's precision: rounding and truncation of 
 DIFFERENCE = 1e-7  # allowed between a gradient and its finite differences, beside the rounding of these
 NAIVE = 1e-12  # allowed between a gradient and the plain evaluation of its equations
 SLIGHT = 1e-4  # a difference up to which it may be the plain evaluation that has lost digits
+ROUNDED = 100 * float(np.finfo(np.float64).eps)  # of numbers like 1 that are rounded: a gradient below it may be nothing else
 ORDER = 0.05  # allowed between the order of the Taylor remainder and 2
 MOST_PROBES = 2000  # entries of one parameter that finite differences are taken for
 MOST_STRADDLED = 100  # entries of one parameter that may straddle a kink
@@ -128,12 +129,13 @@ def verify_at(
     plain = evaluate(derivation.mathematical, given)
     expected = _gradients(forward, plain)
     scale = largest(expected.values())
-    naive, distance = NAIVE, _distance(gradient, expected)
-    rounded = 100 * float(np.finfo(np.float64).eps) * abs(value)  # a gradient that is 0 may be this, which is all that it is relative to
-    if NAIVE * scale < distance < max(SLIGHT * scale, rounded):
-        naive += lost.allowed(derivation.mathematical, given, [gradient_of(t).name for t in forward.parameters]) / scale
+    digits = 0.0
+    if scale < ROUNDED or NAIVE < _distance(gradient, expected) / scale < SLIGHT:
+        digits = lost.allowed(derivation.mathematical, given, [gradient_of(t).name for t in forward.parameters])
+    scale = 1.0 if scale <= digits else scale  # the whole gradient is 0: what there is of it is rounding
+    rounding = ROUNDED * abs(value) / STEP / scale  # of the loss, in a finite difference
     branches = kinks(forward)
-    probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounded / STEP / scale, naive)
+    probe = _Probe(module, at, gradient, branches, scale, DIFFERENCE + rounding, NAIVE + digits / scale)
     rows: list[Row] = []
     for k, parameter in enumerate(forward.parameters):
         report(f"verifying {forward.name}: {parameter.name}", k, len(gradient))
