@@ -60,15 +60,23 @@ def read_off(statements: Sequence[Statement], fixed: Sequence[Tensor]) -> tuple[
     fixed: tensors that are stored in any case.
     """
     done = list(statements)
+    computing: dict[Tensor, list[int]] = {}  # which statements belong to a tensor's equation, and which touch it
+    touching: dict[Tensor, list[int]] = {}
+    for k, statement in enumerate(statements):
+        for leaf in leaves(statement):
+            computing.setdefault(leaf.equation.tensor, []).append(k)
+        for tensor in dict.fromkeys(a.tensor for a in accesses(statement)):
+            touching.setdefault(tensor, []).append(k)
     for rule in _rules(statements):
         if rule.before in fixed:
             continue
-        own = {rule.before, rule.after}
-        known = 1 + max(k for k, s in enumerate(done) if any(leaf.equation.tensor in own for leaf in leaves(s)))
-        changed = [*done[:known], *map(rule.in_statement, done[known:])]
-        others = [s for s in changed if not any(leaf.equation.tensor in own for leaf in leaves(s))]
-        if not any(a.tensor == rule.before for s in others for a in accesses(s)):
-            done = changed
+        own = [*computing.get(rule.before, ()), *computing[rule.after]]
+        others = [k for k in touching.get(rule.before, ()) if k not in own]
+        changed = {k: rule.in_statement(done[k]) for k in others}
+        if all(k > max(own) for k in others) and not any(a.tensor == rule.before for s in changed.values() for a in accesses(s)):
+            for k, statement in changed.items():
+                done[k] = statement
+            touching.setdefault(rule.after, []).extend(others)
     return tuple(done)
 
 

@@ -163,7 +163,8 @@ def _outside(place: Placed, own: Sequence[Placed]) -> int:
 
 def _side_by_side(equation: Equation, own: Sequence[Placed]) -> Iterator[str]:
     """A sum for each position of a short axis."""
-    every = [t.indices for p in own if not p.starts for t in targets(p.leaf) if t.tensor.name == equation.tensor.name]
+    leaves = [p.leaf for p in own if isinstance(p.leaf, Accumulate)]
+    every = [t.indices for leaf in leaves for t in targets(leaf) if t.tensor.name == equation.tensor.name]
     for k, axis in enumerate(equation.tensor.axes):
         places = {indices[k] for indices in every if k < len(indices) and indices[k].is_number}
         if len(places) > 1:

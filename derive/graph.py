@@ -56,6 +56,15 @@ class Graph:
         return [a.kind for a in self.applications if a.layer == layer][-1]
 
     @property
+    def unread(self) -> tuple[int, ...]:
+        """The numbers of the layers that the loss does not depend on."""
+        reads = {a.layer: a.reads for a in self.applications if a.role == "layer"}
+        reached = list(self.loss)
+        for layer in sorted(reads, reverse=True):
+            reached += reads[layer] if layer in reached else ()
+        return tuple(layer for layer in reads if layer not in reached)
+
+    @property
     def learned(self) -> dict[str, int]:
         """The names of the tensors that layers learn, with the numbers of their layers."""
         return {f"{name}{a.layer}": a.layer for a in self.applications for name in a.learned}

@@ -32,8 +32,8 @@ class Layer(BaseModel, frozen=True, extra="allow"):
     """A layer by kind, with the parameters of its formula as further keys (all of them, once validated)."""
 
     kind: StrictStr
-    name: Name | None = None
-    inputs: tuple[StrictStr, ...] = ()
+    name: Name | None = Field(default=None, description=NAME_RULE)
+    inputs: tuple[StrictStr, ...] = Field(default=(), description='a list of the names of earlier layers such as ["first"]')
     activation: Activation = Field(default_factory=lambda: Activation(kind="identity"))
 
     @model_validator(mode="before")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, GetJsonSchemaHandler, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -40,7 +40,7 @@ class Loss(BaseModel, frozen=True, extra="allow"):
     kind: StrictStr
     reduction: Reduction = "mean"
     targets: losses.Target
-    sample_weights: StrictBool = False
+    sample_weights: StrictBool = Field(default=False, description="true or false")
     ignore_index: StrictInt | None = None
     inputs: tuple[StrictStr, ...] = ()
 

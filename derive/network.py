@@ -214,7 +214,11 @@ class Network(Part, frozen=True, title="A network of chainrule"):
     def hints(self) -> tuple[str, ...]:
         """What is allowed, but probably not meant."""
         last = self._graph.loss[0]
-        return hints(self.loss, self._graph.applied(last)) if last else ()
+        unread = [
+            f"layers[{k - 1}]: the loss does not depend on this layer: name it in `inputs` of one that it does, or leave it out"
+            for k in self._graph.unread
+        ]
+        return (*unread, *(hints(self.loss, self._graph.applied(last)) if last else ()))
 
     def program(self, convention: Convention | None = None, examples: Examples = "batch", mode: Mode = "training") -> Program:
         """The forward program, in the network's own convention unless another is asked for; see `derive.build.program`."""

@@ -14,6 +14,7 @@ from codegen.explain import KernelPlan, explanation, text
 from codegen.module import Module
 from derive import Network, differentiate
 from derive.derivation import Derivation
+from derive.index import Sum
 from derive.program import needed
 
 KERNELS = ("gradients", "predict", "loss")
@@ -101,6 +102,13 @@ def test_a_network_in_blocks() -> None:
     (gradient,) = [e for e in gradients.equations if e.tensor == "dW1"]
     assert "2 sums in one loop, one for each position of i" in gradient.why
     assert "sum over n: kept in a variable" in gradient.why
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_nothing_but_sums_is_called_a_sum(name: str) -> None:
+    bodies = {e.tensor.name: e.body for e in derivation(name).computed.equations}
+    beside = [e.tensor for plan in plans(name) for e in plan.equations if any("sums in one loop" in why for why in e.why)]
+    assert [tensor for tensor in beside if not bodies[tensor].has(Sum)] == []
 
 
 def test_the_same_every_time() -> None:

@@ -106,6 +106,14 @@ def test_hints(case: str) -> None:
     assert (expected in hints[0]) if expected else hints == ()
 
 
+def test_a_layer_that_the_loss_does_not_depend_on_is_hinted_at() -> None:
+    branch = [{**DENSE, "name": "first"}, {**DENSE, "inputs": ["first"]}, {**DENSE, "activation": "relu"}, {**DENSE, "inputs": ["first"]}]
+    assert [hint.partition(":")[0] for hint in network("mean_squared_error", *branch).hints] == ["layers[1]", "layers[2]"]
+    joined = [*branch, {"kind": "add", "inputs": ["last", "first"]}]
+    joined[2] = {**DENSE, "name": "last"}
+    assert [hint.partition(":")[0] for hint in network("mean_squared_error", *joined).hints] == ["layers[3]"]
+
+
 # -- what they mean ----------------------------------------------------------------------------------------------------
 
 

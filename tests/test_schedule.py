@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import cProfile
 import math
 import re
 from typing import Any
@@ -205,6 +206,21 @@ def test_numbers_of_the_gradients_kernel_are_each_shown_in_full_once() -> None:
     part = text[text.index("def _gradients") : text.index("# -- optimizers")]
     full = re.findall(r"# \((\w+)\)  ", part)
     assert len(full) == len(set(full)) == len(differentiate(NETS["rows"].program()).computed.equations)
+
+
+def calls(layers: int) -> int:
+    """The functions that are called while a network of so many layers becomes a module."""
+    net = network(4, [(4, "relu")] * layers, "mean_squared_error")
+    profile = cProfile.Profile(builtins=False)
+    profile.runcall(lambda: render(differentiate(net.program()), net))
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def test_work_is_in_proportion_to_depth() -> None:
+    """What grows with the square of the depth would take four times as much from 16 layers to 32 as from 8 to 16."""
+    calls(4)  # fills caches
+    short, middle, long = map(calls, (8, 16, 32))
+    assert long - middle < 2.5 * (middle - short)
 
 
 def test_a_program_of_a_single_example_is_no_module() -> None:

@@ -127,6 +127,17 @@ MISTAKES = {
     "name of a module": ('"small"', '"numpy"', ['name: found "numpy", which would hide the Python module']),
     "name of a standard module": ('"small"', '"math"', ['name: found "math", which would hide the Python module']),
     "layer named by a keyword": ("units = 3", 'units = 3, name = "for"', ['layers[0].name: found "for", a keyword']),
+    "layer named by a number": ("units = 3", "units = 3, name = 3", ["layers[0].name: found 3", "letters, digits and underscores"]),
+    "a word for a list of layers": (
+        "units = 3",
+        'units = 3, inputs = "b"',
+        ['layers[0].inputs: found "b"', "a list of the names of earlier"],
+    ),
+    "weights are no truth": (
+        LOSS_LINE,
+        'loss = { kind = "mean_squared_error", sample_weights = "yes" }',
+        ['loss.sample_weights: found "yes"', "true or false"],
+    ),
     "long name": ('"small"', '"' + "a" * 65 + '"', ["name: found", "at most 64"]),
     "not TOML": ("inputs = 2", "inputs = ", ["line 2, column 10: found what is not TOML"]),
     "key given twice": ("inputs = 2", "inputs = 2\ninputs = 3", ["line 3, column 11: found what is not TOML"]),
