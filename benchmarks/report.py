@@ -13,14 +13,14 @@ from benchmarks.results import Results, Row, commits
 FOLDER = Path(__file__).parent
 
 
-def text(results: Results, picture: str | None) -> str:
-    """The document; the same figures give the same text. picture: the plot's file name, if there is one."""
+def text(results: Results, picture: str | None, figures: str = "performance.json") -> str:
+    """The document; the same figures give the same text. picture: the plot's file name, if there is one; figures: that of the figures."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     counts = sorted({row.threads for row in results.of(Row)})
     return environment.get_template("performance.md.j2").render(
-        tables=tables, results=results, counts=counts, picture=picture, commits=commits(results)
+        tables=tables, results=results, counts=counts, picture=picture, figures=figures, commits=commits(results)
     )
 
 
@@ -33,4 +33,4 @@ def write(results: Results, path: Path) -> None:
         plot.draw(steps, picture)
     except ImportError:
         print("no plot: matplotlib is not installed", file=sys.stderr)
-    path.write_text(text(results, picture.name if steps and picture.is_file() else None), encoding="utf-8")
+    path.write_text(text(results, picture.name if steps and picture.is_file() else None, path.with_suffix(".json").name), encoding="utf-8")

@@ -26,6 +26,7 @@ from benchmarks.spec import network
 from benchmarks.workloads import WORKLOADS, Case, cases, workload
 from tests.modules import interpreted
 
+DOCS = Path(__file__).parent.parent / "docs"
 TABLE = {  # of the networks that are to be measured
     "a": ((2, 16, 2), "relu", (1, 4, 32, 256, 4096)),
     "b": ((2, 3, 1), "relu", (4, 32, 256, 4096)),
@@ -282,6 +283,15 @@ def test_the_report_is_made_of_the_figures_alone() -> None:
         "chainrule: 1.",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize("figures", sorted(DOCS.glob("performance*.json")), ids=lambda path: path.stem)
+def test_committed_pages_are_made_of_their_figures(figures: Path) -> None:
+    results = read(figures.read_text(encoding="utf-8"))
+    text = report.text(results, figures.with_suffix(".svg").name, figures.name)
+    assert text == figures.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"[{figures.name}]({figures.name})" in text
+    assert figures.with_suffix(".svg").is_file()
 
 
 def test_the_report_of_nothing_says_how_to_measure() -> None:
