@@ -3,7 +3,7 @@
 # make check      committed files up to date, linter, formatter, type checker
 # make test-all   the slow sweeps too
 # make fuzz       a million random formulas against the language of formulas
-# make bench      docs/performance.md: times against other libraries, about 20 minutes on an idle machine; QUICK=1 for a few of them
+# make bench      docs/performance.md: times against other libraries, half an hour to an hour on an idle machine; QUICK=1 for a few of them
 # make clean      remove what was built (not the environments; rm -r .venv .venv-bench for that)
 
 PYTHON ?= python3

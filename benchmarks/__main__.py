@@ -1,6 +1,6 @@
 """Measures, and writes docs/performance.md, its plot, and the figures as JSON beside them.
 
-    python -m benchmarks                                            # everything, about 20 minutes on an idle machine
+    python -m benchmarks                                            # everything, half an hour to an hour on an idle machine
     python -m benchmarks --quick                                    # a few cases, roughly: build/performance.md
     python -m benchmarks --only a,b --batches 4,32 --peers numpy,jax --threads 1 --parts steady
 
